@@ -1,0 +1,37 @@
+# The house's own target functions. Every library is `ocellus_<folder>`.
+
+add_library(ocellus_options INTERFACE)
+target_compile_options(ocellus_options INTERFACE -Wall -Wextra -Wshadow=local)
+# Numbers are the same on every machine: no contraction of a*b+c behind our back; where a fused
+# multiply-add is wanted, the code says std::fma or the intrinsic.
+target_compile_options(ocellus_options INTERFACE -ffp-contract=off)
+if(OCELLUS_SANITIZE)
+  target_compile_options(ocellus_options INTERFACE -fsanitize=${OCELLUS_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(ocellus_options INTERFACE -fsanitize=${OCELLUS_SANITIZE})
+endif()
+
+# ocellus_library(<folder> SOURCES ... [DEPS public ...] [PRIVATE_DEPS ...])
+function(ocellus_library folder)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(ocellus_${folder} STATIC ${ARG_SOURCES})
+  target_include_directories(ocellus_${folder} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+  target_link_libraries(ocellus_${folder} PUBLIC ${ARG_DEPS} PRIVATE ocellus_options ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# ocellus_test(<name> SOURCES ... DEPS ... [TIMEOUT seconds]): one GoogleTest binary, run by ctest as a whole.
+function(ocellus_test name)
+  if(NOT OCELLUS_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ocellus_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  # Corpora stand beside the checkout where they are; tests that want them skip without.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT
+    "OCELLUS_SOURCE_DIR=${PROJECT_SOURCE_DIR};OCELLUS_CORPORA=${PROJECT_SOURCE_DIR}/../shared/corpora;OCELLUS_BINARY=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/ocellus;LSAN_OPTIONS=suppressions=;TSAN_OPTIONS=halt_on_error=1")
+endfunction()
