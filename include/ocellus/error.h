@@ -10,20 +10,20 @@ namespace ocellus {
 
 // Closed list. One table (error_info) maps each code to its name, HTTP status and exit code.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,     // a request that cannot be meant: bad option, empty question, unknown name
-  kNotFound,            // a file or model that is not there
-  kBadImage,            // picture bytes that cannot be decoded, or are beyond a limit
-  kBadModel,            // a checkpoint that is damaged, inconsistent or of an unknown kind
-  kUnsupported,         // well formed, but a feature that this build does not have
-  kForbidden,           // refused by policy: an image URL that may not be fetched
-  kFetchFailed,         // an image URL that could not be fetched
-  kContextFull,         // prompt and picture do not fit in the model's context
-  kUnavailable,         // mailbox full, worker or runtime not available; may work later
-  kOutOfMemory,         // an allocation failed; the message says how many bytes
-  kCancelled,           // the caller cancelled or dropped the stream
-  kDeadlineExceeded,    // the request's deadline passed
-  kIo,                  // reading or writing a file failed
-  kInternal,            // a defect of ours, caught
+  kInvalidArgument,   // a request that cannot be meant: bad option, empty question, unknown name
+  kNotFound,          // a file or model that is not there
+  kBadImage,          // picture bytes that cannot be decoded, or are beyond a limit
+  kBadModel,          // a checkpoint that is damaged, inconsistent or of an unknown kind
+  kUnsupported,       // well formed, but a feature that this build does not have
+  kForbidden,         // refused by policy: an image URL that may not be fetched
+  kFetchFailed,       // an image URL that could not be fetched
+  kContextFull,       // prompt and picture do not fit in the model's context
+  kUnavailable,       // mailbox full, worker or runtime not available; may work later
+  kOutOfMemory,       // an allocation failed; the message says how many bytes
+  kCancelled,         // the caller cancelled or dropped the stream
+  kDeadlineExceeded,  // the request's deadline passed
+  kIo,                // reading or writing a file failed
+  kInternal,          // a defect of ours, caught
 };
 
 struct Error {

@@ -13,7 +13,8 @@ namespace ocellus::base {
 class AlignedBuffer {
  public:
   static constexpr std::size_t kAlignment = 64;
-  // From this size on the pages are asked to be huge ones (madvise): fewer TLB misses when streamed.
+  // From this size on the pages are asked to be huge ones (madvise): fewer TLB misses when
+  // streamed.
   static constexpr std::size_t kHugePageThreshold = std::size_t{4} << 20;
 
   AlignedBuffer() = default;

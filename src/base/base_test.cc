@@ -108,7 +108,10 @@ TEST(Utf8, PrefixSuffixAndReplacement) {
   EXPECT_EQ(incomplete_utf8_suffix("ab\xF0\x9F\x98"), 3u);
   EXPECT_EQ(incomplete_utf8_suffix("ab\x80"), 0u);
   EXPECT_EQ(incomplete_utf8_suffix("漢"), 0u);
-  EXPECT_EQ(replace_invalid_utf8("a\xFF" "b\xE6\xBC"), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  EXPECT_EQ(replace_invalid_utf8("a\xFF"
+                                 "b\xE6\xBC"),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
 }
 
 TEST(Sha256, KnownVector) {  // FIPS 180-4, "abc"
@@ -124,7 +127,9 @@ TEST(Thread, RefusedStartIsAnError) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   bool ran = false;
-  { auto thread = start_thread("worker", [&] { ran = true; }); }
+  {
+    auto thread = start_thread("worker", [&] { ran = true; });
+  }
   EXPECT_TRUE(ran);
 }
 

@@ -55,7 +55,8 @@ Result<struct stat> stat_regular(int fd, const std::filesystem::path& path) {
 Result<int> open_for_reading(const std::filesystem::path& path) {
   const int fd = open_retrying(path.c_str(), O_RDONLY | O_NONBLOCK);
   if (fd >= 0) return fd;
-  const ErrorCode code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  const ErrorCode code =
+      errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
   return make_error(code, "{}: {}", path.string(), reason(errno));
 }
 

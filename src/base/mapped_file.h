@@ -10,9 +10,10 @@
 
 namespace ocellus::base {
 
-// A whole regular file, mapped read-only. Movable; the bytes may be read from any thread while it lives.
-// The size is that at the time of mapping; changed() tells whether the file has been altered since, which loaders ask
-// after they have read everything, so that a file cut short meanwhile is an error and never silent zeros.
+// A whole regular file, mapped read-only. Movable; the bytes may be read from any thread while it
+// lives. The size is that at the time of mapping; changed() tells whether the file has been altered
+// since, which loaders ask after they have read everything, so that a file cut short meanwhile is
+// an error and never silent zeros.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -20,7 +21,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // kNotFound, kIo (with the system's reason), or kBadModel for something that is not a regular file.
+  // kNotFound, kIo (with the system's reason), or kBadModel for something that is not a regular
+  // file.
   static Result<MappedFile> open(const std::filesystem::path& path);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
@@ -38,7 +40,8 @@ class MappedFile {
 // Reads a small file whole. kNotFound, kIo, or kInvalidArgument when it is larger than max_bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes);
 
-// Writes beside the target, syncs and renames: readers see the old file or the new one, never half. kIo.
+// Writes beside the target, syncs and renames: readers see the old file or the new one, never half.
+// kIo.
 Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 }  // namespace ocellus::base

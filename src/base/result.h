@@ -28,17 +28,17 @@ inline std::unexpected<Error> with_context(Error error, std::string_view context
 #define OCELLUS_CONCAT(a, b) OCELLUS_CONCAT_INNER(a, b)
 
 // Returns the error of a Result or Status expression from the enclosing function, else goes on.
-#define OCELLUS_RETURN_IF_ERROR(expression)                              \
-  do {                                                                   \
-    if (auto ocellus_status = (expression); !ocellus_status) {           \
-      return std::unexpected(std::move(ocellus_status).error());         \
-    }                                                                    \
+#define OCELLUS_RETURN_IF_ERROR(expression)                      \
+  do {                                                           \
+    if (auto ocellus_status = (expression); !ocellus_status) {   \
+      return std::unexpected(std::move(ocellus_status).error()); \
+    }                                                            \
   } while (false)
 
 // OCELLUS_ASSIGN_OR_RETURN(auto value, compute()): declares or assigns, or returns the error.
 #define OCELLUS_ASSIGN_OR_RETURN(target, expression) \
   OCELLUS_ASSIGN_OR_RETURN_IMPL(OCELLUS_CONCAT(ocellus_result_, __LINE__), target, expression)
-#define OCELLUS_ASSIGN_OR_RETURN_IMPL(result, target, expression)      \
-  auto result = (expression);                                         \
-  if (!result) return std::unexpected(std::move(result).error());     \
+#define OCELLUS_ASSIGN_OR_RETURN_IMPL(result, target, expression) \
+  auto result = (expression);                                     \
+  if (!result) return std::unexpected(std::move(result).error()); \
   target = *std::move(result)

@@ -1,4 +1,5 @@
-// The one place where threads are started, so that "cannot start" is an error and a test can cause it.
+// The one place where threads are started, so that "cannot start" is an error and a test can cause
+// it.
 #pragma once
 
 #include <functional>

@@ -13,8 +13,8 @@
 namespace ocellus::json {
 namespace {
 
-// First pass: refuses what the DOM parser would silently accept (a duplicate key keeps the last value there).
-// A SAX pass needs memory for the keys of the open objects only.
+// First pass: refuses what the DOM parser would silently accept (a duplicate key keeps the last
+// value there). A SAX pass needs memory for the keys of the open objects only.
 class KeyChecker {
  public:
   static constexpr std::size_t max_object_size = std::size_t(-1);
@@ -85,19 +85,28 @@ const bj::value* find(const bj::object& object, std::string_view key) {
 
 std::string_view kind_name(const bj::value& value) noexcept {
   switch (value.kind()) {
-    case bj::kind::null: return "null";
-    case bj::kind::bool_: return "a boolean";
-    case bj::kind::int64: case bj::kind::uint64: return "an integer";
-    case bj::kind::double_: return "a number";
-    case bj::kind::string: return "a string";
-    case bj::kind::array: return "an array";
-    case bj::kind::object: return "an object";
+    case bj::kind::null:
+      return "null";
+    case bj::kind::bool_:
+      return "a boolean";
+    case bj::kind::int64:
+    case bj::kind::uint64:
+      return "an integer";
+    case bj::kind::double_:
+      return "a number";
+    case bj::kind::string:
+      return "a string";
+    case bj::kind::array:
+      return "an array";
+    case bj::kind::object:
+      return "an object";
   }
   return "?";
 }
 
 Result<bj::value> parse(std::string_view text, std::string_view what, const Limits& limits) {
-  // Boost.JSON checks UTF-8 inside strings; this check also covers its fast paths and gives the offset.
+  // Boost.JSON checks UTF-8 inside strings; this check also covers its fast paths and gives the
+  // offset.
   if (const std::size_t valid = base::valid_utf8_prefix(text); valid != text.size()) {
     return base::make_error(ErrorCode::kInvalidArgument, "{}: not valid UTF-8 at byte {}", what,
                             valid);

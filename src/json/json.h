@@ -1,5 +1,5 @@
-// Strict JSON for files that nobody vouches for. Boost.JSON parses; the rules on top are ours, in one place, so that
-// no two loaders can disagree about what a document says.
+// Strict JSON for files that nobody vouches for. Boost.JSON parses; the rules on top are ours, in
+// one place, so that no two loaders can disagree about what a document says.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -17,16 +17,19 @@ struct Limits {
   bool reject_duplicate_keys = true;
 };
 
-// One JSON document, nothing after it but white space. RFC 8259 exactly: valid UTF-8, no comments, no trailing commas,
-// no BOM. kInvalidArgument with `what` (a file name), the byte offset and the reason; deep nesting is an error, not recursion.
+// One JSON document, nothing after it but white space. RFC 8259 exactly: valid UTF-8, no comments,
+// no trailing commas, no BOM. kInvalidArgument with `what` (a file name), the byte offset and the
+// reason; deep nesting is an error, not recursion.
 Result<bj::value> parse(std::string_view text, std::string_view what, const Limits& limits = {});
 
 // Typed access: the error names `what`, the key, the expected and the found type.
-// An absent key (or null, for the `_or` forms) gives the default; a key of another type is always an error.
+// An absent key (or null, for the `_or` forms) gives the default; a key of another type is always
+// an error.
 Result<std::int64_t> get_int(const bj::object& object, std::string_view key, std::string_view what,
                              std::int64_t min, std::int64_t max);
-Result<std::int64_t> get_int_or(const bj::object& object, std::string_view key, std::string_view what,
-                                std::int64_t fallback, std::int64_t min, std::int64_t max);
+Result<std::int64_t> get_int_or(const bj::object& object, std::string_view key,
+                                std::string_view what, std::int64_t fallback, std::int64_t min,
+                                std::int64_t max);
 Result<double> get_number_or(const bj::object& object, std::string_view key, std::string_view what,
                              double fallback);  // finite
 Result<bool> get_bool_or(const bj::object& object, std::string_view key, std::string_view what,

@@ -41,7 +41,8 @@ TEST(Json, RefusesTrailingBytesAndTruncation) {
 }
 
 TEST(Json, TypedAccessNamesKeyAndTypes) {
-  const auto value = *parse(R"({"n": "x", "i": 7, "f": 1.0, "big": 18446744073709551615})", "c.json");
+  const auto value =
+      *parse(R"({"n": "x", "i": 7, "f": 1.0, "big": 18446744073709551615})", "c.json");
   const auto& object = value.as_object();
   EXPECT_EQ(*get_int(object, "i", "c.json", 0, 10), 7);
   EXPECT_EQ(*get_int_or(object, "absent", "c.json", 5, 0, 10), 5);

@@ -22,7 +22,8 @@ TEST(Half, RoundTripsAllValues) {
   }
 }
 
-// The compiler's own _Float16 is the oracle, on values that sit at and beside every rounding boundary.
+// The compiler's own _Float16 is the oracle, on values that sit at and beside every rounding
+// boundary.
 TEST(Half, RoundsLikeTheCompiler) {
   for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
     const float low = f16_to_f32(static_cast<std::uint16_t>(bits));

@@ -1,0 +1,8 @@
+// Ocellus: questions about pictures, answered natively. Start at Registry in model.h.
+#pragma once
+
+#include "ocellus/answer.h"
+#include "ocellus/error.h"
+#include "ocellus/model.h"
+#include "ocellus/options.h"
+#include "ocellus/picture.h"
