@@ -23,7 +23,8 @@ enum class Preprocess : std::uint8_t { kModel, kCrop, kPad };
 // Which addresses a picture may be fetched from. By default only public ones.
 struct FetchPolicy {
   bool allow_urls = true;
-  std::vector<std::string> allow_hosts;  // "HOST[:PORT]" or "CIDR": exceptions for your own network
+  std::vector<std::string> allow_hosts =
+      {};  // "HOST[:PORT]" or "CIDR": exceptions for your own network
 };
 
 // Told during loading, from the model's worker thread; must not block. `fraction` is 0 to 1.
@@ -34,15 +35,15 @@ struct ModelOptions {
   WeightType weights = WeightType::kAuto;
   WeightType tower_weights = WeightType::kAuto;
   Preprocess preprocess = Preprocess::kModel;
-  std::string prompt_template;       // empty: the checkpoint's own; a known name or a template text
-  std::optional<float> temperature;  // else generation_config.json, else 0.2
-  std::optional<std::int64_t> max_new_tokens;  // else generation_config.json, else 512
-  std::int64_t context_tokens = 0;             // 0: as much as the model allows, at most 4096
+  std::string prompt_template = {};  // empty: the checkpoint's own; a known name or a template text
+  std::optional<float> temperature = {};            // else generation_config.json, else 0.2
+  std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512
+  std::int64_t context_tokens = 0;                  // 0: as much as the model allows, at most 4096
   bool kv_cache = true;              // off: everything is computed again for each token; same text
   std::size_t mailbox_capacity = 8;  // requests waiting; more are refused with kUnavailable
   std::size_t max_sessions = 8;      // requests that are answered at the same time
-  FetchPolicy fetch;
-  LoadProgress progress;
+  FetchPolicy fetch = {};
+  LoadProgress progress = {};
 };
 
 struct Turn {
@@ -51,17 +52,18 @@ struct Turn {
 };
 
 struct AskOptions {
-  std::optional<std::int64_t> max_new_tokens;
-  std::optional<float> temperature;         // 0: greedy
-  std::optional<float> top_p;               // 1: off
-  std::optional<std::int64_t> top_k;        // 0: off
-  std::optional<float> min_p;               // 0: off
-  std::optional<float> repetition_penalty;  // 1: off
-  std::uint64_t seed = 0;         // the same seed gives the same answer, whatever else is running
-  std::vector<std::string> stop;  // the answer ends before the first of these
-  std::string system;             // replaces the template's own system text, where it has one
-  std::vector<Turn> earlier;      // earlier turns about the same picture, oldest first
-  std::optional<std::chrono::milliseconds> deadline;  // from the call of ask(); at most ten minutes
+  std::optional<std::int64_t> max_new_tokens = {};
+  std::optional<float> temperature = {};         // 0: greedy
+  std::optional<float> top_p = {};               // 1: off
+  std::optional<std::int64_t> top_k = {};        // 0: off
+  std::optional<float> min_p = {};               // 0: off
+  std::optional<float> repetition_penalty = {};  // 1: off
+  std::uint64_t seed = 0;  // the same seed gives the same answer, whatever else is running
+  std::vector<std::string> stop = {};  // the answer ends before the first of these
+  std::string system = {};             // replaces the template's own system text, where it has one
+  std::vector<Turn> earlier = {};      // earlier turns about the same picture, oldest first
+  std::optional<std::chrono::milliseconds> deadline =
+      {};  // from the call of ask(); at most ten minutes
 };
 
 }  // namespace ocellus
