@@ -1,7 +1,7 @@
 #include "json/json.h"
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parser.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <cmath>
 #include <string>
 #include <unordered_set>
@@ -126,13 +126,14 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
                               what, end, ec.message());
     }
   }
-  bj::parser parser({}, options);
+  bj::stream_parser parser({}, options);
   const std::size_t used = parser.write_some(text.data(), text.size(), ec);
   if (ec) {
     return base::make_error(ErrorCode::kInvalidArgument, "{}: not valid JSON near byte {}: {}",
                             what, used, ec.message());
   }
-  if (!parser.done()) {
+  parser.finish(ec);
+  if (ec) {
     return base::make_error(ErrorCode::kInvalidArgument, "{}: JSON ends too early", what);
   }
   if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
