@@ -1,0 +1,48 @@
+#include "cli/interrupt.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <mutex>
+
+#include "runtime/runtime.h"
+
+namespace ocellus::cli {
+
+struct InterruptGuard::State : std::enable_shared_from_this<State> {
+  State(runtime::Runtime& runtime, std::function<void()> callback)
+      : signals(runtime.executor(), SIGINT, SIGTERM), on_signal(std::move(callback)) {}
+
+  void listen() {
+    signals.async_wait([self = shared_from_this()](boost::system::error_code ec, int) {
+      if (ec) return;
+      const std::lock_guard lock(self->mutex);
+      // From here on the default action is back: a second signal ends the process.
+      boost::system::error_code ignored;
+      self->signals.clear(ignored);
+      if (self->on_signal) self->on_signal();
+    });
+  }
+
+  boost::asio::signal_set signals;
+  std::mutex mutex;  // the callback and its removal exclude each other
+  std::function<void()> on_signal;
+};
+
+InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
+  runtime::Runtime* const runtime = runtime::shared_runtime();
+  if (runtime == nullptr) return;
+  state_ = std::make_shared<State>(*runtime, std::move(on_signal));
+  state_->listen();
+}
+
+InterruptGuard::~InterruptGuard() {
+  if (!state_) return;
+  const std::lock_guard lock(state_->mutex);
+  state_->on_signal = nullptr;
+  boost::system::error_code ignored;
+  state_->signals.cancel(ignored);
+}
+
+}  // namespace ocellus::cli

@@ -1,0 +1,72 @@
+// ocellus: ask questions about pictures from the command line.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "base/log.h"
+#include "cli/commands.h"
+
+namespace {
+
+void send_log_to_stderr(bool verbose) {
+  auto logger = spdlog::stderr_logger_mt("ocellus");
+  logger->set_pattern("ocellus: %v");
+  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::err);
+  ocellus::base::set_log_sink([logger](ocellus::base::LogLevel level, std::string_view message) {
+    using ocellus::base::LogLevel;
+    logger->log(level == LogLevel::kDebug     ? spdlog::level::debug
+                : level == LogLevel::kInfo    ? spdlog::level::info
+                : level == LogLevel::kWarning ? spdlog::level::warn
+                                              : spdlog::level::err,
+                "{}", message);
+  });
+}
+
+constexpr const char* kFooter = R"(Exit codes:
+  0 ok   1 internal error   2 usage   3 bad input (picture, URL, question)
+  4 bad model   5 unavailable (memory, threads, deadline)   130 cancelled
+
+Environment:
+  OCELLUS_ISA    scalar, avx2 or avx512: the instruction set to use
+  OCELLUS_MODEL  the model folder used when --model is not given)";
+
+int run(int argc, char** argv) {
+  CLI::App app("Ocellus answers questions about pictures.", "ocellus");
+  app.footer(kFooter);
+  app.set_version_flag("--version", OCELLUS_VERSION);
+  bool verbose = false;
+  app.add_flag("--verbose", verbose, "Log what happens on stderr");
+  app.require_subcommand(1);
+  app.fallthrough();
+  ocellus::cli::Action action;
+  ocellus::cli::add_ask(app, action);
+  ocellus::cli::add_inspect(app, action);
+  ocellus::cli::add_trace(app, action);
+  ocellus::cli::add_bench(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked_for = error.get_exit_code() == 0;  // --help, --version
+    if (asked_for) return app.exit(error);
+    std::fprintf(stderr, "ocellus: %s (see ocellus --help)\n", error.what());
+    return 2;
+  }
+  send_log_to_stderr(verbose);
+  // A reader that goes away is an error of one write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  return action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ocellus: internal error: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,139 @@
+#include "cli/options.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace ocellus::cli {
+namespace {
+
+Result<WeightType> parse_weights(const std::string& name) {
+  if (name == "auto") return WeightType::kAuto;
+  if (name == "f32") return WeightType::kF32;
+  if (name == "f16") return WeightType::kF16;
+  if (name == "bf16") return WeightType::kBF16;
+  return base::make_error(ErrorCode::kInvalidArgument,
+                          "--dtype: expected auto, f32, f16 or bf16, found {}", name);
+}
+
+Result<Preprocess> parse_preprocess(const std::string& name) {
+  if (name == "model") return Preprocess::kModel;
+  if (name == "crop") return Preprocess::kCrop;
+  if (name == "pad") return Preprocess::kPad;
+  return base::make_error(ErrorCode::kInvalidArgument,
+                          "--preprocess: expected model, crop or pad, found {}", name);
+}
+
+}  // namespace
+
+void ModelFlags::add_to(CLI::App& command) {
+  command.add_option("-m,--model", model, "Model folder (default: the demo model)")
+      ->type_name("DIR");
+  command.add_option("--dtype", dtype, "How weights are held: auto (as stored), f32, f16, bf16")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+  command.add_option("--tower-dtype", tower_dtype, "The same for the image tower and projector")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+  command
+      .add_option("--preprocess", preprocess,
+                  "Pictures that are not square: model (as the checkpoint says), crop or pad")
+      ->check(CLI::IsMember({"model", "crop", "pad"}));
+  command.add_option("--prompt-template", prompt_template,
+                     "Instead of the checkpoint's: llava-1.5, vicuna, mistral, llama-3, chatml, "
+                     "plain, or a text with {question} and <image>");
+  command
+      .add_option("--allow-host", allow_hosts,
+                  "Let pictures come from HOST[:PORT] or CIDR though it is not public (repeatable)")
+      ->type_name("HOST[:PORT]|CIDR");
+  command
+      .add_option("--context", context_tokens, "Tokens of context (default: the model's, <= 4096)")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--threads", threads, "Compute threads (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+  command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)");
+}
+
+Result<ModelOptions> ModelFlags::options() const {
+  ModelOptions options;
+  if (model.empty()) {
+    OCELLUS_ASSIGN_OR_RETURN(options.path, find_default_model());
+  } else {
+    options.path = model;
+  }
+  OCELLUS_ASSIGN_OR_RETURN(options.weights, parse_weights(dtype));
+  OCELLUS_ASSIGN_OR_RETURN(options.tower_weights,
+                           parse_weights(tower_dtype == "auto" ? dtype : tower_dtype));
+  OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
+  options.prompt_template = prompt_template;
+  options.fetch.allow_hosts = allow_hosts;
+  options.context_tokens = context_tokens;
+  options.kv_cache = !no_kv_cache;
+  return options;
+}
+
+void SamplingFlags::add_to(CLI::App& command) {
+  command.add_option("-n,--max-tokens", max_tokens, "Tokens to generate at most")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("-t,--temperature", temperature, "0: always the likeliest token")
+      ->check(CLI::Range(0.0, 100.0));
+  command.add_option("--top-p", top_p, "Keep the likeliest tokens up to this probability")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--top-k", top_k, "Keep the K likeliest tokens (0: all)")
+      ->check(CLI::Range(0, 1 << 21));
+  command
+      .add_option("--min-p", min_p,
+                  "Drop tokens below this share of the likeliest one's probability")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--repetition-penalty", repetition_penalty, "1: none")
+      ->check(CLI::Range(0.01, 100.0));
+  command.add_option("--seed", seed, "The same seed gives the same answer");
+  command.add_option("--stop", stop, "End the answer before this text (repeatable)");
+  command.add_option("--system", system, "System text");
+  command
+      .add_option("--earlier", earlier,
+                  "An earlier turn about the same picture: QUESTION ANSWER (repeatable)")
+      ->type_name("QUESTION ANSWER")
+      ->type_size(2)
+      ->expected(1, 1024);
+  command.add_option("--deadline", deadline_seconds, "Give up after this many seconds")
+      ->check(CLI::Range(0.001, 600.0));
+}
+
+Result<AskOptions> SamplingFlags::options() const {
+  AskOptions options;
+  options.max_new_tokens = max_tokens;
+  options.temperature = temperature;
+  options.top_p = top_p;
+  options.top_k = top_k;
+  options.min_p = min_p;
+  options.repetition_penalty = repetition_penalty;
+  options.seed = seed;
+  options.stop = stop;
+  options.system = system;
+  for (std::size_t i = 0; i + 1 < earlier.size(); i += 2) {
+    options.earlier.push_back({earlier[i], earlier[i + 1]});
+  }
+  if (deadline_seconds > 0) {
+    options.deadline =
+        std::chrono::milliseconds(static_cast<std::int64_t>(deadline_seconds * 1000));
+  }
+  return options;
+}
+
+Result<std::string> find_default_model() {
+  if (const char* named = std::getenv("OCELLUS_MODEL"); named != nullptr && *named != '\0') {
+    return std::string(named);
+  }
+  std::error_code ec;
+  const std::filesystem::path executable = std::filesystem::read_symlink("/proc/self/exe", ec);
+  // Build tree: <source>/build/<preset>/bin/ocellus; install tree: <prefix>/bin/ocellus.
+  for (const char* relative : {"../../../models/demo", "../share/ocellus/models/demo"}) {
+    const auto folder = (executable.parent_path() / relative).lexically_normal();
+    if (std::filesystem::exists(folder / "config.json", ec)) return folder.string();
+  }
+  return base::make_error(ErrorCode::kNotFound,
+                          "no model: the demo model is not beside this program; give --model DIR "
+                          "or set OCELLUS_MODEL");
+}
+
+}  // namespace ocellus::cli

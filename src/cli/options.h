@@ -1,0 +1,46 @@
+// Options that several subcommands share: which model, how it is loaded, how it is asked.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "ocellus/ocellus.h"
+
+namespace ocellus::cli {
+
+struct ModelFlags {
+  std::string model;  // empty: the demo model
+  std::string dtype = "auto";
+  std::string tower_dtype = "auto";
+  std::string preprocess = "model";
+  std::string prompt_template;
+  std::vector<std::string> allow_hosts;
+  std::int64_t context_tokens = 0;
+  int threads = 0;
+  bool no_kv_cache = false;
+
+  void add_to(CLI::App& command);
+  // kNotFound when no model is given and no demo model can be found.
+  Result<ModelOptions> options() const;
+};
+
+struct SamplingFlags {
+  std::optional<std::int64_t> max_tokens;
+  std::optional<float> temperature, top_p, min_p, repetition_penalty;
+  std::optional<std::int64_t> top_k;
+  std::uint64_t seed = 0;
+  std::vector<std::string> stop;
+  std::string system;
+  std::vector<std::string> earlier;  // question, answer, question, answer ...
+  double deadline_seconds = 0;       // 0: none
+
+  void add_to(CLI::App& command);
+  Result<AskOptions> options() const;
+};
+
+// Where the demo model is: OCELLUS_MODEL, beside the executable's source tree, or in its install
+// tree.
+Result<std::string> find_default_model();
+
+}  // namespace ocellus::cli

@@ -1,0 +1,84 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <iterator>
+#include <string>
+
+#include "base/utf8.h"
+
+namespace ocellus::cli {
+namespace {
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : base::replace_invalid_utf8(text)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+void indent(const boost::json::value& value, int depth, std::string& out) {
+  const std::string inner(2 * (static_cast<std::size_t>(depth) + 1), ' ');
+  const std::string outer(2 * static_cast<std::size_t>(depth), ' ');
+  if (const auto* object = value.if_object(); object != nullptr && !object->empty()) {
+    out += "{\n";
+    for (auto it = object->begin(); it != object->end(); ++it) {
+      out += inner + boost::json::serialize(it->key()) + ": ";
+      indent(it->value(), depth + 1, out);
+      out += std::next(it) == object->end() ? "\n" : ",\n";
+    }
+    out += outer + "}";
+  } else if (const auto* array = value.if_array();
+             array != nullptr && !array->empty() && (*array)[0].is_object()) {
+    out += "[\n";
+    for (auto it = array->begin(); it != array->end(); ++it) {
+      out += inner;
+      indent(*it, depth + 1, out);
+      out += std::next(it) == array->end() ? "\n" : ",\n";
+    }
+    out += outer + "]";
+  } else {
+    out += boost::json::serialize(value);
+  }
+}
+
+}  // namespace
+
+bool print(std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
+}
+
+bool print_json(const boost::json::value& value) {
+  std::string text;
+  indent(value, 0, text);
+  return print(text + "\n");
+}
+
+int report(const Error& error, bool as_json) {
+  const ErrorInfo info = error_info(error.code);
+  if (as_json) {
+    print_json({{"error",
+                 {{"code", {info.name.data(), info.name.size()}},
+                  {"message", base::replace_invalid_utf8(error.message)}}}});
+  }
+  std::fprintf(stderr, "ocellus: %s\n", one_line(error.message).c_str());
+  return info.exit_code;
+}
+
+std::string human_bytes(double bytes) {
+  const char* const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < std::size(units)) bytes /= 1024, ++unit;
+  return unit == 0 ? fmt::format("{:.0f} bytes", bytes)
+                   : fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+}  // namespace ocellus::cli

@@ -1,0 +1,25 @@
+// What every subcommand does at its end: errors as one line on stderr, results as text or JSON on
+// stdout.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string_view>
+
+#include "ocellus/error.h"
+
+namespace ocellus::cli {
+
+// "ocellus: <message>" (control characters escaped, so that it stays one line), or with `as_json`
+// {"error": {code, message}} on stdout. Returns the exit code of error_info().
+int report(const Error& error, bool as_json = false);
+
+// Writes to stdout and flushes; false when the reader is gone.
+bool print(std::string_view text);
+
+// Indented JSON with a newline.
+bool print_json(const boost::json::value& value);
+
+// "1.2 GiB"
+std::string human_bytes(double bytes);
+
+}  // namespace ocellus::cli
