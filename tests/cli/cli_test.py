@@ -1,0 +1,253 @@
+"""The real `ocellus` binary, as a person or a script would use it.
+
+Needs only Python's standard library. OCELLUS_BINARY names the program, OCELLUS_SOURCE_DIR the checkout.
+"""
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import unittest
+
+BINARY = os.environ["OCELLUS_BINARY"]
+SOURCE = pathlib.Path(os.environ["OCELLUS_SOURCE_DIR"])
+PICTURES = SOURCE / "examples" / "pictures"
+DEMO = SOURCE / "models" / "demo"
+
+
+def some_picture() -> pathlib.Path:
+    return sorted(PICTURES.glob("*.png"))[0]
+
+
+def run(*arguments, **options):
+    """Runs ocellus to its end; the demo model is the default."""
+    environment = {**os.environ, "OCELLUS_MODEL": str(DEMO), **options.pop("env", {})}
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, timeout=120,
+                          env=environment, check=False, **options)
+
+
+def read_safetensors(path):
+    """name -> (dtype, shape, bytes)."""
+    data = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    body = data[8 + size:]
+    return {name: (t["dtype"], t["shape"], body[slice(*t["data_offsets"])]) for name, t in header.items()}
+
+
+class Ask(unittest.TestCase):
+    question = "How many objects are there?"
+
+    def ask_json(self, *arguments, picture=None):
+        result = run("ask", picture or some_picture(), self.question, "--json", "--temperature", "0",
+                     *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_streams_text_to_stdout(self):
+        result = run("ask", some_picture(), self.question, "--temperature", "0")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.decode().strip(), self.ask_json()["answer"].strip())
+        self.assertEqual(result.stderr, b"")
+
+    def test_json_has_counts_and_timings(self):
+        answer = self.ask_json()
+        self.assertEqual(answer["finish_reason"], "stop")
+        self.assertGreater(answer["tokens"]["prompt"], answer["tokens"]["image"])
+        self.assertGreater(answer["tokens"]["generated"], 0)
+        self.assertGreaterEqual(answer["seconds"]["total"], answer["seconds"]["first_token"])
+
+    def test_max_tokens_limits(self):
+        answer = self.ask_json("--max-tokens", "1")
+        self.assertEqual(answer["tokens"]["generated"], 1)
+        self.assertEqual(answer["finish_reason"], "length")
+
+    def test_stop_text_is_never_shown(self):
+        whole = self.ask_json()["answer"]
+        stop = whole[-1]
+        cut = self.ask_json("--stop", stop)["answer"]
+        self.assertEqual(cut, whole[:whole.index(stop)])
+
+    def test_same_answer_whatever_the_settings_of_speed(self):
+        expected = self.ask_json()["answer"]
+        for arguments in (["--no-kv-cache"], ["--threads", "1"], ["--dtype", "f32"]):
+            self.assertEqual(self.ask_json(*arguments)["answer"], expected, arguments)
+
+    def test_seed_repeats_a_sampled_answer(self):
+        sampled = [json.loads(run("ask", some_picture(), self.question, "--json", "--temperature", "1.5",
+                                  "--seed", "7").stdout)["answer"] for _ in range(2)]
+        self.assertEqual(sampled[0], sampled[1])
+
+    def test_every_example_picture_answers(self):
+        for picture in sorted(PICTURES.iterdir()):
+            if picture.suffix in {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}:
+                with self.subTest(picture=picture.name):
+                    self.assertTrue(self.ask_json(picture=picture)["answer"])
+
+
+class AskUrl(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments):
+                super().__init__(*arguments, directory=str(PICTURES))
+
+            def log_message(self, *arguments):
+                pass
+
+        cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        cls.thread = threading.Thread(target=cls.server.serve_forever)
+        cls.thread.start()
+        cls.url = f"http://127.0.0.1:{cls.server.server_port}/{some_picture().name}"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.shutdown()
+        cls.thread.join()
+        cls.server.server_close()
+
+    def test_private_address_is_refused(self):
+        result = run("ask", self.url, "What is it?")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"refused", result.stderr)
+
+    def test_allowed_host_answers_like_the_file(self):
+        host = f"127.0.0.1:{self.server.server_port}"
+        by_url = run("ask", self.url, "How many objects are there?", "--temperature", "0", "--allow-host", host)
+        by_path = run("ask", some_picture(), "How many objects are there?", "--temperature", "0")
+        self.assertEqual(by_url.returncode, 0, by_url.stderr)
+        self.assertEqual(by_url.stdout, by_path.stdout)
+
+
+class Errors(unittest.TestCase):
+    def expect(self, code, *arguments, says=b"", **options):
+        result = run(*arguments, **options)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertIn(says, result.stderr)
+        self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+        return result
+
+    def test_usage(self):
+        self.expect(2)
+        self.expect(2, "ask")
+        self.expect(2, "ask", "x.png", "What?", "--top-p", "2")
+        self.expect(2, "ask", "x.png", "What?", "--no-such-option")
+
+    def test_missing_picture(self):
+        self.expect(3, "ask", "missing.png", "What?", says=b"missing.png")
+
+    def test_not_a_picture(self):
+        with tempfile.NamedTemporaryFile(suffix=".png") as file:
+            file.write(b"this is text, whatever its name says")
+            file.flush()
+            self.expect(3, "ask", file.name, "What?")
+
+    def test_truncated_picture(self):
+        with tempfile.NamedTemporaryFile(suffix=".png") as file:
+            file.write(some_picture().read_bytes()[:-40])
+            file.flush()
+            self.expect(3, "ask", file.name, "What?")
+
+    def test_missing_and_damaged_models(self):
+        self.expect(3, "ask", some_picture(), "What?", "--model", "/no/such/folder", says=b"/no/such/folder")
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "model"
+            shutil.copytree(DEMO, model)
+            weights = model / "model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:-100])
+            self.expect(4, "ask", some_picture(), "What?", "--model", model, says=b"model.safetensors")
+
+    def test_json_errors_are_json(self):
+        result = self.expect(3, "ask", "missing.png", "What?", "--json")
+        self.assertEqual(json.loads(result.stdout)["error"]["code"], "not_found")
+
+    def test_help_is_not_an_error(self):
+        for arguments in (["--help"], ["ask", "--help"], ["inspect", "--help"], ["trace", "--help"], ["--version"]):
+            self.assertEqual(run(*arguments).returncode, 0, arguments)
+
+    def test_closed_stdout(self):
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([BINARY, "ask", str(some_picture()), "How many objects are there?"],
+                                    stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+                                    env={**os.environ, "OCELLUS_MODEL": str(DEMO)})
+        self.assertEqual(result.returncode, 130, result.stderr)
+
+
+class Interrupt(unittest.TestCase):
+    def test_ctrl_c_while_fetching(self):
+        """A server that never answers: the picture is being waited for when the signal comes."""
+        asked = threading.Event()
+        release = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.set()
+                release.wait(30)
+
+            def log_message(self, *arguments):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            host = f"127.0.0.1:{server.server_port}"
+            process = subprocess.Popen([BINARY, "ask", f"http://{host}/a.png", "What?", "--allow-host", host],
+                                       stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       env={**os.environ, "OCELLUS_MODEL": str(DEMO)})
+            self.assertTrue(asked.wait(30))
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 130)
+        finally:
+            release.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class Inspect(unittest.TestCase):
+    def test_model(self):
+        result = run("inspect", DEMO, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["kind"], "model")
+        self.assertGreater(len(report["tensors"]), 10)
+        self.assertEqual(run("inspect", DEMO).returncode, 0)
+
+    def test_picture(self):
+        result = run("inspect", some_picture(), "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["kind"], "picture")
+        self.assertEqual(report["format"], "PNG")
+        self.assertGreater(report["image_tokens"], 0)
+
+
+class Trace(unittest.TestCase):
+    def test_writes_every_stage(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "trace.safetensors"
+            result = run("trace", some_picture(), "How many objects are there?", "--model", DEMO,
+                         "--out", out, "--max-tokens", "4", "--temperature", "0")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            tensors = read_safetensors(out)
+        self.assertEqual(set(tensors), {"pixel_values", "tower_features", "image_embeddings", "input_ids",
+                                        "logits", "tokens"})
+        self.assertEqual(tensors["pixel_values"][1][0], 3)
+        tokens, logits = tensors["tokens"], tensors["logits"]
+        self.assertEqual(tokens[1][0], logits[1][0])
+        width = logits[1][1]
+        for i, token in enumerate(struct.unpack(f"<{tokens[1][0]}q", tokens[2])):
+            row = struct.unpack_from(f"<{width}f", logits[2], 4 * width * i)
+            self.assertEqual(token, row.index(max(row)))
+
+
+if __name__ == "__main__":
+    unittest.main()
