@@ -1,0 +1,29 @@
+// What the chunks of a PNG file say beside the pixels; internal to src/image.
+#pragma once
+
+#include <vector>
+
+#include "image/bytes.h"
+#include "image/image.h"
+
+namespace ocellus::image {
+
+struct PngHeader {
+  int width = 0;
+  int height = 0;
+  int bit_depth = 0;   // 1, 2, 4, 8, 16
+  int color_type = 0;  // PNG 3rd edition, table 11.1
+  bool interlaced = false;
+  bool has_transparency = false;  // a tRNS chunk
+  int frames = 1;                 // APNG: acTL's number
+  std::vector<std::byte> exif;    // eXIf, or ImageMagick's "Raw profile type exif" text
+  std::vector<std::byte> xmp;
+};
+
+// Walks the chunks without decompressing pixels. Strict up to the first image data, lenient after
+// it (as Pillow): what follows the picture cannot spoil it. Checksums are left to the decoder.
+// kBadImage for a damaged header, an impossible combination of depth and colour, no image data, or
+// an ancillary chunk beyond the limits.
+Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits);
+
+}  // namespace ocellus::image

@@ -1,0 +1,138 @@
+// WebP through libwebp and its demultiplexer: the canvas with its first frame, as the library's
+// animation decoder (which Pillow uses) would paint it.
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/result.h"
+#include "image/codec.h"
+#include "image/exif.h"
+#include "image/pixel.h"
+
+namespace ocellus::image {
+namespace {
+
+using base::make_error;
+
+struct FreeDemuxer {
+  void operator()(WebPDemuxer* demuxer) const { WebPDemuxDelete(demuxer); }
+};
+using Demuxer = std::unique_ptr<WebPDemuxer, FreeDemuxer>;
+
+// Owns what WebPDemuxGetFrame allocates.
+class FirstFrame {
+ public:
+  explicit FirstFrame(const WebPDemuxer* demuxer) : found_(WebPDemuxGetFrame(demuxer, 1, &it_)) {}
+  ~FirstFrame() { WebPDemuxReleaseIterator(&it_); }
+  FirstFrame(const FirstFrame&) = delete;
+  FirstFrame& operator=(const FirstFrame&) = delete;
+  explicit operator bool() const { return found_ != 0; }
+  const WebPIterator* operator->() const { return &it_; }
+
+ private:
+  WebPIterator it_{};
+  int found_;
+};
+
+Result<Demuxer> open(Bytes bytes) {
+  // The length in the header is what the file claims; the rest is ignored by the library.
+  const WebPData data{as_u8(bytes), bytes.size()};
+  WebPDemuxState state = WEBP_DEMUX_PARSE_ERROR;
+  Demuxer demuxer(WebPDemuxPartial(&data, &state));
+  if (state == WEBP_DEMUX_DONE && demuxer) return demuxer;
+  if (state == WEBP_DEMUX_PARSE_ERROR) {
+    return make_error(ErrorCode::kBadImage, "WebP: the chunks are damaged");
+  }
+  const std::uint64_t claimed = bytes.size() >= 8 ? std::uint64_t{u32le(bytes, 4)} + 8 : 12;
+  return make_error(ErrorCode::kBadImage, "WebP: the file is cut short: {} bytes, expected {}",
+                    bytes.size(), claimed);
+}
+
+// Chunks of metadata may not be larger than the limits, as in other formats.
+Status check_chunks(Bytes bytes, const DecodeLimits& limits) {
+  std::size_t total = 0;
+  std::size_t at = 12;
+  while (at <= bytes.size() && bytes.size() - at >= 8) {
+    const std::string_view name = as_text(bytes.subspan(at, 4));
+    const std::size_t length = u32le(bytes, at + 4);
+    if (name == "EXIF" || name == "XMP " || name == "ICCP") {
+      total += length;
+      if (length > limits.max_ancillary_chunk_bytes || total > limits.max_ancillary_total_bytes) {
+        return make_error(ErrorCode::kBadImage,
+                          "WebP: chunk {} has {} bytes, {} with the others; at most {} and {}",
+                          name, length, total, limits.max_ancillary_chunk_bytes,
+                          limits.max_ancillary_total_bytes);
+      }
+    }
+    at += 8 + length + (length & 1);
+  }
+  return {};
+}
+
+Bytes chunk(const WebPDemuxer* demuxer, const char* name) {
+  WebPChunkIterator it{};
+  Bytes found;
+  if (WebPDemuxGetChunk(demuxer, name, 1, &it) != 0) {
+    found = {reinterpret_cast<const std::byte*>(it.chunk.bytes), it.chunk.size};
+  }
+  WebPDemuxReleaseChunkIterator(&it);  // the bytes are those of the file and stay
+  return found;
+}
+
+bool has_alpha(Bytes bytes) {
+  WebPBitstreamFeatures features{};
+  // Pillow's choice: what cannot be told has alpha.
+  return WebPGetFeatures(as_u8(bytes), bytes.size(), &features) != VP8_STATUS_OK ||
+         features.has_alpha != 0;
+}
+
+}  // namespace
+
+Result<ImageInfo> read_webp_info(Bytes bytes, const DecodeLimits& limits) {
+  OCELLUS_RETURN_IF_ERROR(check_chunks(bytes, limits));
+  OCELLUS_ASSIGN_OR_RETURN(const Demuxer demuxer, open(bytes));
+  ImageInfo info;
+  info.width = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH));
+  info.height = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT));
+  info.frames = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_FRAME_COUNT));
+  info.has_alpha = has_alpha(bytes);
+  info.color_mode = info.has_alpha ? "RGBA" : "RGB";
+  info.orientation = choose_orientation(chunk(demuxer.get(), "EXIF"), chunk(demuxer.get(), "XMP "));
+  return info;
+}
+
+Result<Image> decode_webp(Bytes bytes, const ImageInfo& info, const DecodeLimits&) {
+  OCELLUS_ASSIGN_OR_RETURN(const Demuxer demuxer, open(bytes));
+  const FirstFrame frame(demuxer.get());
+  if (!frame) return make_error(ErrorCode::kBadImage, "WebP: the file has no frame");
+  if (frame->width < 1 || frame->height < 1 || frame->x_offset < 0 || frame->y_offset < 0 ||
+      frame->x_offset + frame->width > info.width ||
+      frame->y_offset + frame->height > info.height) {
+    return make_error(ErrorCode::kBadImage, "WebP: frame {} x {} at {}, {} is not inside {} x {}",
+                      frame->width, frame->height, frame->x_offset, frame->y_offset, info.width,
+                      info.height);
+  }
+  std::vector<std::uint8_t> rgba(std::size_t{4} * frame->width * frame->height);
+  if (WebPDecodeRGBAInto(frame->fragment.bytes, frame->fragment.size, rgba.data(), rgba.size(),
+                         4 * frame->width) == nullptr) {
+    return make_error(ErrorCode::kBadImage, "WebP: the picture's data is damaged");
+  }
+  Image image = make_image(info.width, info.height);  // black where no frame is, white with alpha
+  if (info.has_alpha) std::fill(image.rgb.begin(), image.rgb.end(), std::uint8_t{255});
+  for (int y = 0; y < frame->height; ++y) {
+    const std::uint8_t* from = rgba.data() + std::size_t{4} * frame->width * y;
+    std::uint8_t* to = image.row(frame->y_offset + y) + std::size_t{3} * frame->x_offset;
+    for (int x = 0; x < frame->width; ++x, from += 4, to += 3) {
+      if (info.has_alpha) {
+        put_over_white(to, from);
+      } else {
+        std::copy_n(from, 3, to);
+      }
+    }
+  }
+  return image;
+}
+
+}  // namespace ocellus::image
