@@ -1,4 +1,5 @@
-// What a checkpoint says about itself, whatever file said it. Filled by parse_hf_config (and the GGUF reader), used by models.
+// What a checkpoint says about itself, whatever file said it. Filled by parse_hf_config (and the
+// GGUF reader), used by models.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,8 @@ struct RopeConfig {
   double theta = 10000.0;
   Scaling scaling = Scaling::kNone;
   double factor = 1.0;
-  double low_freq_factor = 1.0;    // llama3
-  double high_freq_factor = 4.0;   // llama3
+  double low_freq_factor = 1.0;   // llama3
+  double high_freq_factor = 4.0;  // llama3
   std::int64_t original_max_position = 0;
   double partial_rotary_factor = 1.0;
 };
@@ -69,7 +70,8 @@ struct LanguageConfig {
 struct ProjectorConfig {
   Activation activation = Activation::kGelu;
   bool bias = true;
-  std::vector<std::int64_t> feature_layers = {-2};  // negative counts from the end, 0: the embeddings
+  std::vector<std::int64_t> feature_layers = {
+      -2};  // negative counts from the end, 0: the embeddings
   FeatureSelect select = FeatureSelect::kDefault;
 };
 
@@ -83,14 +85,17 @@ struct ModelConfig {
   tensor::DType stored_dtype = tensor::DType::kF32;  // what the config says; the tensors decide
 };
 
-// The picture part of preprocessor_config.json / processor_config.json, with CLIPImageProcessor's defaults.
+// The picture part of preprocessor_config.json / processor_config.json, with CLIPImageProcessor's
+// defaults.
 struct ImageProcessorConfig {
   std::string type = "CLIPImageProcessor";
   bool do_resize = true;
   std::int64_t resize_shortest_edge = 336;  // 0 when an exact size is given instead
+  std::int64_t resize_longest_edge = 0;     // 0: no cap on the longer side
   std::int64_t resize_height = 0;
   std::int64_t resize_width = 0;
-  int resample = 3;  // Pillow's numbers: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming
+  int resample =
+      3;  // Pillow's numbers: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming
   bool do_center_crop = true;
   std::int64_t crop_height = 336;
   std::int64_t crop_width = 336;
@@ -107,9 +112,9 @@ struct GenerationConfig {
   double temperature = 1.0;
   bool do_sample = false;
   double top_p = 1.0;
-  std::int64_t top_k = 0;           // 0: off
+  std::int64_t top_k = 0;  // 0: off
   double repetition_penalty = 1.0;
-  std::int64_t max_new_tokens = 0;  // 0: not given
+  std::int64_t max_new_tokens = 0;       // 0: not given
   std::vector<std::int64_t> eos_tokens;  // empty: not given
 };
 

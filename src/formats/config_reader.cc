@@ -1,0 +1,100 @@
+#include "formats/config_reader.h"
+
+#include <fmt/format.h>
+
+namespace ocellus::formats {
+
+template <typename T>
+T ConfigReader::keep(Result<T> result, T fallback) {
+  if (result) return *std::move(result);
+  fail(ErrorCode::kBadModel, std::move(result).error().message);
+  return fallback;
+}
+
+void ConfigReader::fail(ErrorCode code, std::string message) {
+  if (status_) status_ = std::unexpected(Error{code, std::move(message)});
+}
+
+void ConfigReader::join(const ConfigReader& other) {
+  if (status_) status_ = other.status_;
+}
+
+bool ConfigReader::has(std::string_view key) const {
+  const json::bj::value* value =
+      object_ == nullptr ? nullptr : object_->if_contains({key.data(), key.size()});
+  return value != nullptr && !value->is_null();
+}
+
+std::int64_t ConfigReader::integer(std::string_view key, std::int64_t fallback, std::int64_t min,
+                                   std::int64_t max) {
+  if (!has(key)) return fallback;
+  return keep(json::get_int(*object_, key, where_, min, max), fallback);
+}
+
+double ConfigReader::number(std::string_view key, double fallback) {
+  if (!has(key)) return fallback;
+  return keep(json::get_number_or(*object_, key, where_, fallback), fallback);
+}
+
+double ConfigReader::positive(std::string_view key, double fallback) {
+  const double value = number(key, fallback);
+  if (!(value > 0)) {
+    fail(ErrorCode::kBadModel,
+         fmt::format("{}: {}: expected more than 0, found {}", where_, key, value));
+  }
+  return value;
+}
+
+bool ConfigReader::boolean(std::string_view key, bool fallback) {
+  if (!has(key)) return fallback;
+  return keep(json::get_bool_or(*object_, key, where_, fallback), fallback);
+}
+
+std::string ConfigReader::text(std::string_view key, std::string_view fallback) {
+  if (!has(key)) return std::string(fallback);
+  return keep(json::get_string_or(*object_, key, where_, fallback), std::string(fallback));
+}
+
+tensor::Activation ConfigReader::activation(std::string_view key, tensor::Activation fallback) {
+  if (!has(key)) return fallback;
+  const std::string name = text(key, "");
+  const auto activation = tensor::parse_activation(name);
+  if (!activation) {
+    fail(ErrorCode::kUnsupported,
+         fmt::format("{}: {}: unknown activation \"{}\"", where_, key, name));
+  }
+  return activation.value_or(fallback);
+}
+
+std::vector<std::int64_t> ConfigReader::integers(std::string_view key,
+                                                 std::vector<std::int64_t> fallback,
+                                                 std::int64_t min, std::int64_t max) {
+  if (!has(key)) return fallback;
+  const json::bj::value& value = object_->at({key.data(), key.size()});
+  if (!value.is_array()) return {integer(key, 0, min, max)};
+  std::vector<std::int64_t> result;
+  for (const json::bj::value& item : value.get_array()) {
+    if (!item.is_int64() || item.get_int64() < min || item.get_int64() > max) {
+      fail(ErrorCode::kBadModel,
+           fmt::format("{}: {}: expected whole numbers from {} to {}, found {}", where_, key, min,
+                       max, json::kind_name(item)));
+      return fallback;
+    }
+    result.push_back(item.get_int64());
+  }
+  return result;
+}
+
+ConfigReader ConfigReader::child(std::string_view key) {
+  const std::string where = fmt::format("{}: {}", where_, key);
+  if (!has(key)) return ConfigReader(nullptr, where);
+  const json::bj::value& value = object_->at({key.data(), key.size()});
+  if (!value.is_object()) {
+    fail(ErrorCode::kBadModel,
+         fmt::format("{}: expected an object, found {}", where, json::kind_name(value)));
+    return ConfigReader(nullptr, where);
+  }
+  return ConfigReader(&value.get_object(), where);
+}
+
+}  // namespace ocellus::formats

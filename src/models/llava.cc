@@ -1,0 +1,74 @@
+#include "models/llava.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+
+namespace ocellus::models {
+namespace {
+
+bool is_language(std::string_view canonical) {
+  return canonical.starts_with("language.") || canonical == "lm_head.weight";
+}
+
+std::size_t stored_bytes(const Checkpoint& checkpoint) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) bytes += tensor.entry->data.size();
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const auto& dtype = is_language(name) ? options.weights : options.tower_weights;
+    const auto elements = static_cast<std::size_t>(tensor.entry->shape.elements().value_or(0));
+    bytes += dtype && tensor.entry->shape.rank() > 1 ? elements * tensor::block_bytes(*dtype)
+                                                     : tensor.entry->data.size();
+  }
+  return bytes;
+}
+
+Result<std::unique_ptr<LlavaModel>> LlavaModel::load(const Checkpoint& checkpoint,
+                                                     const compute::Backend& backend,
+                                                     const LoadOptions& options) {
+  std::unique_ptr<LlavaModel> model(new LlavaModel(backend));
+  model->config_ = checkpoint.config;
+  const auto total = static_cast<double>(std::max<std::size_t>(1, stored_bytes(checkpoint)));
+  std::size_t done = 0;
+  const auto loaded = [&](std::size_t bytes) {
+    done += bytes;
+    if (options.progress) options.progress(std::min(1.0, static_cast<double>(done) / total));
+  };
+  const WeightLoader tower_loader(checkpoint, backend, options.tower_weights, options.stop, loaded);
+  const WeightLoader language_loader(checkpoint, backend, options.weights, options.stop, loaded);
+  OCELLUS_ASSIGN_OR_RETURN(model->tower_, VisionTower::load(checkpoint.config, tower_loader));
+  OCELLUS_ASSIGN_OR_RETURN(
+      model->projector_,
+      Projector::load(checkpoint.config, model->tower_.feature_width(), tower_loader));
+  OCELLUS_ASSIGN_OR_RETURN(model->decoder_,
+                           Decoder::load(checkpoint.config.language, language_loader));
+  // A file that was cut short meanwhile would have been read as zeros.
+  OCELLUS_RETURN_IF_ERROR(checkpoint.unchanged());
+  if (options.progress) options.progress(1.0);
+  return model;
+}
+
+LlavaModel::Scratch LlavaModel::make_scratch() const {
+  Scratch scratch;
+  scratch.workspace = backend_->make_workspace();
+  return scratch;
+}
+
+Status LlavaModel::encode(const float* pixels, Scratch& scratch, const StopCheck& stop,
+                          compute::Matrix features) const {
+  return tower_.encode(*backend_, pixels, scratch.tower, *scratch.workspace, stop, features);
+}
+
+Status LlavaModel::project(compute::ConstMatrix features, Scratch& scratch,
+                           compute::Matrix embeddings) const {
+  return projector_.project(*backend_, features, scratch.projector, *scratch.workspace, embeddings);
+}
+
+}  // namespace ocellus::models

@@ -1,0 +1,47 @@
+#include "models/rope.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace ocellus::models {
+namespace {
+
+// Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended.
+float scale_llama3(float frequency, const formats::RopeConfig& c) {
+  const auto original = static_cast<double>(c.original_max_position);
+  const double low_wavelength = original / c.low_freq_factor;
+  const double high_wavelength = original / c.high_freq_factor;
+  const double wavelength = 2 * std::numbers::pi / frequency;
+  if (wavelength < high_wavelength) return frequency;
+  if (wavelength > low_wavelength) return static_cast<float>(frequency / c.factor);
+  const double smooth =
+      (original / wavelength - c.low_freq_factor) / (c.high_freq_factor - c.low_freq_factor);
+  return static_cast<float>((1 - smooth) * (frequency / c.factor) + smooth * frequency);
+}
+
+}  // namespace
+
+Rope::Rope(const formats::RopeConfig& config, std::int64_t head_dim) {
+  const auto dim =
+      static_cast<std::int64_t>(static_cast<double>(head_dim) * config.partial_rotary_factor);
+  for (std::int64_t i = 0; i + 1 < dim; i += 2) {
+    const float exponent = static_cast<float>(i) / static_cast<float>(dim);
+    auto frequency =
+        static_cast<float>(1.0 / std::pow(config.theta, static_cast<double>(exponent)));
+    if (config.scaling == formats::RopeConfig::Scaling::kLinear)
+      frequency = static_cast<float>(frequency / config.factor);
+    if (config.scaling == formats::RopeConfig::Scaling::kLlama3)
+      frequency = scale_llama3(frequency, config);
+    frequencies_.push_back(frequency);
+  }
+}
+
+void Rope::fill(std::int64_t position, float* cos, float* sin) const {
+  for (std::size_t i = 0; i < frequencies_.size(); ++i) {
+    const float angle = static_cast<float>(position) * frequencies_[i];
+    cos[i] = static_cast<float>(std::cos(static_cast<double>(angle)));
+    sin[i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+  }
+}
+
+}  // namespace ocellus::models

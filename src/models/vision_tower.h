@@ -1,0 +1,60 @@
+// The image encoder: a picture's pixels to the features that the projector takes.
+// Reference: transformers, models/clip/modeling_clip.py and models/siglip/modeling_siglip.py;
+// papers arXiv:2103.00020, 2303.15343.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "compute/backend.h"
+#include "formats/model_config.h"
+#include "models/weight_loader.h"
+
+namespace ocellus::models {
+
+// Immutable after loading; encode() needs scratch of its own, so several threads may encode with
+// one tower.
+class VisionTower {
+ public:
+  // Scratch of one caller.
+  struct Scratch {
+    MatrixBuffer patches, x, normed, q, k, v, attended, inner;
+  };
+
+  // Loads only the layers that the features need. kBadModel, kOutOfMemory, kCancelled.
+  static Result<VisionTower> load(const formats::ModelConfig& config, const WeightLoader& loader);
+
+  std::int64_t feature_rows()
+      const;  // what one picture gives: patches, plus the class token where it is kept
+  std::int64_t feature_width() const;  // hidden size times the number of selected layers
+
+  // pixels [3, image_size, image_size] -> features [feature_rows, feature_width]. kCancelled within
+  // a layer's time.
+  Status encode(const compute::Backend& backend, const float* pixels, Scratch& scratch,
+                compute::Workspace& workspace, const StopCheck& stop,
+                compute::Matrix features) const;
+
+ private:
+  struct Layer {
+    Norm norm1, norm2;
+    Linear q, k, v, out, fc1, fc2;
+  };
+
+  std::int64_t rows() const { return config_.patches() + (config_.has_class_token() ? 1 : 0); }
+  Status embed(const compute::Backend& backend, const float* pixels, Scratch& scratch,
+               compute::Workspace& workspace, compute::Matrix x) const;
+  Status run_layer(const Layer& layer, const compute::Backend& backend, Scratch& scratch,
+                   compute::Workspace& workspace, compute::Matrix x) const;
+  void select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
+
+  formats::TowerConfig config_;
+  std::vector<std::int64_t>
+      selected_;             // hidden states, 0: the embeddings, in the order of their features
+  bool drop_first_ = false;  // "default" drops the first row, whatever it is
+  std::unique_ptr<compute::Weight> patch_;
+  std::vector<float> patch_bias_, class_token_, positions_;
+  Norm pre_norm_;  // CLIP's only
+  std::vector<Layer> layers_;
+};
+
+}  // namespace ocellus::models

@@ -1,0 +1,78 @@
+// From named tensors of a checkpoint to weights of a backend.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "compute/backend.h"
+#include "models/checkpoint.h"
+#include "ocellus/error.h"
+
+namespace ocellus::models {
+
+// Asked between steps of long work; true: give up with kCancelled.
+using StopCheck = std::function<bool()>;
+// Told while loading; 0 to 1.
+using Progress = std::function<void(double fraction)>;
+
+// A linear layer with its optional bias [out].
+struct Linear {
+  std::unique_ptr<compute::Weight> weight;
+  std::vector<float> bias;
+
+  compute::Epilogue epilogue(compute::Activation activation = compute::Activation::kNone,
+                             compute::ConstMatrix residual = {}) const {
+    return {bias.empty() ? nullptr : bias.data(), activation, residual};
+  }
+};
+
+struct Norm {
+  std::vector<float> weight, bias;  // bias empty for RMS norms
+};
+
+// Reads one checkpoint into one backend. One thread. `prefix` names the part, e.g.
+// "tower.encoder.layers.3.".
+class WeightLoader {
+ public:
+  // `dtype`: how matrices are held; nothing: as stored.
+  WeightLoader(const Checkpoint& checkpoint, const compute::Backend& backend,
+               std::optional<tensor::DType> dtype, StopCheck stop,
+               std::function<void(std::size_t)> loaded)
+      : checkpoint_(checkpoint),
+        backend_(backend),
+        dtype_(dtype),
+        stop_(std::move(stop)),
+        loaded_(std::move(loaded)) {}
+
+  Result<Linear> linear(const std::string& name, std::int64_t out, std::int64_t in,
+                        bool bias) const;
+  // A matrix stored in any shape that has out x in values, e.g. a convolution's kernel.
+  Result<std::unique_ptr<compute::Weight>> matrix(const std::string& name,
+                                                  const tensor::Shape& stored_shape,
+                                                  std::int64_t out, std::int64_t in) const;
+  Result<std::vector<float>> vector(const std::string& name, const tensor::Shape& shape) const;
+  Result<Norm> norm(const std::string& name, std::int64_t size, bool bias) const;
+
+ private:
+  const Checkpoint& checkpoint_;
+  const compute::Backend& backend_;
+  std::optional<tensor::DType> dtype_;
+  StopCheck stop_;
+  std::function<void(std::size_t)> loaded_;  // bytes of the file that are done
+};
+
+// A grow-only f32 matrix.
+class MatrixBuffer {
+ public:
+  // Contents are undefined after a change of shape. kOutOfMemory.
+  Result<compute::Matrix> shape(std::int64_t rows, std::int64_t cols);
+
+ private:
+  base::AlignedBuffer buffer_;
+};
+
+}  // namespace ocellus::models
