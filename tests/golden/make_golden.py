@@ -21,14 +21,18 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 
 import numpy as np
+import PIL
 import torch
 import transformers
 from safetensors.numpy import save_file
 
 import compare_reference
-from maker import bpe, models, pictures, vocabularies, weights
+from maker import bpe, models, pictures, preprocessing, tokenizer_cases, vocabularies, weights
 
 MAX_TOKENS = 32
+# One key: safetensors writes several in no fixed order.
+VERSIONS = {"made_with": f"transformers {transformers.__version__}, torch "
+                         f"{torch.__version__.split('+')[0]}, Pillow {PIL.__version__}"}
 CLOSEST = 1e-3  # smallest gap between the best two logits, of the largest magnitude
 VARIED = 10  # different tokens in an answer at least
 
@@ -100,8 +104,7 @@ def make_model(name):
     if gap < CLOSEST or varied < VARIED:
         raise SystemExit(f"{name}: smallest gap {gap:.2g}, {varied} different tokens: "
                          f"find another seed with --search {name}")
-    save_file(tensors, folder / "expected.safetensors", metadata={
-        "transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]})
+    save_file(tensors, folder / "expected.safetensors", metadata=VERSIONS)
     bpe.write_json(folder / "cases.json", cases)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{name}: {len(cases)} cases, {size / 1e6:.2f} MB, smallest gap {gap:.2g}, "
@@ -132,13 +135,41 @@ def write_pictures():
     print(f"pictures: {len(names)}, {sum(p.stat().st_size for p in folder.iterdir()) / 1e3:.0f} kB")
 
 
-PARTS = {"pictures": write_pictures}
+def write_preprocessing():
+    folder = HERE / "images"
+    names = sorted(path.name for path in folder.iterdir())
+    tensors, cases = preprocessing.run(folder, names, compare_reference.open_picture)
+    save_file(tensors, HERE / "images_expected.safetensors", metadata=VERSIONS)
+    (HERE / "images.json").write_text(json.dumps(cases, indent=1) + "\n")
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    print(f"preprocessing: {len(tensors)} tensors, {size / 1e6:.2f} MB")
+
+
+def write_tokenizers():
+    # One model for each tokenizer that differs.
+    names = ["clip_llama", "bf16_shards", "multi_feature_full", "mistral_window", "linear_rope",
+             "spm_only", "f16_tied_bpe", "qwen2_chatml"]
+    made = tokenizer_cases.run(names, lambda name: transformers.AutoTokenizer.from_pretrained(
+        HERE / name / "model"))
+    lines = []
+    for entry in made["tokenizers"]:
+        fields = [f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]
+        lines.append("  {\n" + ",\n".join(fields) + "\n  }")
+    text = ('{\n "texts": ' + json.dumps(made["texts"]) + ',\n "tokenizers": [\n' +
+            ",\n".join(lines) + "\n ]\n}\n")
+    (HERE / "tokenizer_cases.json").write_text(text)
+    print(f"tokenizers: {len(names)} x {len(made['texts'])} texts, {len(text) / 1e3:.0f} kB")
+
+
+FIRST = {"pictures": write_pictures}
+LAST = {"preprocessing": write_preprocessing, "tokenizers": write_tokenizers}
+PARTS = {**FIRST, **LAST}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [*PARTS, *models.ALL]
+    names = [*FIRST, *models.ALL, *LAST]
     parser.add_argument("--only", choices=names, action="append", metavar="PART",
                         help=f"one of {', '.join(names)}; may be given several times")
     parser.add_argument("--search", choices=list(models.ALL), metavar="MODEL")

@@ -98,7 +98,7 @@ def mistral_gqa():
     words = vocabularies.llama()
     return Golden(
         "mistral_gqa", "Mistral with 2 KV heads for 6, a head size of its own, no window; names of "
-        "4.52; tower with gelu; several end tokens", 1, words,
+        "4.52; tower with gelu; several end tokens", 2, words,
         llava(words, tower(image=28, patch=7, hidden_act="gelu", layer_norm_eps=1e-6),
               text("mistral", words.rows, heads=6, num_key_value_heads=2, head_dim=16,
                    rms_norm_eps=1e-5, rope_theta=1000000.0, sliding_window=None,
@@ -147,7 +147,7 @@ def f16_tied_bpe():
     words = vocabularies.llama3()
     return Golden(
         "f16_tied_bpe", "F16, tied embeddings, byte-level BPE, llama3 rope scaling, a reserved "
-        "token as the picture's", 1, words,
+        "token as the picture's", 5, words,
         llava(words, tower(),
               text(rows=words.rows, hidden=64, heads=4, num_key_value_heads=2, head_dim=16,
                    rms_norm_eps=1e-5, rope_theta=500000.0, max_position_embeddings=1024,
@@ -171,7 +171,7 @@ def multi_feature_full():
     words = vocabularies.llama("always")
     return Golden(
         "multi_feature_full", "three tower layers side by side, class token kept, projector "
-        "without bias and with another activation; Metaspace `always`", 1, words,
+        "without bias and with another activation; Metaspace `always`", 4, words,
         llava(words, tower(image=28, layers=4, hidden=24, ff=48),
               text(rows=words.rows, rms_norm_eps=1e-5),
               multimodal_projector_bias=False, vision_feature_layer=[-2, -1, 1],
@@ -189,7 +189,7 @@ def mistral_window():
     words = vocabularies.llama("never")
     return Golden(
         "mistral_window", "Mistral with a sliding window shorter than the prompt; the tower's "
-        "embeddings (layer 0) among the features; Metaspace `never`; BF16", 1, words,
+        "embeddings (layer 0) among the features; Metaspace `never`; BF16", 3, words,
         llava(words, tower(image=28, layers=2, hidden=24, ff=48),
               text("mistral", words.rows, num_key_value_heads=2, sliding_window=12, rms_norm_eps=1e-5),
               vision_feature_layer=[0, -1], torch_dtype="bfloat16", transformers_version="4.40.0"),
@@ -227,7 +227,7 @@ def config_minimal():
     return Golden(
         "config_minimal", "every field left out that can be: the reference's defaults; sizes of "
         "the image processor as plain numbers; no chat template; leftover tensors of old files",
-        1, words,
+        2, words,
         {"model_type": "llava", "image_token_index": words.ids["<image>"],
          "text_config": language, "vision_config": vision},
         {"preprocessor_config.json": {"crop_size": 42, "size": 42}},
@@ -241,7 +241,7 @@ def siglip_llama():
     words = vocabularies.llama3()
     return Golden(
         "siglip_llama", "SigLIP tower (no class token, exact square, unused pooling head in the "
-        "file) with Llama 3: the family of caption models; BF16", 1, words,
+        "file) with Llama 3: the family of caption models; BF16", 3, words,
         llava(words, tower("siglip_vision_model"),
               text(rows=words.rows, num_key_value_heads=2, rms_norm_eps=1e-5, rope_theta=500000.0,
                    bos_token_id=words.ids["<|begin_of_text|>"],
