@@ -14,16 +14,20 @@ using base::make_error;
 
 using Colors = std::array<std::array<std::uint8_t, 3>, 256>;
 
-// Indices beyond the palette are grey levels, as in Pillow.
+// Indices beyond the palette are black, unless the palette says of each index just that grey level;
+// then all are grey levels. (Pillow's reading; no index of a sound file is beyond.)
 Colors make_colors(const BmpHeader& header) {
-  Colors colors;
-  for (std::size_t i = 0; i < colors.size(); ++i) {
-    colors[i].fill(static_cast<std::uint8_t>(i));
-    const std::size_t at = i * header.palette_stride;
-    if (at + 3 > header.palette.size()) continue;
+  Colors colors{};
+  bool grey = true;
+  const std::size_t stride = header.palette_stride;
+  for (std::size_t i = 0; i < colors.size() && stride * i + 3 <= header.palette.size(); ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
-      colors[i][c] = static_cast<std::uint8_t>(u8_at(header.palette, at + 2 - c));
+      colors[i][c] = static_cast<std::uint8_t>(u8_at(header.palette, stride * i + 2 - c));
+      grey = grey && colors[i][c] == i;
     }
+  }
+  if (grey) {
+    for (std::size_t i = 0; i < colors.size(); ++i) colors[i].fill(static_cast<std::uint8_t>(i));
   }
   return colors;
 }

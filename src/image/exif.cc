@@ -17,20 +17,20 @@ struct Tiff {
   std::uint32_t u16(std::size_t i) const { return big_endian ? u16be(bytes, i) : u16le(bytes, i); }
   std::uint32_t u32(std::size_t i) const { return big_endian ? u32be(bytes, i) : u32le(bytes, i); }
 
-  // The value of a directory entry that is a single integer stored in the entry itself.
+  // The first integer of a directory entry; its values stand in the entry itself where they fit
+  // into 4 bytes, else elsewhere in the block, and then must all be there.
   std::optional<int> integer(std::size_t entry) const {
-    if (u32(entry + 4) != 1) return std::nullopt;
-    switch (u16(entry + 2)) {
-      case 3:  // SHORT
-      case 8:  // SSHORT
-        return static_cast<int>(u16(entry + 8));
-      case 4:   // LONG
-      case 9:   // SLONG
-      case 13:  // IFD
-        return static_cast<int>(std::min(u32(entry + 8), 0xFFFFu));
-      default:
-        return std::nullopt;
+    const std::uint32_t kind = u16(entry + 2);
+    const std::uint64_t count = u32(entry + 4);
+    const bool is_short = kind == 3 || kind == 8;               // SHORT, SSHORT
+    const bool is_long = kind == 4 || kind == 9 || kind == 13;  // LONG, SLONG, IFD
+    if ((!is_short && !is_long) || count == 0) return std::nullopt;
+    std::size_t at = entry + 8;
+    if (const std::uint64_t size = count * (is_short ? 2 : 4); size > 4) {
+      at = u32(entry + 8);
+      if (at > bytes.size() || bytes.size() - at < size) return std::nullopt;
     }
+    return static_cast<int>(is_short ? u16(at) : std::min(u32(at), 0xFFFFu));
   }
 };
 
@@ -40,21 +40,23 @@ std::optional<int> exif_orientation(Bytes block) {
   constexpr std::string_view kPrefix("Exif\0\0", 6);
   for (int i = 0; i < 2 && has_text(block, 0, kPrefix); ++i) block = block.subspan(6);
   if (block.size() < 8) return std::nullopt;
-  const bool big_endian = has_text(block, 0, std::string_view("MM\0\x2A", 4));
-  if (!big_endian && !has_text(block, 0, std::string_view("II\x2A\0", 4))) return std::nullopt;
+  const bool big_endian = has_text(block, 0, "MM");
+  const std::uint32_t magic = u16le(block, 2);  // 42; some writers have its bytes swapped
+  if ((!big_endian && !has_text(block, 0, "II")) || (magic != 0x2A && magic != 0x2A00)) {
+    return std::nullopt;
+  }
   const Tiff tiff{block, big_endian};
 
   const std::size_t directory = tiff.u32(4);
   if (directory > block.size() - 2) return std::nullopt;
   const std::size_t entries = tiff.u16(directory);
-  std::optional<int> found;
   for (std::size_t i = 0; i < entries; ++i) {
     const std::size_t entry = directory + 2 + 12 * i;
     if (entry + 12 > block.size()) break;
     if (tiff.u16(entry) != kOrientationTag) continue;
-    if (auto value = tiff.integer(entry)) found = value;  // the last one counts, as in Pillow
+    if (const auto value = tiff.integer(entry)) return value;
   }
-  return found;
+  return std::nullopt;
 }
 
 std::optional<int> xmp_orientation(Bytes packet) {

@@ -9,8 +9,8 @@
 namespace ocellus::image {
 
 // Tag 274 of the first directory of a TIFF block (EXIF 2.32 §4.6.2), which may be preceded by
-// "Exif\0\0". Nothing where the block is damaged, has no such tag, or the tag is no single integer.
-// Values outside 1 to 8 are returned as they are.
+// "Exif\0\0". Nothing where the block is damaged, has no such tag, or the tag is no integer. Of
+// several entries or values the first counts, as in Pillow. Values outside 1 to 8 are returned too.
 std::optional<int> exif_orientation(Bytes block);
 
 // The first tiff:Orientation in an XMP packet, one digit, as attribute or element.

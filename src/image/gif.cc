@@ -98,13 +98,17 @@ std::vector<int> row_order(const GifBlocks& blocks) {
 
 using Colors = std::array<std::array<std::uint8_t, 3>, 256>;
 
-// Indices beyond the palette, and all of them where there is none, are grey levels.
+// Indices beyond the palette are black. Where there is no palette, or it says of each index just
+// that grey level, all indices are grey levels.
 Colors make_colors(const GifBlocks& blocks) {
-  Colors colors;
-  for (std::size_t i = 0; i < colors.size(); ++i) {
-    colors[i].fill(static_cast<std::uint8_t>(i));
-    if (3 * i + 3 <= blocks.palette.size())
-      std::copy_n(as_u8(blocks.palette) + 3 * i, 3, colors[i].data());
+  Colors colors{};
+  bool grey = true;
+  for (std::size_t i = 0; 3 * i + 3 <= blocks.palette.size(); ++i) {
+    std::copy_n(as_u8(blocks.palette) + 3 * i, 3, colors[i].data());
+    for (const std::uint8_t sample : colors[i]) grey = grey && sample == i;
+  }
+  if (grey) {
+    for (std::size_t i = 0; i < colors.size(); ++i) colors[i].fill(static_cast<std::uint8_t>(i));
   }
   if (blocks.transparent) colors[static_cast<std::size_t>(*blocks.transparent)].fill(255);
   return colors;

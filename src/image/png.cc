@@ -59,10 +59,41 @@ Result<PngColors> read_colors(spng_ctx* context, const PngHeader& header) {
   return colors;
 }
 
+Result<Context> open(Bytes bytes, const DecodeLimits& limits) {
+  // The checksum of the decompressed data is not looked at, as Pillow and libpng do; that of every
+  // chunk is.
+  Context context(spng_ctx_new(SPNG_CTX_IGNORE_ADLER32));
+  if (!context) return spng_error(SPNG_EMEM);
+  const auto side = static_cast<std::uint32_t>(limits.max_side);
+  spng_set_image_limits(context.get(), side, side);
+  spng_set_chunk_limits(context.get(), limits.max_ancillary_chunk_bytes,
+                        limits.max_ancillary_total_bytes);
+  if (int code = spng_set_png_buffer(context.get(), bytes.data(), bytes.size()); code != 0) {
+    return spng_error(code);
+  }
+  return context;
+}
+
+// Texts before the picture. What is wrong with them is not told: they decide nothing but which way
+// is up, and the decoder will see the same damage.
+void inflate_metadata(Bytes bytes, const DecodeLimits& limits, PngHeader& header) {
+  const auto context = open(bytes, limits);
+  if (!context) return;
+  std::uint32_t count = 0;
+  if (spng_get_text(context->get(), nullptr, &count) != 0 || count == 0) return;
+  std::vector<spng_text> texts(count);
+  if (spng_get_text(context->get(), texts.data(), &count) != 0) return;
+  for (const spng_text& text : texts) {
+    const auto* data = reinterpret_cast<const std::byte*>(text.text);
+    read_metadata_text(text.keyword, {data, text.length}, header);
+  }
+}
+
 }  // namespace
 
 Result<ImageInfo> read_png_info(Bytes bytes, const DecodeLimits& limits) {
-  OCELLUS_ASSIGN_OR_RETURN(const PngHeader header, parse_png_chunks(bytes, limits));
+  OCELLUS_ASSIGN_OR_RETURN(PngHeader header, parse_png_chunks(bytes, limits));
+  if (header.has_compressed_metadata) inflate_metadata(bytes, limits, header);
   ImageInfo info;
   info.width = header.width;
   info.height = header.height;
@@ -94,17 +125,7 @@ Result<ImageInfo> read_png_info(Bytes bytes, const DecodeLimits& limits) {
 
 Result<Image> decode_png(Bytes bytes, const ImageInfo& info, const DecodeLimits& limits) {
   OCELLUS_ASSIGN_OR_RETURN(const PngHeader header, parse_png_chunks(bytes, limits));
-  // The checksum of the decompressed data is not looked at, as Pillow and libpng do; that of every
-  // chunk is.
-  const Context context(spng_ctx_new(SPNG_CTX_IGNORE_ADLER32));
-  if (!context) return spng_error(SPNG_EMEM);
-  const auto side = static_cast<std::uint32_t>(limits.max_side);
-  spng_set_image_limits(context.get(), side, side);
-  spng_set_chunk_limits(context.get(), limits.max_ancillary_chunk_bytes,
-                        limits.max_ancillary_total_bytes);
-  if (int code = spng_set_png_buffer(context.get(), bytes.data(), bytes.size()); code != 0) {
-    return spng_error(code);
-  }
+  OCELLUS_ASSIGN_OR_RETURN(const Context context, open(bytes, limits));
   if (int code =
           spng_decode_image(context.get(), nullptr, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
       code != 0) {

@@ -83,7 +83,7 @@ std::vector<std::byte> parse_raw_profile(Bytes text) {
 
 // The value of an uncompressed iTXt chunk after its key: flags, language and translated key first.
 Bytes international_text(Bytes rest) {
-  if (rest.size() < 2 || u8_at(rest, 0) != 0) return {};
+  if (rest.size() < 2) return {};
   rest = rest.subspan(2);
   for (int i = 0; i < 2; ++i) {
     const auto end = std::find(rest.begin(), rest.end(), std::byte{0});
@@ -98,17 +98,32 @@ void read_metadata(std::string_view name, Bytes data, PngHeader& header) {
     header.exif = copy(data);
   } else if (name == "acTL" && data.size() >= 8) {
     header.frames = static_cast<int>(std::clamp<std::uint32_t>(u32be(data, 0), 1, 1u << 30));
-  } else if (name == "tEXt") {
-    if (has_text(data, 0, kXmpKey)) header.xmp = copy(data.subspan(kXmpKey.size()));
-    if (has_text(data, 0, kRawExifKey) && header.exif.empty()) {
-      header.exif = parse_raw_profile(data.subspan(kRawExifKey.size()));
-    }
+  } else if (name == "tEXt" && has_text(data, 0, kXmpKey)) {
+    header.xmp = copy(data.subspan(kXmpKey.size()));
+  } else if (name == "tEXt" && has_text(data, 0, kRawExifKey)) {
+    if (header.exif.empty()) header.exif = parse_raw_profile(data.subspan(kRawExifKey.size()));
+  } else if (name == "zTXt" && (has_text(data, 0, kXmpKey) || has_text(data, 0, kRawExifKey))) {
+    header.has_compressed_metadata = true;
   } else if (name == "iTXt" && has_text(data, 0, kXmpKey)) {
-    header.xmp = copy(international_text(data.subspan(kXmpKey.size())));
+    const Bytes rest = data.subspan(kXmpKey.size());
+    const bool compressed = !rest.empty() && u8_at(rest, 0) != 0;
+    if (compressed) {
+      header.has_compressed_metadata = true;
+    } else {
+      header.xmp = copy(international_text(rest));
+    }
   }
 }
 
 }  // namespace
+
+void read_metadata_text(std::string_view key, Bytes text, PngHeader& header) {
+  if (key == kXmpKey.substr(0, kXmpKey.size() - 1)) {
+    header.xmp = copy(text);
+  } else if (key == kRawExifKey.substr(0, kRawExifKey.size() - 1) && header.exif.empty()) {
+    header.exif = parse_raw_profile(text);
+  }
+}
 
 Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
   PngHeader header;
@@ -124,8 +139,8 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
       return make_error(ErrorCode::kBadImage, "PNG: expected a chunk's name at byte {}", at + 4);
     }
     const std::size_t left = bytes.size() - at - 8;
+    if (name == "IEND" && image_data) break;
     if (length > left) {
-      if (image_data) break;
       return make_error(ErrorCode::kBadImage, "PNG: chunk {} has {} bytes, but only {} are left",
                         name, length, left);
     }
@@ -139,7 +154,7 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
     } else if (name == "IDAT") {
       image_data = true;
     } else if (name == "IEND") {
-      break;
+      break;  // without image data: an error below
     } else if (name == "tRNS") {
       header.has_transparency = !image_data;
     } else if (name[0] >= 'a' && name != "fdAT") {

@@ -1,6 +1,7 @@
 // What the chunks of a PNG file say beside the pixels; internal to src/image.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "image/bytes.h"
@@ -18,12 +19,16 @@ struct PngHeader {
   int frames = 1;                 // APNG: acTL's number
   std::vector<std::byte> exif;    // eXIf, or ImageMagick's "Raw profile type exif" text
   std::vector<std::byte> xmp;
+  bool has_compressed_metadata = false;  // texts that may hold either, to be inflated
 };
 
-// Walks the chunks without decompressing pixels. Strict up to the first image data, lenient after
-// it (as Pillow): what follows the picture cannot spoil it. Checksums are left to the decoder.
+// Walks the chunks without decompressing pixels. After the image data, junk and a missing end are
+// accepted (as by Pillow), but no chunk that is cut off. Checksums are left to the decoder.
 // kBadImage for a damaged header, an impossible combination of depth and colour, no image data, or
 // an ancillary chunk beyond the limits.
 Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits);
+
+// Takes EXIF or XMP from an inflated text, if that is what its keyword says.
+void read_metadata_text(std::string_view key, Bytes text, PngHeader& header);
 
 }  // namespace ocellus::image

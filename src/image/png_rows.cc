@@ -29,9 +29,8 @@ void put_grey(std::uint8_t* out, std::uint8_t value) { out[0] = out[1] = out[2] 
 PngColors::PngColors(int color_type, int bit_depth)
     : channels_(channels_of(color_type)), depth_(bit_depth), indexed_(color_type == kIndexed) {
   for (std::uint32_t i = 0; i < 256; ++i) {
-    const auto v = static_cast<std::uint8_t>(i);
     palette_[i][3] = 255;
-    set_palette(i, v, v, v);
+    set_palette(i, 0, 0, 0);
   }
 }
 

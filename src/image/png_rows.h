@@ -12,7 +12,7 @@ namespace ocellus::image {
 // colour). A transparent colour is compared with the sample as stored, all its bits.
 class PngColors {
  public:
-  // The palette starts as a grey ramp: indices beyond PLTE show as Pillow shows them.
+  // The palette starts black and opaque, which is how indices beyond PLTE show in Pillow.
   PngColors(int color_type, int bit_depth);
 
   void set_palette(std::uint32_t index, std::uint8_t r, std::uint8_t g, std::uint8_t b);

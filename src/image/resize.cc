@@ -5,122 +5,87 @@
 #include <new>
 
 #include "base/result.h"
-#include "image/resample_kernel.h"
+#include "image/resample_passes.h"
 
 namespace ocellus::image {
 namespace {
 
 using base::make_error;
 
-// Sums of products of 16-bit numbers are taken in blocks short enough for 32 bits:
-// 2048 * 255 * 2047 < 2^31.
-constexpr int kBlock = 2048;
+// Whether row y of the padded picture is all border.
+bool is_border(const PaddedImage& p, int y) { return y < p.top || y >= p.top + p.image.height; }
 
-std::int32_t dot(const std::int16_t* a, const std::int16_t* b, int n) {
-  std::int32_t sum = 0;
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+std::vector<std::uint8_t> fill_row(const PaddedImage& p, int width) {
+  std::vector<std::uint8_t> row(std::size_t{3} * width);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = p.fill[i % 3];
+  return row;
 }
 
-// The exact weighted sum plus half; wraps around on the way where it must, and fits at the end.
-std::int32_t weigh(const std::int16_t* samples, const Taps& taps, const Taps::Span& span) {
-  auto sum = static_cast<std::uint32_t>(kHalf);
-  for (int t = 0; t < span.count; t += kBlock) {
-    const int n = std::min(kBlock, span.count - t);
-    const auto high = static_cast<std::uint32_t>(dot(samples + t, &taps.high[span.weights + t], n));
-    const auto low = static_cast<std::uint32_t>(dot(samples + t, &taps.low[span.weights + t], n));
-    sum += (high << Taps::kLowBits) + low;
-  }
-  return static_cast<std::int32_t>(sum);
+// Columns [x, x + width) of row y of the padded picture, to `out`.
+void copy_columns(const PaddedImage& p, int y, int x, int width, std::uint8_t* out) {
+  for (int i = 0; i < width; ++i) std::memcpy(out + std::ptrdiff_t{3} * i, p.fill.data(), 3);
+  if (is_border(p, y)) return;
+  const int begin = std::max(x, p.left);
+  const int end = std::min(x + width, p.left + p.image.width);
+  if (begin >= end) return;
+  std::memcpy(out + std::ptrdiff_t{3} * (begin - x),
+              p.image.row(y - p.top) + std::ptrdiff_t{3} * (begin - p.left),
+              std::size_t{3} * (end - begin));
 }
 
-// Row y of the padded picture. Where a row is part picture, part border, it is put together in
-// `scratch` ([width, 3]).
-const std::uint8_t* padded_row(const PaddedImage& p, int y, std::vector<std::uint8_t>& scratch) {
-  const int inside = y - p.top;
-  const bool border = inside < 0 || inside >= p.image.height;
-  if (!border && p.width == p.image.width) return p.image.row(inside);
-  scratch.resize(std::size_t{3} * p.width);
-  for (int x = 0; x < p.width; ++x) std::memcpy(&scratch[std::size_t{3} * x], p.fill.data(), 3);
-  if (!border) {
-    std::memcpy(&scratch[std::size_t{3} * p.left], p.image.row(inside),
-                std::size_t{3} * p.image.width);
-  }
-  return scratch.data();
-}
-
-// Columns [window.x, window.x + window.width) of the rows [first, last) of the source, resized
-// horizontally. Result: [last - first, window.width].
-Image resize_rows(const PaddedImage& in, std::int64_t width, Filter filter, const Window& window,
-                  int first, int last) {
+// The horizontal pass over the rows [first, last) of the source, for the window's columns.
+// Result: [last - first, window.width].
+Image resize_across(const PaddedImage& in, std::int64_t width, Filter filter, const Window& window,
+                    int first, int last) {
   Image out = make_image(window.width, last - first);
-  std::vector<std::uint8_t> scratch;
   if (width == in.width) {  // as Pillow: no pass where nothing changes
     for (int y = first; y < last; ++y) {
-      std::memcpy(out.row(y - first), padded_row(in, y, scratch) + std::size_t{3} * window.x,
-                  std::size_t{3} * window.width);
+      copy_columns(in, y, window.x, window.width, out.row(y - first));
     }
     return out;
   }
   const Taps taps = make_taps(in.width, width, filter, window.x, window.width);
   const int begin = taps.first_source();
-  const int samples = taps.last_source() - begin;
-  std::vector<std::int16_t> planes(std::size_t{3} * samples);
-  std::int16_t* const plane[3] = {planes.data(), planes.data() + samples,
-                                  planes.data() + std::size_t{2} * samples};
-  const std::uint8_t* previous = nullptr;
+  PlanarRow row(begin, taps.last_source() - begin, in.fill);
+  // Rows of plain border are all alike: the row as it was filled gives them.
+  std::vector<std::uint8_t> border(std::size_t{3} * window.width);
+  row.resample(taps, border.data());
   for (int y = first; y < last; ++y) {
-    // Rows of plain border are all alike; the first one is worked out, the others copied.
-    const bool border = y < in.top || y >= in.top + in.image.height;
-    if (border && previous != nullptr) {
-      std::memcpy(out.row(y - first), previous, std::size_t{3} * window.width);
-      continue;
+    if (is_border(in, y)) {
+      std::copy(border.begin(), border.end(), out.row(y - first));
+    } else {
+      row.set(in.left, in.image.row(y - in.top), in.image.width);
+      row.resample(taps, out.row(y - first));
     }
-    const std::uint8_t* row = padded_row(in, y, scratch) + std::size_t{3} * begin;
-    for (int x = 0; x < samples; ++x) {
-      for (int c = 0; c < 3; ++c) plane[c][x] = row[3 * x + c];
-    }
-    std::uint8_t* to = out.row(y - first);
-    for (int x = 0; x < window.width; ++x) {
-      const Taps::Span& span = taps.spans[static_cast<std::size_t>(x)];
-      for (int c = 0; c < 3; ++c) {
-        to[3 * x + c] = clip_sum(weigh(plane[c] + (span.first - begin), taps, span));
-      }
-    }
-    if (border) previous = to;
   }
   return out;
 }
 
-// Resizes vertically: `in` holds the rows from taps.first_source() on.
-Image resize_columns(const Image& in, const Taps& taps) {
-  constexpr int kStrip = 1024;  // of samples: two sums of 4 bytes each stay in the first cache
-  Image out = make_image(in.width, static_cast<int>(taps.spans.size()));
-  std::uint32_t high[kStrip];
-  std::uint32_t low[kStrip];
-  const int samples = 3 * in.width;
+// The vertical pass over columns [first, last) of the source, for the window's rows.
+// Result: [window.height, last - first].
+Image resize_down(const PaddedImage& in, const Taps& taps, int first, int last) {
+  Image out = make_image(last - first, static_cast<int>(taps.spans.size()));
+  // Left and right of the picture all columns are alike, so one is worked out.
+  Image side = make_image(1, out.height);
+  resample_rows(
+      taps, 3, [&](int) { return in.fill.data(); }, [&](int y) { return side.row(y); });
+  const int begin = std::max(first, in.left);
+  const int end = std::min(last, in.left + in.image.width);
   for (int y = 0; y < out.height; ++y) {
-    const Taps::Span& span = taps.spans[static_cast<std::size_t>(y)];
-    for (int x0 = 0; x0 < samples; x0 += kStrip) {
-      const int n = std::min(kStrip, samples - x0);
-      std::fill_n(high, n, 0u);
-      std::fill_n(low, n, static_cast<std::uint32_t>(kHalf));
-      for (int t = 0; t < span.count; ++t) {
-        const std::uint8_t* row = in.row(span.first - taps.first_source() + t) + x0;
-        const std::int16_t h = taps.high[span.weights + t];
-        const std::int16_t l = taps.low[span.weights + t];
-        for (int x = 0; x < n; ++x) {
-          const auto sample = static_cast<std::int16_t>(row[x]);
-          high[x] += static_cast<std::uint32_t>(sample * h);
-          low[x] += static_cast<std::uint32_t>(sample * l);
-        }
-      }
-      std::uint8_t* to = out.row(y) + x0;
-      for (int x = 0; x < n; ++x) {
-        to[x] = clip_sum(static_cast<std::int32_t>((high[x] << Taps::kLowBits) + low[x]));
+    for (int x = 0; x < out.width; ++x) {
+      if (x + first < begin || x + first >= end) {
+        std::memcpy(out.row(y) + std::ptrdiff_t{3} * x, side.row(y), 3);
       }
     }
   }
+  if (begin >= end) return out;
+  const std::vector<std::uint8_t> border = fill_row(in, end - begin);
+  const auto source = [&](int y) {
+    return is_border(in, y) ? border.data()
+                            : in.image.row(y - in.top) + std::ptrdiff_t{3} * (begin - in.left);
+  };
+  const auto target = [&](int y) { return out.row(y) + std::ptrdiff_t{3} * (begin - first); };
+  resample_rows(taps, 3 * (end - begin), source, target);
   return out;
 }
 
@@ -129,31 +94,57 @@ Image resize_nearest(const PaddedImage& in, std::int64_t width, std::int64_t hei
   const auto columns = nearest_sources(in.width, width, window.x, window.width);
   const auto rows = nearest_sources(in.height, height, window.y, window.height);
   Image out = make_image(window.width, window.height);
-  std::vector<std::uint8_t> scratch;
   for (int y = 0; y < window.height; ++y) {
-    const std::uint8_t* from = padded_row(in, rows[static_cast<std::size_t>(y)], scratch);
+    const int source = rows[static_cast<std::size_t>(y)];
     std::uint8_t* to = out.row(y);
     for (const int column : columns) {
-      std::memcpy(to, from + std::size_t{3} * column, 3);
+      copy_columns(in, source, column, 1, to);
       to += 3;
     }
   }
   return out;
 }
 
-Image resample(const PaddedImage& image, std::int64_t width, std::int64_t height, Filter filter,
+// Pillow's rule since 13.0: the vertical pass comes first where it takes away more than twice as
+// many rows as the horizontal one takes away columns. (Before, the horizontal one always came
+// first. The result between the passes is rounded, so the order shows in single levels.)
+bool vertical_first(const PaddedImage& in, std::int64_t width, std::int64_t height) {
+  const std::int64_t fewer_rows = in.height - height;
+  return fewer_rows > 0 && fewer_rows > 2 * (in.width - width);
+}
+
+Image resample(const PaddedImage& in, std::int64_t width, std::int64_t height, Filter filter,
                const Window& window) {
-  const bool vertical = height != image.height;
-  if (filter == Filter::kNearest && (vertical || width != image.width)) {
-    return resize_nearest(image, width, height, window);
+  const bool horizontal = width != in.width;
+  const bool vertical = height != in.height;
+  if (filter == Filter::kNearest && (vertical || horizontal)) {
+    return resize_nearest(in, width, height, window);
   }
   if (!vertical) {
-    return resize_rows(image, width, filter, window, window.y, window.y + window.height);
+    return resize_across(in, width, filter, window, window.y, window.y + window.height);
   }
-  const Taps taps = make_taps(image.height, height, filter, window.y, window.height);
-  const Image rows =
-      resize_rows(image, width, filter, window, taps.first_source(), taps.last_source());
-  return resize_columns(rows, taps);
+  const Taps down = make_taps(in.height, height, filter, window.y, window.height);
+  if (!horizontal) return resize_down(in, down, window.x, window.x + window.width);
+  if (vertical_first(in, width, height)) {
+    const Taps across = make_taps(in.width, width, filter, window.x, window.width);
+    const int first = across.first_source();
+    const int last = across.last_source();
+    const Image flat = resize_down(in, down, first, last);
+    PlanarRow row(first, last - first, in.fill);
+    Image out = make_image(window.width, window.height);
+    for (int y = 0; y < window.height; ++y) {
+      row.set(first, flat.row(y), flat.width);
+      row.resample(across, out.row(y));
+    }
+    return out;
+  }
+  const int first = down.first_source();
+  const Image narrow = resize_across(in, width, filter, window, first, down.last_source());
+  Image out = make_image(window.width, window.height);
+  resample_rows(
+      down, 3 * window.width, [&](int y) { return narrow.row(y - first); },
+      [&](int y) { return out.row(y); });
+  return out;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Resampling of 8-bit RGB pictures, bit for bit as Pillow does it.
 //
 // Method: Pillow's ImagingResample: separable convolution, the filter's support scaled when
-// shrinking (antialias), weights in 22-bit fixed point, horizontal pass first with its result
-// rounded to 8 bits. `kNearest` is its affine transform, `floor((x + 0.5) * in / out)`.
+// shrinking (antialias), weights in 22-bit fixed point, the result of the first pass rounded to 8
+// bits. The horizontal pass comes first, but for pictures that lose much more height than width
+// (Pillow 13; older ones differ there by single levels). `kNearest` is its affine transform,
+// `floor((x + 0.5) * in / out)`.
 #pragma once
 
 #include <array>

@@ -1,0 +1,209 @@
+// Limits, cut-off files and flipped bits: an error that names what is wrong, never a crash, and
+// never half a picture that passes for a whole one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "image/image.h"
+#include "image/test_pictures.h"
+
+namespace ocellus::image {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::picture_bytes;
+
+void put_u32be(std::vector<std::byte>& bytes, std::size_t at, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) {
+    bytes[at + std::size_t(i)] = static_cast<std::byte>(value >> (24 - 8 * i));
+  }
+}
+
+std::string error_of(const std::vector<std::byte>& bytes, const DecodeLimits& limits) {
+  const auto image = decode_image(bytes, limits);
+  if (image) return "";
+  EXPECT_EQ(image.error().code, ErrorCode::kBadImage);
+  return image.error().message;
+}
+
+TEST(Limits, EachHoldsAtTheLimitAndRefusesBeyond) {
+  for (const char* name : {"rgb_420_64x48.jpg", "lossy_64x48.webp", "palette_64x48.gif",
+                           "png_2_08_32x33.png", "bits_24.bmp"}) {
+    SCOPED_TRACE(name);
+    const auto bytes = picture_bytes(name);
+    const auto info = read_image_info(bytes);
+    ASSERT_TRUE(info.has_value());
+
+    DecodeLimits limits;
+    limits.max_encoded_bytes = bytes.size();
+    EXPECT_EQ(error_of(bytes, limits), "");
+    limits.max_encoded_bytes = bytes.size() - 1;
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr(std::to_string(bytes.size()) + " bytes"));
+
+    limits = {};
+    limits.max_side = std::max(info->width, info->height);
+    EXPECT_EQ(error_of(bytes, limits), "");
+    --limits.max_side;
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("a side may have at most"));
+
+    limits = {};
+    limits.max_pixels = std::int64_t{info->width} * info->height;
+    EXPECT_EQ(error_of(bytes, limits), "");
+    --limits.max_pixels;
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("is more than"));
+
+    limits = {};
+    limits.max_memory_bytes = bytes_needed_to_decode(*info);
+    EXPECT_EQ(error_of(bytes, limits), "");
+    --limits.max_memory_bytes;
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("bytes to decode"));
+  }
+}
+
+TEST(Limits, ProgressiveScans) {
+  const auto bytes = picture_bytes("progressive_420.jpg");
+  DecodeLimits limits;
+  limits.max_jpeg_scans = 10;  // what libjpeg writes for a colour picture
+  EXPECT_EQ(error_of(bytes, limits), "");
+  limits.max_jpeg_scans = 9;
+  EXPECT_THAT(error_of(bytes, limits), HasSubstr("more than 9 scans"));
+}
+
+TEST(Limits, Metadata) {
+  for (const char* name : {"icc.jpg", "meta_raw_profile.png", "exif_2.webp", "junk_between.gif"}) {
+    SCOPED_TRACE(name);
+    DecodeLimits limits;
+    limits.max_ancillary_chunk_bytes = 4;
+    EXPECT_NE(error_of(picture_bytes(name), limits), "");
+    limits = {};
+    limits.max_ancillary_total_bytes = 4;
+    EXPECT_NE(error_of(picture_bytes(name), limits), "");
+  }
+}
+
+TEST(Limits, ProcessorTime) {
+  DecodeLimits limits;
+  limits.max_cpu_seconds = -1;
+  EXPECT_THAT(error_of(picture_bytes("rgb_420_64x48.jpg"), limits), HasSubstr("takes too long"));
+  EXPECT_THAT(error_of(picture_bytes("png_2_08_32x33.png"), limits), HasSubstr("takes too long"));
+  EXPECT_THAT(error_of(picture_bytes("palette_64x48.gif"), limits), HasSubstr("takes too long"));
+}
+
+TEST(Limits, BombsAreRefusedByTheirHeader) {
+  auto png = picture_bytes("png_2_08_32x33.png");
+  put_u32be(png, 16, 30'000);
+  put_u32be(png, 20, 30'000);
+  EXPECT_THAT(error_of(png, {}), HasSubstr("30000 x 30000"));
+  put_u32be(png, 16, 16'000);
+  put_u32be(png, 20, 16'000);
+  EXPECT_THAT(error_of(png, {}), HasSubstr("more than 100000000 pixels"));
+  put_u32be(png, 16, 0);
+  EXPECT_THAT(error_of(png, {}), HasSubstr("0 x 16000"));
+  put_u32be(png, 16, 0x80000000);
+  EXPECT_THAT(error_of(png, {}), HasSubstr("impossible size"));
+}
+
+// Prefixes of files whose every byte matters; the exceptions are bytes that the format can spare.
+TEST(Damage, EveryPrefixIsAnErrorOrTheWholePicture) {
+  const char* names[] = {"rgb_420_17x13.jpg",
+                         "progressive_420.jpg",
+                         "cmyk_adobe.jpg",
+                         "png_2_08_13x9.png",
+                         "png_3_04_13x9_i.png",
+                         "lossy_17x13.webp",
+                         "alpha_lossless.webp",
+                         "interlaced.gif",
+                         "palette_5x3.gif",
+                         "bits_24.bmp",
+                         "rle8.bmp",
+                         "rle4.bmp",
+                         "core_01.bmp"};
+  for (const char* name : names) {
+    const auto bytes = picture_bytes(name);
+    const auto whole = decode_image(bytes);
+    ASSERT_TRUE(whole.has_value()) << name;
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+      const auto part = decode_image(std::span(bytes).first(n));
+      if (part.has_value()) {
+        EXPECT_EQ(*part, *whole) << name << " cut to " << n << " of " << bytes.size();
+      } else {
+        EXPECT_FALSE(part.error().message.empty());
+      }
+    }
+  }
+}
+
+TEST(Damage, FlippedBitsNeverCrash) {
+  const char* names[] = {"rgb_420_17x13.jpg",
+                         "progressive_grey.jpg",
+                         "ycck.jpg",
+                         "exif_6.jpg",
+                         "png_2_16_13x9.png",
+                         "png_3_04_13x9_i.png",
+                         "trns_palette_many_04.png",
+                         "animated.png",
+                         "lossy_17x13.webp",
+                         "alpha_17x13.webp",
+                         "animated_offset.webp",
+                         "interlaced.gif",
+                         "inside_canvas_clear.gif",
+                         "junk_between.gif",
+                         "alpha_rgba_124.bmp",
+                         "rle8.bmp",
+                         "rle4.bmp",
+                         "core_08.bmp"};
+  // Sides are kept small so that a flipped size field costs no time.
+  DecodeLimits limits;
+  limits.max_side = 4096;
+  limits.max_pixels = 1'000'000;
+  for (const char* name : names) {
+    const auto bytes = picture_bytes(name);
+    auto changed = bytes;
+    for (std::size_t i = 0; i < std::min<std::size_t>(bytes.size(), 1500); ++i) {
+      for (const int mask : {0x01, 0x10, 0x80, 0xFF}) {
+        changed[i] = bytes[i] ^ static_cast<std::byte>(mask);
+        const auto image = decode_image(changed, limits);
+        if (image) {
+          EXPECT_EQ(image->rgb.size(),
+                    std::size_t{3} * std::size_t(image->width) * std::size_t(image->height));
+        } else {
+          EXPECT_FALSE(image.error().message.empty());
+        }
+      }
+      changed[i] = bytes[i];
+    }
+  }
+}
+
+TEST(Damage, WrongChecksumsOfPngChunksAreErrors) {
+  const auto bytes = picture_bytes("png_2_08_13x9.png");
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const char* chunk : {"IHDR", "IDAT"}) {
+    auto changed = bytes;
+    const std::size_t at = text.find(chunk);
+    const std::size_t length = std::to_integer<std::size_t>(bytes[at - 2]) << 8 |
+                               std::to_integer<std::size_t>(bytes[at - 1]);
+    changed[at + 4 + length] ^= std::byte{1};
+    EXPECT_THAT(error_of(changed, {}), HasSubstr("PNG: ")) << chunk;
+  }
+}
+
+TEST(Damage, MessagesNameFormatAndCause) {
+  auto jpeg = picture_bytes("rgb_420_64x48.jpg");
+  jpeg.resize(jpeg.size() - 200);
+  EXPECT_EQ(error_of(jpeg, {}), "JPEG: the file ends before the picture is complete");
+  auto bmp = picture_bytes("bits_24.bmp");
+  const std::size_t size = bmp.size();
+  bmp.resize(size - 10);
+  EXPECT_THAT(error_of(bmp, {}), HasSubstr("BMP: the file is cut short"));
+  auto webp = picture_bytes("lossy_64x48.webp");
+  webp.resize(webp.size() / 2);
+  EXPECT_THAT(error_of(webp, {}), HasSubstr("WebP: the file is cut short"));
+  auto gif = picture_bytes("palette_64x48.gif");
+  gif.resize(gif.size() / 2);
+  EXPECT_THAT(error_of(gif, {}), HasSubstr("GIF: "));
+}
+
+}  // namespace
+}  // namespace ocellus::image
