@@ -1,4 +1,5 @@
-// The operations that models are made of, on one device. Models are written with these and nothing else.
+// The operations that models are made of, on one device. Models are written with these and nothing
+// else.
 #pragma once
 
 #include <cstdint>
@@ -17,32 +18,36 @@ using tensor::ConstMatrix;
 using tensor::DType;
 using tensor::Matrix;
 
-// A weight matrix [out, in] in the backend's own layout (packed panels on the CPU). Immutable; any thread may use it.
+// A weight matrix [out, in] in the backend's own layout (packed panels on the CPU). Immutable; any
+// thread may use it.
 class Weight {
  public:
   virtual ~Weight() = default;
   virtual std::int64_t out() const = 0;
   virtual std::int64_t in() const = 0;
-  virtual DType dtype() const = 0;       // how the values are stored
+  virtual DType dtype() const = 0;        // how the values are stored
   virtual std::size_t bytes() const = 0;  // memory held
 };
 
-// Scratch memory of one caller; grows as needed and is reused. One thread at a time; not shared between callers.
+// Scratch memory of one caller; grows as needed and is reused. One thread at a time; not shared
+// between callers.
 class Workspace {
  public:
   virtual ~Workspace() = default;
   virtual std::size_t bytes() const = 0;
 };
 
-// What happens to the rows of a linear layer after the product, in this order: + bias, activation, + residual.
+// What happens to the rows of a linear layer after the product, in this order: + bias, activation,
+// + residual.
 struct Epilogue {
   const float* bias = nullptr;  // [out], or none
   Activation activation = Activation::kNone;
-  ConstMatrix residual = {};    // [rows, out], or none (data == nullptr); may be the output itself
+  ConstMatrix residual = {};  // [rows, out], or none (data == nullptr); may be the output itself
 };
 
-// How a key-value cache is cut into blocks. One block holds, for every layer, the keys and values of
-// `block_tokens` consecutive positions; a sequence is a list of blocks, so that sequences can share a prefix.
+// How a key-value cache is cut into blocks. One block holds, for every layer, the keys and values
+// of `block_tokens` consecutive positions; a sequence is a list of blocks, so that sequences can
+// share a prefix.
 struct KvGeometry {
   std::int64_t layers = 0;
   std::int64_t kv_heads = 0;
@@ -55,24 +60,27 @@ struct KvGeometry {
 struct SequenceRows {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
-  std::int64_t first_position = 0;          // of the first row; the cache holds all positions before it
+  std::int64_t first_position = 0;  // of the first row; the cache holds all positions before it
   std::span<std::byte* const> blocks = {};  // enough for first_position + rows positions
 };
 
 struct AttentionShape {
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // divides heads; query head h reads key-value head h / (heads / kv_heads)
+  std::int64_t kv_heads =
+      0;  // divides heads; query head h reads key-value head h / (heads / kv_heads)
   std::int64_t head_dim = 0;
-  float scale = 0;             // usually 1 / sqrt(head_dim)
-  std::int64_t window = 0;     // sliding window: a position sees itself and the window - 1 before; 0: all
+  float scale = 0;  // usually 1 / sqrt(head_dim)
+  std::int64_t window =
+      0;  // sliding window: a position sees itself and the window - 1 before; 0: all
 };
 
-// All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment says so. Sizes are the
-// caller's duty (they come from a checked config), memory is not: kOutOfMemory when scratch cannot be had.
-// Thread rule: the backend is shared by all models and may be called from several threads, each with its own workspace;
-// the calls then take turns on the shared compute pool.
-// Reproducible: every output element is one reduction in a fixed order, so a row's result depends neither on the other rows
-// of the call, nor on the number of threads, nor on the instruction set.
+// All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment
+// says so. Sizes are the caller's duty (they come from a checked config), memory is not:
+// kOutOfMemory when scratch cannot be had. Thread rule: the backend is shared by all models and may
+// be called from several threads, each with its own workspace; the calls then take turns on the
+// shared compute pool. Reproducible: every output element is one reduction in a fixed order, so a
+// row's result depends neither on the other rows of the call, nor on the number of threads, nor on
+// the instruction set.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -80,8 +88,9 @@ class Backend {
   virtual std::string describe() const = 0;  // "cpu: avx512, 2 threads"
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
-  // Copies `source` [out, in] (f32, f16 or bf16, any alignment) into the backend's layout, stored as `dtype`
-  // (f32, f16 or bf16, rounded to nearest even where narrower). kUnsupported for other types.
+  // Copies `source` [out, in] (f32, f16 or bf16, any alignment) into the backend's layout, stored
+  // as `dtype` (f32, f16 or bf16, rounded to nearest even where narrower). kUnsupported for other
+  // types.
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                                       DType dtype) const = 0;
 
@@ -90,9 +99,11 @@ class Backend {
                         Workspace& workspace) const = 0;
 
   // out[r] = row ids[r] of the table, in f32. Every id is in [0, table.out()).
-  virtual Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const = 0;
+  virtual Status embed(const Weight& table, std::span<const std::int32_t> ids,
+                       Matrix out) const = 0;
 
-  // y = (x - mean) / sqrt(variance + eps) * weight + bias, row by row; y may be x. bias may be null.
+  // y = (x - mean) / sqrt(variance + eps) * weight + bias, row by row; y may be x. bias may be
+  // null.
   virtual Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
                             Matrix y) const = 0;
 
@@ -105,25 +116,30 @@ class Backend {
   // gate = activation(gate) * up, element by element (SwiGLU with kSilu).
   virtual Status gated(Activation activation, Matrix gate, ConstMatrix up) const = 0;
 
-  // Rotates the first 2 * half values of each head of x [rows, heads * head_dim] in place, "half split" form:
-  // (x[i], x[i + half]) by the angle of which cos and sin stand in row r of `cos`, `sin` [rows, half].
+  // Rotates the first 2 * half values of each head of x [rows, heads * head_dim] in place, "half
+  // split" form: (x[i], x[i + half]) by the angle of which cos and sin stand in row r of `cos`,
+  // `sin` [rows, half].
   virtual Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
                       ConstMatrix sin) const = 0;
 
-  // Bidirectional attention within one picture: q [rows, heads * head_dim], k and v [rows, kv_heads * head_dim], out like q.
+  // Bidirectional attention within one picture: q [rows, heads * head_dim], k and v [rows, kv_heads
+  // * head_dim], out like q.
   virtual Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
                            Matrix out, Workspace& workspace) const = 0;
 
-  // Bytes of one block of the geometry. kUnsupported for a dtype that the backend cannot store keys in.
+  // Bytes of one block of the geometry. kUnsupported for a dtype that the backend cannot store keys
+  // in.
   virtual Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const = 0;
 
-  // Writes the rows of k and v [rows, kv_heads * head_dim] into the blocks of their sequences, layer `layer`.
+  // Writes the rows of k and v [rows, kv_heads * head_dim] into the blocks of their sequences,
+  // layer `layer`.
   virtual Status kv_store(const KvGeometry& geometry, std::int64_t layer,
                           std::span<const SequenceRows> sequences, ConstMatrix k,
                           ConstMatrix v) const = 0;
 
-  // Causal attention of several sequences at once: row at position p of a sequence sees its positions 0..p, all of which
-  // are in the cache already (kv_store comes first). q, out [rows, heads * head_dim].
+  // Causal attention of several sequences at once: row at position p of a sequence sees its
+  // positions 0..p, all of which are in the cache already (kv_store comes first). q, out [rows,
+  // heads * head_dim].
   virtual Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
                                   std::int64_t layer, std::span<const SequenceRows> sequences,
                                   ConstMatrix q, Matrix out, Workspace& workspace) const = 0;

@@ -1,0 +1,128 @@
+#include "compute/cpu/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "base/mapped_file.h"
+#include "base/result.h"
+#include "base/thread.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+// About 20 microseconds: longer than the gaps between the operations of one step, shorter than
+// anything a person notices.
+constexpr int kSpins = 4000;
+
+void pause() { __builtin_ia32_pause(); }
+
+// Cores by cgroup v2's cpu.max ("quota period" or "max period"); 0 when there is no limit.
+int cgroup_cores() {
+  const auto text = base::read_file("/sys/fs/cgroup/cpu.max", 128);
+  if (!text) return 0;
+  double quota = 0, period = 0;
+  const char* const end = text->data() + text->size();
+  const auto [after, error] = std::from_chars(text->data(), end, quota);
+  if (error != std::errc() || after == end) return 0;
+  if (std::from_chars(after + 1, end, period).ec != std::errc() || period <= 0) return 0;
+  return static_cast<int>(std::ceil(quota / period));
+}
+
+}  // namespace
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int allowed = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  const int limit = cgroup_cores();
+  return std::max(1, limit > 0 ? std::min(allowed, limit) : allowed);
+}
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
+  std::unique_ptr<ThreadPool> pool(new ThreadPool);
+  for (int i = 1; i < threads; ++i) {
+    auto worker =
+        base::start_thread(fmt::format("ocellus-cpu-{}", i), [p = pool.get(), i] { p->work(i); });
+    if (!worker) {
+      return base::with_context(std::move(worker).error(),
+                                fmt::format("compute thread {} of {}", i, threads - 1));
+    }
+    pool->workers_.push_back(*std::move(worker));
+  }
+  return pool;
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(sleep_mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  workers_.clear();  // joins
+}
+
+void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
+  if (tasks <= 0) return;
+  {
+    std::unique_lock lock(turn_mutex_);
+    const std::uint64_t ticket = next_ticket_++;
+    turn_changed_.wait(lock, [&] { return now_serving_ == ticket; });
+  }
+  tasks_ = tasks;
+  context_ = context;
+  call_ = call;
+  next_task_.store(0, std::memory_order_relaxed);
+  if (tasks > 1 && !workers_.empty()) {
+    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    {
+      const std::lock_guard lock(sleep_mutex_);
+      loop_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    take_tasks(0);
+    while (busy_.load(std::memory_order_acquire) > 0) pause();
+  } else {
+    take_tasks(0);
+  }
+  {
+    const std::lock_guard lock(turn_mutex_);
+    ++now_serving_;
+  }
+  turn_changed_.notify_all();
+}
+
+void ThreadPool::take_tasks(int thread) {
+  while (true) {
+    const std::int64_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
+    if (task >= tasks_) return;
+    call_(context_, task, thread);
+  }
+}
+
+// Waits until a loop after `seen` has begun; false: the pool is being destroyed.
+bool ThreadPool::wait_for_loop(std::uint64_t seen) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (stopping_.load(std::memory_order_relaxed)) return false;
+    if (loop_.load(std::memory_order_acquire) != seen) return true;
+    pause();
+  }
+  std::unique_lock lock(sleep_mutex_);
+  wake_.wait(lock,
+             [&] { return stopping_.load() || loop_.load(std::memory_order_acquire) != seen; });
+  return !stopping_.load();
+}
+
+void ThreadPool::work(int thread) {
+  std::uint64_t seen = 0;
+  while (wait_for_loop(seen)) {
+    ++seen;  // a loop ends only when every worker has taken part, so none is ever missed
+    take_tasks(thread);
+    busy_.fetch_sub(1, std::memory_order_acq_rel);
+  }
+}
+
+}  // namespace ocellus::compute::cpu
