@@ -137,6 +137,9 @@ class Reference:
 
     def prompt(self, question, turns=(), system=""):
         """The full text, with one image token in it."""
+        if self.image_token in question + system + "".join(map(str, turns)):
+            raise InputError(f"the text holds {self.image_token}: transformers would take it for "
+                             "a second picture, Ocellus takes it for text")
         if self.template is None:
             if turns or system:
                 raise InputError(f"{self.dir}: earlier turns need a chat template; it has none")

@@ -27,7 +27,8 @@ import transformers
 from safetensors.numpy import save_file
 
 import compare_reference
-from maker import bpe, models, pictures, preprocessing, tokenizer_cases, vocabularies, weights
+from maker import (bpe, configs, models, pictures, preprocessing, tokenizer_cases, vocabularies,
+                   weights)
 
 MAX_TOKENS = 32
 # One key: safetensors writes several in no fixed order.
@@ -161,8 +162,15 @@ def write_tokenizers():
     print(f"tokenizers: {len(names)} x {len(made['texts'])} texts, {len(text) / 1e3:.0f} kB")
 
 
+def write_configs():
+    made = configs.run(HERE / "configs", {name: HERE / name / "model" for name in models.ALL},
+                       bpe.write_json)
+    print(f"configs: {len(made)}")
+
+
 FIRST = {"pictures": write_pictures}
-LAST = {"preprocessing": write_preprocessing, "tokenizers": write_tokenizers}
+LAST = {"preprocessing": write_preprocessing, "tokenizers": write_tokenizers,
+        "configs": write_configs}
 PARTS = {**FIRST, **LAST}
 
 
