@@ -177,16 +177,29 @@ TEST(Damage, FlippedBitsNeverCrash) {
 }
 
 TEST(Damage, WrongChecksumsOfPngChunksAreErrors) {
-  const auto bytes = picture_bytes("png_2_08_13x9.png");
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (const char* chunk : {"IHDR", "IDAT"}) {
+  const auto bytes = picture_bytes("trns_palette_many_04.png");
+  std::size_t chunks = 0;
+  for (std::size_t at = 8; at + 12 < bytes.size(); ++chunks) {
+    const std::size_t length = std::to_integer<std::size_t>(bytes[at + 2]) << 8 |
+                               std::to_integer<std::size_t>(bytes[at + 3]);
+    const std::string name(reinterpret_cast<const char*>(&bytes[at + 4]), 4);
     auto changed = bytes;
-    const std::size_t at = text.find(chunk);
-    const std::size_t length = std::to_integer<std::size_t>(bytes[at - 2]) << 8 |
-                               std::to_integer<std::size_t>(bytes[at - 1]);
-    changed[at + 4 + length] ^= std::byte{1};
-    EXPECT_THAT(error_of(changed, {}), HasSubstr("PNG: ")) << chunk;
+    changed[at + 8 + length] ^= std::byte{1};
+    EXPECT_THAT(error_of(changed, {}), HasSubstr("PNG: chunk " + name + " is damaged"));
+    at += 12 + length;
   }
+  EXPECT_EQ(chunks, 5u);  // IHDR, PLTE, tRNS and two of image data
+}
+
+TEST(Damage, UndefinedGifCodesAreErrors) {
+  auto bytes = picture_bytes("local_table.gif");
+  // The first code after the clear code is a colour: 5 bits from bit 5 on. 31 is beyond the end
+  // code.
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t data = text.find(',') + 10 + 48 + 2;
+  bytes[data] |= std::byte{0xE0};
+  bytes[data + 1] |= std::byte{0x03};
+  EXPECT_EQ(error_of(bytes, {}), "GIF: code 31 stands where a colour must");
 }
 
 TEST(Damage, MessagesNameFormatAndCause) {

@@ -10,6 +10,7 @@
 #include "image/codec.h"
 #include "image/cpu_budget.h"
 #include "image/gif_blocks.h"
+#include "image/gif_codes.h"
 
 namespace ocellus::image {
 namespace {
@@ -73,11 +74,25 @@ struct CloseGif {
   void operator()(GifFileType* gif) const { DGifCloseFile(gif, nullptr); }
 };
 
+using Gif = std::unique_ptr<GifFileType, CloseGif>;
+
 std::unexpected<Error> gif_error(int code) {
   const char* text = GifErrorString(code);
   return make_error(
       code == D_GIF_ERR_NOT_ENOUGH_MEM ? ErrorCode::kOutOfMemory : ErrorCode::kBadImage, "GIF: {}",
       text != nullptr ? text : "damaged image data");
+}
+
+// Up to the start of the frame's data. `input` must outlive what is returned.
+Result<Gif> open(Input& input) {
+  int code = 0;
+  Gif gif(DGifOpen(&input, read_input, &code));
+  if (!gif) return gif_error(code);
+  GifRecordType record = UNDEFINED_RECORD_TYPE;
+  if (DGifGetRecordType(gif.get(), &record) != GIF_OK || DGifGetImageDesc(gif.get()) != GIF_OK) {
+    return gif_error(gif->Error);
+  }
+  return gif;
 }
 
 // Interlaced frames hold rows 0, 8, ..., then 4, 12, ..., then 2, 6, ..., then 1, 3, ...
@@ -130,14 +145,14 @@ Result<ImageInfo> read_gif_info(Bytes bytes, const DecodeLimits& limits) {
 
 Result<Image> decode_gif(Bytes bytes, const ImageInfo& info, const DecodeLimits& limits) {
   OCELLUS_ASSIGN_OR_RETURN(const GifBlocks blocks, parse_gif_blocks(bytes, limits));
-  Input input(blocks, bytes);
-  int code = 0;
-  const std::unique_ptr<GifFileType, CloseGif> gif(DGifOpen(&input, read_input, &code));
-  if (!gif) return gif_error(code);
-  GifRecordType record = UNDEFINED_RECORD_TYPE;
-  if (DGifGetRecordType(gif.get(), &record) != GIF_OK || DGifGetImageDesc(gif.get()) != GIF_OK) {
-    return gif_error(gif->Error);
+  {
+    Input codes(blocks, bytes);
+    OCELLUS_ASSIGN_OR_RETURN(const Gif gif, open(codes));
+    OCELLUS_RETURN_IF_ERROR(check_gif_codes(gif.get(), blocks.min_code_size,
+                                            std::int64_t{blocks.width} * blocks.height));
   }
+  Input input(blocks, bytes);
+  OCELLUS_ASSIGN_OR_RETURN(const Gif gif, open(input));
 
   // Outside the frame: the transparent colour, or else the first one.
   const Colors colors = make_colors(blocks);

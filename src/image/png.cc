@@ -60,11 +60,12 @@ Result<PngColors> read_colors(spng_ctx* context, const PngHeader& header) {
 }
 
 Result<Context> open(Bytes bytes, const DecodeLimits& limits) {
-  // The checksum of the decompressed data is not looked at, as Pillow and libpng do; that of every
-  // chunk is.
+  // Checksums are looked at elsewhere, once: those of the chunks. That of the decompressed data
+  // says nothing more.
   Context context(spng_ctx_new(SPNG_CTX_IGNORE_ADLER32));
   if (!context) return spng_error(SPNG_EMEM);
   const auto side = static_cast<std::uint32_t>(limits.max_side);
+  spng_set_crc_action(context.get(), SPNG_CRC_USE, SPNG_CRC_USE);
   spng_set_image_limits(context.get(), side, side);
   spng_set_chunk_limits(context.get(), limits.max_ancillary_chunk_bytes,
                         limits.max_ancillary_total_bytes);
@@ -125,6 +126,7 @@ Result<ImageInfo> read_png_info(Bytes bytes, const DecodeLimits& limits) {
 
 Result<Image> decode_png(Bytes bytes, const ImageInfo& info, const DecodeLimits& limits) {
   OCELLUS_ASSIGN_OR_RETURN(const PngHeader header, parse_png_chunks(bytes, limits));
+  OCELLUS_RETURN_IF_ERROR(check_png_checksums(bytes));
   OCELLUS_ASSIGN_OR_RETURN(const Context context, open(bytes, limits));
   if (int code =
           spng_decode_image(context.get(), nullptr, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);

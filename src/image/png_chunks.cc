@@ -1,5 +1,7 @@
 #include "image/png_chunks.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 
 #include "base/result.h"
@@ -175,6 +177,30 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
                       bytes.size());
   }
   return header;
+}
+
+Status check_png_checksums(Bytes bytes) {
+  bool image_data = false;
+  std::size_t at = 8;
+  while (bytes.size() - at >= 12) {
+    const std::size_t length = u32be(bytes, at);
+    if (length > bytes.size() - at - 12) break;
+    const std::string_view name = as_text(bytes.subspan(at + 4, 4));
+    if (name == "IEND") return {};
+    image_data = image_data || name == "IDAT";
+    if (!image_data || name == "IDAT") {
+      const std::uint32_t stored = u32be(bytes, at + 8 + length);
+      const auto computed = static_cast<std::uint32_t>(
+          crc32_z(0, as_u8(bytes.subspan(at + 4, 4 + length)), 4 + length));
+      if (stored != computed) {
+        return make_error(ErrorCode::kBadImage,
+                          "PNG: chunk {} is damaged: its checksum is {:08x}, the data's {:08x}",
+                          name, stored, computed);
+      }
+    }
+    at += 12 + length;
+  }
+  return {};
 }
 
 }  // namespace ocellus::image

@@ -23,10 +23,15 @@ struct PngHeader {
 };
 
 // Walks the chunks without decompressing pixels. After the image data, junk and a missing end are
-// accepted (as by Pillow), but no chunk that is cut off. Checksums are left to the decoder.
+// accepted (as by Pillow), but no chunk that is cut off.
 // kBadImage for a damaged header, an impossible combination of depth and colour, no image data, or
 // an ancillary chunk beyond the limits.
 Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits);
+
+// The checksums of everything that decides about pixels, and of all else before them. The decoder
+// does not reach that of the last image data. kBadImage names the chunk. The bytes have passed
+// parse_png_chunks().
+Status check_png_checksums(Bytes bytes);
 
 // Takes EXIF or XMP from an inflated text, if that is what its keyword says.
 void read_metadata_text(std::string_view key, Bytes text, PngHeader& header);
