@@ -125,6 +125,9 @@ class Reference:
         self.dir = pathlib.Path(model_dir)
         if not (self.dir / "config.json").exists():
             raise InputError(f"{self.dir}: no config.json there")
+        kind = read_json(self.dir / "config.json").get("model_type")
+        if kind != "llava":
+            raise InputError(f"{self.dir}/config.json: model_type {kind}, expected llava")
         self.dtype = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[dtype]
         self.model = model or transformers.AutoModelForImageTextToText.from_pretrained(
             self.dir, dtype=self.dtype, attn_implementation="eager")

@@ -150,8 +150,20 @@ def write_tokenizers():
     # One model for each tokenizer that differs.
     names = ["clip_llama", "bf16_shards", "multi_feature_full", "mistral_window", "linear_rope",
              "spm_only", "f16_tied_bpe", "qwen2_chatml"]
-    made = tokenizer_cases.run(names, lambda name: transformers.AutoTokenizer.from_pretrained(
-        HERE / name / "model"))
+    alone = {"added_flags": vocabularies.added_flags(),
+             "added_normalized": vocabularies.added_normalized()}
+    for name, file in alone.items():
+        (HERE / name / "model").mkdir(parents=True, exist_ok=True)
+        bpe.write_json(HERE / name / "model" / "tokenizer.json", file, indent=None)
+
+    def load(name):
+        if name in alone:
+            return transformers.PreTrainedTokenizerFast(
+                tokenizer_file=str(HERE / name / "model" / "tokenizer.json"))
+        return transformers.AutoTokenizer.from_pretrained(HERE / name / "model")
+
+    names += alone
+    made = tokenizer_cases.run(names, load)
     lines = []
     for entry in made["tokenizers"]:
         fields = [f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]

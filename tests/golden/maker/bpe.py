@@ -99,8 +99,9 @@ def spm_merges(pieces):
     return merges
 
 
-def added(index, content, special=True, normalized=False, lstrip=False, rstrip=False):
-    return {"id": index, "content": content, "single_word": False, "lstrip": lstrip,
+def added(index, content, special=True, normalized=False, lstrip=False, rstrip=False,
+          single_word=False):
+    return {"id": index, "content": content, "single_word": single_word, "lstrip": lstrip,
             "rstrip": rstrip, "normalized": normalized, "special": special}
 
 

@@ -32,6 +32,8 @@ FIXED = [
     "<image>\nWhat?", "USER: <image>\nWhat is this? ASSISTANT:", "USER: <image> <image>", "a<image>b", "<imag", "<image", "image>",
     "<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>", "<|reserved_special_token_69|>",
     "<|im_start|>user\nHi<|im_end|>\n", "<|endoftext|>", "a <|im_end|> b", "<|im_start|", "[INST] <image>\nHi [/INST]", "</s><s>[INST]",
+    "a <l> b", "a  <l>  b", "a<l>b", "<l> b", " <l>", "a <r> b", "a  <r>  b", "a<r>b", "<r> ", "a <lr> b", "a \n<lr>\t b", "<lr><lr>", "<l><r>", "<r> <l>",
+    "blue", "bluebell", "skyblue", "a blue b", "blue,blue", "_blue", "[word]", "a[word]b", "a [word] b", "<lone>", "a<lone>b", "a <lone> b",
     "ASSISTANT:", "ASSISTANT: ", "USER:", "\nUSER:", "Describe the red circle.", "Yes, it is.", "No, it isn't.",
     "a" * 50, "ab" * 40, " " * 33, "\n" * 20, "0" * 30, "!" * 17, "\u00e9" * 9, "\U0001f642" * 5, "\u4ec0\u4e48" * 8,
     "The quick brown fox jumps over the lazy dog. " * 6, "There is a red circle at the top of the picture.\n" * 5,

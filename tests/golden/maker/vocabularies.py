@@ -76,6 +76,29 @@ def _byte_level(file, image, **fields):
                       _config(file["added_tokens"], **fields))
 
 
+def added_flags():
+    """Added tokens that swallow spaces, want to stand alone, or are no special tokens."""
+    pieces, merges = bpe.llama_pieces()
+    file = bpe.llama_json(pieces, merges, ["<image>"], "normalizer")
+    flags = {"<l>": {"lstrip": True}, "<r>": {"rstrip": True},
+             "<lr>": {"lstrip": True, "rstrip": True}, "[word]": {"special": False},
+             "blue": {"special": False, "single_word": True},
+             "<lone>": {"single_word": True}}
+    start = len(pieces) + 1
+    file["added_tokens"] += [bpe.added(start + index, content, **more)
+                             for index, (content, more) in enumerate(flags.items())]
+    return file
+
+
+def added_normalized():
+    """Old Llama files: special tokens that are looked for after normalising."""
+    pieces, merges = bpe.llama_pieces()
+    file = bpe.llama_json(pieces, merges, ["<image>"], "normalizer")
+    for token in file["added_tokens"][:3]:
+        token["normalized"] = True
+    return file
+
+
 @functools.cache
 def llama3():
     file = bpe.byte_level_json(bpe.LLAMA3_SPLIT, 200, LLAMA3_EXTRA, bos=LLAMA3_EXTRA[0])
