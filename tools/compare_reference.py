@@ -39,6 +39,7 @@ FLOAT_STAGES = ("pixel_values", "tower_features", "image_embeddings", "logits")
 INTEGER_STAGES = ("input_ids", "tokens")
 STAGES = ("pixel_values", "tower_features", "image_embeddings", "input_ids", "logits", "tokens")
 TOLERANCE = 1e-4  # of the largest magnitude in the reference's tensor
+HELD_AS = {"f16": torch.float16, "bf16": torch.bfloat16}
 DEFAULT_PROMPT = "USER: <image>\n{question} ASSISTANT:"
 
 
@@ -128,10 +129,14 @@ class Reference:
         kind = read_json(self.dir / "config.json").get("model_type")
         if kind != "llava":
             raise InputError(f"{self.dir}/config.json: model_type {kind}, expected llava")
-        self.dtype = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[dtype]
         self.model = model or transformers.AutoModelForImageTextToText.from_pretrained(
-            self.dir, dtype=self.dtype, attn_implementation="eager")
+            self.dir, dtype=torch.float32, attn_implementation="eager")
         self.model.eval()
+        if dtype != "f32":  # held in fewer bits, computed in f32: what the engine does
+            with torch.no_grad():
+                for weight in self.model.parameters():
+                    if weight.ndim > 1:
+                        weight.copy_(weight.to(HELD_AS[dtype]))
         self.config = self.model.config
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.dir)
         self.image_token_id = self.config.image_token_id
@@ -181,8 +186,7 @@ class Reference:
         return []
 
     def pixels(self, picture, preprocess=None):
-        values = image_processor(self.dir, preprocess)(picture, return_tensors="pt").pixel_values
-        return values.to(self.dtype)
+        return image_processor(self.dir, preprocess)(picture, return_tensors="pt").pixel_values.float()
 
     @torch.no_grad()
     def trace(self, picture, prompt, max_tokens=32, preprocess=None):
@@ -311,7 +315,7 @@ def parse_arguments():
     parser.add_argument("--preprocess", choices=("crop", "pad"),
                         help="default: what the checkpoint says")
     parser.add_argument("--dtype", choices=("f32", "f16", "bf16"), default="f32",
-                        help="arithmetic of the reference and weights of the engine (default f32)")
+                        help="how matrices are held; arithmetic is f32 (default f32)")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE,
                         help="of the largest magnitude of a stage (default %(default)g)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
