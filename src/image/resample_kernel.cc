@@ -92,6 +92,9 @@ Taps make_taps(int in, std::int64_t out, Filter filter, std::int64_t begin, int 
       taps.high.push_back(static_cast<std::int16_t>(fixed >> Taps::kLowBits));
       taps.low.push_back(static_cast<std::int16_t>(fixed & ((1 << Taps::kLowBits) - 1)));
     }
+    taps.high.resize(taps.spans.back().weights +
+                     static_cast<std::size_t>(taps.spans.back().padded()));
+    taps.low.resize(taps.high.size());
   }
   return taps;
 }

@@ -14,11 +14,16 @@ namespace ocellus::image {
 inline constexpr int kWeightBits = 22;
 
 struct Taps {
+  // Weights are padded with zeros to whole groups, so that they are summed without a remainder.
+  static constexpr int kGroup = 8;
+
   // Per output sample: the first source sample, how many, and where the weights start.
   struct Span {
     int first;
     int count;
     std::size_t weights;
+
+    int padded() const { return (count + kGroup - 1) / kGroup * kGroup; }
   };
   std::vector<Span> spans;
   // Each weight w as high * 2^kLowBits + low, so that sums of 16 x 16 bit products, which every

@@ -9,17 +9,21 @@ namespace {
 // 2048 * 255 * 2047 < 2^31.
 constexpr int kBlock = 2048;
 
+// n is a multiple of Taps::kGroup.
 std::int32_t dot(const std::int16_t* a, const std::int16_t* b, int n) {
   std::int32_t sum = 0;
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
+  for (int i = 0; i < n; i += Taps::kGroup) {
+    for (int j = i; j < i + Taps::kGroup; ++j) sum += a[j] * b[j];
+  }
   return sum;
 }
 
 // The exact weighted sum plus half; wraps around on the way where it must, and fits at the end.
 std::int32_t weigh(const std::int16_t* samples, const Taps& taps, const Taps::Span& span) {
   auto sum = static_cast<std::uint32_t>(kHalf);
-  for (int t = 0; t < span.count; t += kBlock) {
-    const int n = std::min(kBlock, span.count - t);
+  const int count = span.padded();
+  for (int t = 0; t < count; t += kBlock) {
+    const int n = std::min(kBlock, count - t);
     const std::size_t at = span.weights + static_cast<std::size_t>(t);
     const auto high = static_cast<std::uint32_t>(dot(samples + t, taps.high.data() + at, n));
     const auto low = static_cast<std::uint32_t>(dot(samples + t, taps.low.data() + at, n));
@@ -31,7 +35,7 @@ std::int32_t weigh(const std::int16_t* samples, const Taps& taps, const Taps::Sp
 }  // namespace
 
 PlanarRow::PlanarRow(int first, int count, const std::array<std::uint8_t, 3>& fill)
-    : first_(first), count_(count), samples_(std::size_t{3} * count) {
+    : first_(first), count_(count), samples_(std::size_t{3} * count + Taps::kGroup) {
   for (std::size_t c = 0; c < 3; ++c) std::fill_n(samples_.data() + c * count, count, fill[c]);
 }
 

@@ -21,7 +21,7 @@ class PlanarRow {
  private:
   int first_;
   int count_;
-  std::vector<std::int16_t> samples_;  // [3, count]
+  std::vector<std::int16_t> samples_;  // [3, count], and as many more as zero weights may read
 };
 
 // Weighs whole rows: `row(y)` gives source row y, of which `samples` bytes are used; output row i

@@ -17,7 +17,10 @@ namespace ocellus::image::testing {
 
 inline std::filesystem::path testdata() {
   const char* source = std::getenv("OCELLUS_SOURCE_DIR");
-  return std::filesystem::path(source != nullptr ? source : ".") / "src/image/testdata";
+  const std::filesystem::path folder = source != nullptr
+                                           ? std::filesystem::path(source) / "src/image"
+                                           : std::filesystem::path(__FILE__).parent_path();
+  return folder / "testdata";
 }
 
 inline std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
