@@ -185,11 +185,14 @@ std::size_t bytes_needed_to_decode(const ImageInfo& info) noexcept {
       if (info.interlaced) working += area * (info.bits == 16 ? 8 : 4);
       break;
     case ImageFormat::kWebp:
-      working += 8 * area;  // RGBA, and what a lossless decoder holds of it
+      // The alpha channel, and the pixels as 4 bytes where they are lossless; frames smaller than
+      // the canvas, which only animations have, are decoded apart.
+      working += area * (info.animated() ? 8 : info.has_alpha ? 5 : 4);
       break;
     case ImageFormat::kGif:
+      break;
     case ImageFormat::kBmp:
-      working += area;  // indices
+      working += area;  // indices, where they are run-length encoded
       break;
   }
   return result + std::max(working, info.swaps_sides() ? result : 0);

@@ -88,6 +88,17 @@ bool has_alpha(Bytes bytes) {
          features.has_alpha != 0;
 }
 
+// RGBA to RGB in the same memory; writing never overtakes reading.
+void put_all_over_white(Image& image) {
+  const std::size_t pixels = std::size_t(image.width) * std::size_t(image.height);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const std::uint8_t* from = image.rgb.data() + 4 * i;
+    const std::uint8_t rgba[4] = {from[0], from[1], from[2], from[3]};
+    put_over_white(image.rgb.data() + 3 * i, rgba);
+  }
+  image.rgb.resize(3 * pixels);
+}
+
 }  // namespace
 
 Result<ImageInfo> read_webp_info(Bytes bytes, const DecodeLimits& limits) {
@@ -114,23 +125,24 @@ Result<Image> decode_webp(Bytes bytes, const ImageInfo& info, const DecodeLimits
                       frame->width, frame->height, frame->x_offset, frame->y_offset, info.width,
                       info.height);
   }
-  std::vector<std::uint8_t> rgba(std::size_t{4} * frame->width * frame->height);
-  if (WebPDecodeRGBAInto(frame->fragment.bytes, frame->fragment.size, rgba.data(), rgba.size(),
-                         4 * frame->width) == nullptr) {
+  // A frame as large as the canvas, nearly every one, is decoded into the result itself.
+  const bool whole = frame->width == info.width && frame->height == info.height;
+  const int channels = info.has_alpha ? 4 : 3;
+  Image part{frame->width, frame->height, {}};
+  part.rgb.resize(std::size_t(channels) * frame->width * frame->height);
+  const auto decode = info.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
+  if (decode(frame->fragment.bytes, frame->fragment.size, part.rgb.data(), part.rgb.size(),
+             channels * frame->width) == nullptr) {
     return make_error(ErrorCode::kBadImage, "WebP: the picture's data is damaged");
   }
+  if (info.has_alpha) put_all_over_white(part);
+  if (whole) return part;
+
   Image image = make_image(info.width, info.height);  // black where no frame is, white with alpha
   if (info.has_alpha) std::fill(image.rgb.begin(), image.rgb.end(), std::uint8_t{255});
   for (int y = 0; y < frame->height; ++y) {
-    const std::uint8_t* from = rgba.data() + std::size_t{4} * frame->width * y;
-    std::uint8_t* to = image.row(frame->y_offset + y) + std::size_t{3} * frame->x_offset;
-    for (int x = 0; x < frame->width; ++x, from += 4, to += 3) {
-      if (info.has_alpha) {
-        put_over_white(to, from);
-      } else {
-        std::copy_n(from, 3, to);
-      }
-    }
+    std::copy_n(part.row(y), std::size_t{3} * frame->width,
+                image.row(frame->y_offset + y) + std::size_t{3} * frame->x_offset);
   }
   return image;
 }
