@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "image/codec.h"
 #include "image/exif.h"
+#include "image/memory.h"
 
 namespace ocellus::image {
 namespace {
@@ -202,7 +203,7 @@ Result<ImageInfo> read_image_info(std::span<const std::byte> bytes, const Decode
   try {
     return read_info(bytes, limits);
   } catch (const std::bad_alloc&) {
-    return make_error(ErrorCode::kOutOfMemory, "not enough memory to read a picture's header");
+    return out_of_memory("not enough memory to read a picture's header");
   }
 }
 
@@ -218,9 +219,8 @@ Result<Image> decode_image(std::span<const std::byte> bytes, const DecodeLimits&
     OCELLUS_ASSIGN_OR_RETURN(Image image, decode_stored(bytes, info, limits));
     return apply_orientation(std::move(image), info.orientation);
   } catch (const std::bad_alloc&) {
-    return make_error(ErrorCode::kOutOfMemory,
-                      "not enough memory for a picture of {} x {}: {} bytes", info.width,
-                      info.height, needed);
+    return out_of_memory("not enough memory for a picture of {} x {}: {} bytes", info.width,
+                         info.height, needed);
   }
 }
 

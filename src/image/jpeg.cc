@@ -15,6 +15,7 @@
 #include "image/cpu_budget.h"
 #include "image/exif.h"
 #include "image/jpeg_markers.h"
+#include "image/memory.h"
 #include "image/pixel.h"
 
 namespace ocellus::image {
@@ -186,6 +187,9 @@ Result<Image> decode_jpeg(Bytes bytes, const ImageInfo& info, const DecodeLimits
   session.expected_height = info.height;
   const bool done = run(&session, bytes, image.rgb.data(), scratch.data());
   jpeg_destroy_decompress(&session.codec);
+  if (!done && session.errors.msg_code == JERR_OUT_OF_MEMORY) {
+    return out_of_memory("JPEG: not enough memory for {} x {} pixels", info.width, info.height);
+  }
   if (!done) return make_error(ErrorCode::kBadImage, "JPEG: {}", session.message);
   return image;
 }

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/result.h"
+#include "image/memory.h"
 
 namespace ocellus::image {
 namespace {
@@ -198,9 +199,8 @@ Result<PixelValues> rescale_and_normalize(Image image, const PreprocessSettings&
     values.resized = std::move(image);
     return values;
   } catch (const std::bad_alloc&) {
-    return make_error(ErrorCode::kOutOfMemory,
-                      "not enough memory for the numbers of {} x {} pixels", image.width,
-                      image.height);
+    return out_of_memory("not enough memory for the numbers of {} x {} pixels", image.width,
+                         image.height);
   }
 }
 
@@ -221,8 +221,8 @@ Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& set
     OCELLUS_ASSIGN_OR_RETURN(Image picture, make_picture(source, resized, settings));
     return rescale_and_normalize(std::move(picture), settings);
   } catch (const std::bad_alloc&) {
-    return make_error(ErrorCode::kOutOfMemory, "not enough memory for a picture of {} x {}",
-                      settings.crop.width, settings.crop.height);
+    return out_of_memory("not enough memory for a picture of {} x {}", settings.crop.width,
+                         settings.crop.height);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/result.h"
+#include "image/memory.h"
 #include "image/resample_passes.h"
 
 namespace ocellus::image {
@@ -200,8 +201,8 @@ Result<Image> resize_window(const PaddedImage& image, std::int64_t width, std::i
   try {
     return resample(image, width, height, filter, window);
   } catch (const std::bad_alloc&) {
-    return make_error(ErrorCode::kOutOfMemory, "not enough memory to resize {} x {} to {} x {}",
-                      image.width, image.height, width, height);
+    return out_of_memory("not enough memory to resize {} x {} to {} x {}", image.width,
+                         image.height, width, height);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "image/codec.h"
 #include "image/exif.h"
+#include "image/memory.h"
 #include "image/pixel.h"
 
 namespace ocellus::image {
@@ -130,10 +131,18 @@ Result<Image> decode_webp(Bytes bytes, const ImageInfo& info, const DecodeLimits
   const int channels = info.has_alpha ? 4 : 3;
   Image part{frame->width, frame->height, {}};
   part.rgb.resize(std::size_t(channels) * frame->width * frame->height);
-  const auto decode = info.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
-  if (decode(frame->fragment.bytes, frame->fragment.size, part.rgb.data(), part.rgb.size(),
-             channels * frame->width) == nullptr) {
-    return make_error(ErrorCode::kBadImage, "WebP: the picture's data is damaged");
+  WebPDecoderConfig config;
+  WebPInitDecoderConfig(&config);
+  config.output.colorspace = info.has_alpha ? MODE_RGBA : MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {part.rgb.data(), channels * frame->width, part.rgb.size()};
+  const VP8StatusCode status = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
+  if (status == VP8_STATUS_OUT_OF_MEMORY) {
+    return out_of_memory("WebP: not enough memory for {} x {} pixels", frame->width, frame->height);
+  }
+  if (status != VP8_STATUS_OK) {
+    return make_error(ErrorCode::kBadImage, "WebP: the picture's data is damaged ({})",
+                      status == VP8_STATUS_NOT_ENOUGH_DATA ? "it ends too early" : "wrong codes");
   }
   if (info.has_alpha) put_all_over_white(part);
   if (whole) return part;
