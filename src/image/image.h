@@ -63,12 +63,10 @@ struct DecodeLimits {
 };
 
 // The picture as people see it: first frame, EXIF orientation applied, transparency composited
-// onto white, CMYK and grey as RGB. Pixels equal those of
-// Pillow (`ImageOps.exif_transpose(Image.open(f))`, `convert("RGB")`), save where
-// docs/formats says otherwise: 16-bit grey keeps its high byte instead of being clipped, and
-// damaged data is an error even where Pillow would show a half-empty picture.
-// The format is told by content. Errors: kBadImage naming the format, what was expected and what
-// was found; kOutOfMemory. Any thread.
+// onto white, CMYK and grey as RGB. Pixels equal those of Pillow's
+// `ImageOps.exif_transpose(Image.open(file))`, over white, as RGB; docs/pictures.md lists the
+// deliberate exceptions. The format is told by content. Errors: kBadImage naming the format, what
+// was expected and what was found; kOutOfMemory. Any thread.
 Result<Image> decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits = {});
 
 // Reads and checks headers only. A file that passes may still fail to decode. Any thread.
