@@ -27,13 +27,14 @@ bool must_fail() {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, so that the compiler does not see malloc's memory deleted, or new's memory freed.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (must_fail()) throw std::bad_alloc();
   if (void* p = std::malloc(size > 0 ? size : 1)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace ocellus::image {
 namespace {

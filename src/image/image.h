@@ -59,7 +59,8 @@ struct DecodeLimits {
   std::size_t max_ancillary_chunk_bytes = std::size_t{1} << 20;   // one EXIF, ICC, text ... chunk
   std::size_t max_ancillary_total_bytes = std::size_t{16} << 20;  // all of them
   std::size_t max_memory_bytes = std::size_t{1} << 30;            // bytes_needed_to_decode()
-  double max_cpu_seconds = 2.0;  // of the decoding thread; checked between rows of JPEG and PNG
+  double max_cpu_seconds =
+      2.0;  // of the decoding thread; checked between rows (WebP and BMP: never)
 };
 
 // The picture as people see it: first frame, EXIF orientation applied, transparency composited
