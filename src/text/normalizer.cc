@@ -1,0 +1,193 @@
+#include "text/normalizer.h"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+
+#include "base/result.h"
+
+namespace ocellus::text {
+namespace {
+
+using base::make_error;
+namespace bj = json::bj;
+
+constexpr int kMaxNesting = 16;
+
+std::string_view view(const bj::string& s) { return {s.data(), s.size()}; }
+
+std::string unicode_form(const std::string& text, int options) {
+  utf8proc_uint8_t* result = nullptr;
+  const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                   static_cast<utf8proc_ssize_t>(text.size()), &result,
+                                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | options));
+  if (length < 0) return text;  // not valid UTF-8: left as it is
+  std::string normalized(reinterpret_cast<const char*>(result), static_cast<std::size_t>(length));
+  std::free(result);
+  return normalized;
+}
+
+std::string lowercase(std::string_view text) {
+  std::string lower;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  auto left = static_cast<utf8proc_ssize_t>(text.size());
+  while (left > 0) {
+    utf8proc_int32_t point = 0;
+    const auto used = utf8proc_iterate(bytes, left, &point);
+    if (used <= 0) break;
+    utf8proc_uint8_t encoded[4];
+    const auto size = utf8proc_encode_char(utf8proc_tolower(point), encoded);
+    lower.append(reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(size));
+    bytes += used, left -= used;
+  }
+  return lower;
+}
+
+Result<const bj::object*> step_object(const bj::value& value, std::string_view what) {
+  if (!value.is_object()) {
+    return make_error(ErrorCode::kBadModel, "{}: expected an object, found {}", what,
+                      json::kind_name(value));
+  }
+  return &value.get_object();
+}
+
+}  // namespace
+
+Result<Pattern> Pattern::parse(const bj::value* value, std::string_view what) {
+  const bj::object* object = value == nullptr ? nullptr : value->if_object();
+  Pattern pattern;
+  if (value != nullptr && value->is_string()) {
+    pattern.literal = view(value->get_string());
+    return pattern;
+  }
+  const bj::value* literal = object == nullptr ? nullptr : object->if_contains("String");
+  const bj::value* regex = object == nullptr ? nullptr : object->if_contains("Regex");
+  if (literal != nullptr && literal->is_string()) {
+    pattern.literal = view(literal->get_string());
+  } else if (regex != nullptr && regex->is_string()) {
+    auto compiled = Regex::compile(view(regex->get_string()));
+    if (!compiled) return base::with_context(std::move(compiled).error(), what);
+    pattern.regex = *std::move(compiled);
+  } else {
+    return make_error(ErrorCode::kBadModel, "{}: pattern: expected String or Regex", what);
+  }
+  return pattern;
+}
+
+void Pattern::each_match(std::string_view text,
+                         const std::function<void(std::size_t, std::size_t)>& found) const {
+  if (regex) {
+    regex->each_match(text, found);
+    return;
+  }
+  if (literal.empty()) return;
+  for (std::size_t at = text.find(literal); at != std::string_view::npos;
+       at = text.find(literal, at + literal.size())) {
+    found(at, at + literal.size());
+  }
+}
+
+std::string Pattern::replace(std::string_view text, std::string_view with) const {
+  std::string result;
+  std::size_t done = 0;
+  each_match(text, [&](std::size_t begin, std::size_t end) {
+    result += text.substr(done, begin - done);
+    result += with;
+    done = end;
+  });
+  result += text.substr(done);
+  return result;
+}
+
+Result<Normalizer> Normalizer::parse(const bj::value* value, std::string_view file) {
+  Normalizer normalizer;
+  if (value != nullptr && !value->is_null())
+    OCELLUS_RETURN_IF_ERROR(normalizer.parse_step(*value, file, 0));
+  return normalizer;
+}
+
+Normalizer Normalizer::sentencepiece(bool prefix_space) {
+  Normalizer normalizer;
+  if (prefix_space) normalizer.steps_.push_back({Kind::kPrepend, "\xE2\x96\x81", {}});
+  normalizer.steps_.push_back({Kind::kReplace, "\xE2\x96\x81", Pattern{" ", {}}});
+  return normalizer;
+}
+
+Status Normalizer::parse_step(const bj::value& value, std::string_view file, int depth) {
+  const std::string what = fmt::format("{}: normalizer", file);
+  OCELLUS_ASSIGN_OR_RETURN(const bj::object* object, step_object(value, what));
+  OCELLUS_ASSIGN_OR_RETURN(const std::string type, json::get_string_or(*object, "type", what, ""));
+  if (type == "Sequence") {
+    OCELLUS_ASSIGN_OR_RETURN(const bj::array* parts,
+                             json::get_array_or_null(*object, "normalizers", what));
+    if (parts == nullptr || depth >= kMaxNesting) {
+      return make_error(ErrorCode::kBadModel, "{}: Sequence: no normalizers, or nested too deeply",
+                        what);
+    }
+    for (const bj::value& part : *parts) OCELLUS_RETURN_IF_ERROR(parse_step(part, file, depth + 1));
+    return {};
+  }
+  if (type == "Prepend") {
+    OCELLUS_ASSIGN_OR_RETURN(std::string prefix, json::get_string_or(*object, "prepend", what, ""));
+    steps_.push_back({Kind::kPrepend, std::move(prefix), {}});
+  } else if (type == "Replace") {
+    OCELLUS_ASSIGN_OR_RETURN(Pattern pattern, Pattern::parse(object->if_contains("pattern"), what));
+    OCELLUS_ASSIGN_OR_RETURN(std::string content,
+                             json::get_string_or(*object, "content", what, ""));
+    steps_.push_back({Kind::kReplace, std::move(content), std::move(pattern)});
+  } else if (type == "Strip") {
+    Step step{Kind::kStrip, "", {}};
+    OCELLUS_ASSIGN_OR_RETURN(step.left, json::get_bool_or(*object, "strip_left", what, true));
+    OCELLUS_ASSIGN_OR_RETURN(step.right, json::get_bool_or(*object, "strip_right", what, true));
+    steps_.push_back(std::move(step));
+  } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD" ||
+             type == "Lowercase") {
+    steps_.push_back({type == "NFC"    ? Kind::kNfc
+                      : type == "NFD"  ? Kind::kNfd
+                      : type == "NFKC" ? Kind::kNfkc
+                      : type == "NFKD" ? Kind::kNfkd
+                                       : Kind::kLowercase,
+                      "",
+                      {}});
+  } else {
+    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+  }
+  return {};
+}
+
+std::string Normalizer::apply(std::string text) const {
+  for (const Step& step : steps_) {
+    switch (step.kind) {
+      case Kind::kPrepend:
+        if (!text.empty()) text.insert(0, step.text);
+        break;
+      case Kind::kReplace:
+        text = step.pattern.replace(text, step.text);
+        break;
+      case Kind::kNfc:
+        text = unicode_form(text, UTF8PROC_COMPOSE);
+        break;
+      case Kind::kNfd:
+        text = unicode_form(text, UTF8PROC_DECOMPOSE);
+        break;
+      case Kind::kNfkc:
+        text = unicode_form(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+        break;
+      case Kind::kNfkd:
+        text = unicode_form(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+        break;
+      case Kind::kLowercase:
+        text = lowercase(text);
+        break;
+      case Kind::kStrip: {
+        constexpr const char* kSpace = " \t\r\n\v\f";
+        if (step.left) text.erase(0, text.find_first_not_of(kSpace));
+        if (step.right) text.erase(text.find_last_not_of(kSpace) + 1);
+        break;
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace ocellus::text

@@ -1,0 +1,194 @@
+// Reading tokenizer.json.
+#include "base/result.h"
+#include "json/json.h"
+#include "text/tokenizer.h"
+
+namespace ocellus::text {
+namespace {
+
+using base::make_error;
+namespace bj = json::bj;
+
+constexpr std::int64_t kMaxId = std::int64_t{1} << 21;
+
+std::string_view view(const bj::string& s) { return {s.data(), s.size()}; }
+
+// Strict as elsewhere, but vocabularies are large: the errors say where.
+Result<const bj::object*> required_object(const bj::object& object, std::string_view key,
+                                          std::string_view what) {
+  OCELLUS_ASSIGN_OR_RETURN(const bj::object* found, json::get_object_or_null(object, key, what));
+  if (found == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", what, key);
+  return found;
+}
+
+}  // namespace
+
+class TokenizerJsonReader {
+ public:
+  TokenizerJsonReader(const bj::object& root, std::string_view file) : root_(root), file_(file) {}
+
+  Result<std::unique_ptr<const Tokenizer>> read() {
+    OCELLUS_ASSIGN_OR_RETURN(const bj::object* model, required_object(root_, "model", file_));
+    OCELLUS_ASSIGN_OR_RETURN(const std::string type,
+                             json::get_string_or(*model, "type", file_, "BPE"));
+    if (type != "BPE")
+      return make_error(ErrorCode::kUnsupported, "{}: model: type \"{}\": only BPE is supported",
+                        file_, type);
+    OCELLUS_ASSIGN_OR_RETURN(Bpe bpe, read_bpe(*model));
+    std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
+    OCELLUS_ASSIGN_OR_RETURN(tokenizer->normalizer_,
+                             Normalizer::parse(root_.if_contains("normalizer"), file_));
+    OCELLUS_ASSIGN_OR_RETURN(tokenizer->pre_tokenizer_,
+                             PreTokenizer::parse(root_.if_contains("pre_tokenizer"), file_));
+    OCELLUS_ASSIGN_OR_RETURN(tokenizer->decoder_,
+                             Decoder::parse(root_.if_contains("decoder"), file_));
+    OCELLUS_RETURN_IF_ERROR(read_added(*tokenizer));
+    OCELLUS_RETURN_IF_ERROR(tokenizer->finish(file_));
+    OCELLUS_RETURN_IF_ERROR(
+        read_post_processor(root_.if_contains("post_processor"), *tokenizer, 0));
+    return tokenizer;
+  }
+
+ private:
+  Result<Bpe> read_bpe(const bj::object& model) {
+    const std::string what = fmt::format("{}: model", file_);
+    OCELLUS_ASSIGN_OR_RETURN(const bj::object* vocab, required_object(model, "vocab", what));
+    Vocabulary vocabulary;
+    vocabulary.reserve(vocab->size());
+    for (const auto& [piece, id] : *vocab) {
+      if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > kMaxId) {
+        return make_error(ErrorCode::kBadModel, "{}: vocab: \"{}\": expected an id from 0 to {}",
+                          what, std::string_view(piece.data(), piece.size()), kMaxId);
+      }
+      vocabulary.emplace(std::string(piece.data(), piece.size()),
+                         static_cast<std::int32_t>(id.get_int64()));
+    }
+    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+      OCELLUS_ASSIGN_OR_RETURN(const std::string value, json::get_string_or(model, key, what, ""));
+      if (!value.empty())
+        return make_error(ErrorCode::kUnsupported, "{}: {} \"{}\" is not supported", what, key,
+                          value);
+    }
+    Bpe::Options options;
+    OCELLUS_ASSIGN_OR_RETURN(const std::string unknown,
+                             json::get_string_or(model, "unk_token", what, ""));
+    if (const auto found = vocabulary.find(unknown); !unknown.empty() && found != vocabulary.end())
+      options.unknown = found->second;
+    OCELLUS_ASSIGN_OR_RETURN(options.byte_fallback,
+                             json::get_bool_or(model, "byte_fallback", what, false));
+    OCELLUS_ASSIGN_OR_RETURN(options.fuse_unknown,
+                             json::get_bool_or(model, "fuse_unk", what, false));
+    OCELLUS_ASSIGN_OR_RETURN(options.ignore_merges,
+                             json::get_bool_or(model, "ignore_merges", what, false));
+    Bpe bpe(std::move(vocabulary), options);
+    OCELLUS_ASSIGN_OR_RETURN(const bj::array* merges,
+                             json::get_array_or_null(model, "merges", what));
+    if (merges == nullptr) return make_error(ErrorCode::kBadModel, "{}: merges is missing", what);
+    for (const bj::value& merge : *merges) OCELLUS_RETURN_IF_ERROR(add_merge(merge, bpe, what));
+    return bpe;
+  }
+
+  // "left right" in files of older versions, ["left", "right"] in newer ones.
+  static Status add_merge(const bj::value& merge, Bpe& bpe, std::string_view what) {
+    Status added;
+    if (const bj::array* pair = merge.if_array();
+        pair != nullptr && pair->size() == 2 && (*pair)[0].is_string() && (*pair)[1].is_string()) {
+      added = bpe.add_merge(view((*pair)[0].get_string()), view((*pair)[1].get_string()));
+    } else if (merge.is_string() && view(merge.get_string()).find(' ') != std::string_view::npos) {
+      const std::string_view text = view(merge.get_string());
+      const std::size_t space = text.find(' ');
+      added = bpe.add_merge(text.substr(0, space), text.substr(space + 1));
+    } else {
+      return make_error(ErrorCode::kBadModel,
+                        "{}: merges: expected \"left right\" or [left, right]", what);
+    }
+    if (!added) return base::with_context(std::move(added).error(), what);
+    return {};
+  }
+
+  Status read_added(Tokenizer& tokenizer) {
+    OCELLUS_ASSIGN_OR_RETURN(const bj::array* list,
+                             json::get_array_or_null(root_, "added_tokens", file_));
+    if (list == nullptr) return {};
+    const std::string what = fmt::format("{}: added_tokens", file_);
+    for (const bj::value& value : *list) {
+      if (!value.is_object()) return make_error(ErrorCode::kBadModel, "{}: expected objects", what);
+      const bj::object& object = value.get_object();
+      AddedToken token;
+      OCELLUS_ASSIGN_OR_RETURN(token.content, json::get_string_or(object, "content", what, ""));
+      OCELLUS_ASSIGN_OR_RETURN(const std::int64_t id, json::get_int(object, "id", what, 0, kMaxId));
+      token.id = static_cast<std::int32_t>(id);
+      OCELLUS_ASSIGN_OR_RETURN(token.special, json::get_bool_or(object, "special", what, false));
+      OCELLUS_ASSIGN_OR_RETURN(token.normalized,
+                               json::get_bool_or(object, "normalized", what, !token.special));
+      OCELLUS_ASSIGN_OR_RETURN(token.lstrip, json::get_bool_or(object, "lstrip", what, false));
+      OCELLUS_ASSIGN_OR_RETURN(token.rstrip, json::get_bool_or(object, "rstrip", what, false));
+      OCELLUS_ASSIGN_OR_RETURN(token.single_word,
+                               json::get_bool_or(object, "single_word", what, false));
+      if (token.content.empty())
+        return make_error(ErrorCode::kBadModel, "{}: id {}: content is empty", what, id);
+      // What is looked for in normalised text must itself be normalised.
+      if (token.normalized) token.content = tokenizer.normalizer_.apply(token.content);
+      tokenizer.added_.push_back(std::move(token));
+    }
+    return {};
+  }
+
+  Status read_post_processor(const bj::value* value, Tokenizer& tokenizer, int depth) {
+    if (value == nullptr || value->is_null()) return {};
+    const std::string what = fmt::format("{}: post_processor", file_);
+    if (!value->is_object() || depth > 16)
+      return make_error(ErrorCode::kBadModel, "{}: expected an object", what);
+    const bj::object& object = value->get_object();
+    OCELLUS_ASSIGN_OR_RETURN(const std::string type, json::get_string_or(object, "type", what, ""));
+    if (type == "ByteLevel") return {};  // changes offsets only
+    if (type == "Sequence") {
+      OCELLUS_ASSIGN_OR_RETURN(const bj::array* parts,
+                               json::get_array_or_null(object, "processors", what));
+      if (parts == nullptr)
+        return make_error(ErrorCode::kBadModel, "{}: Sequence: no processors", what);
+      for (const bj::value& part : *parts)
+        OCELLUS_RETURN_IF_ERROR(read_post_processor(&part, tokenizer, depth + 1));
+      return {};
+    }
+    if (type != "TemplateProcessing")
+      return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+    OCELLUS_ASSIGN_OR_RETURN(const bj::array* single,
+                             json::get_array_or_null(object, "single", what));
+    if (single == nullptr) return make_error(ErrorCode::kBadModel, "{}: single is missing", what);
+    bool behind = false;
+    for (const bj::value& item : *single) {
+      const bj::object* part = item.if_object();
+      const bj::value* special = part == nullptr ? nullptr : part->if_contains("SpecialToken");
+      if (special == nullptr || !special->is_object()) {
+        behind = true;  // the text itself
+        continue;
+      }
+      OCELLUS_ASSIGN_OR_RETURN(const std::string name,
+                               json::get_string_or(special->get_object(), "id", what, ""));
+      const auto id = tokenizer.id_of(name);
+      if (!id) return make_error(ErrorCode::kBadModel, "{}: \"{}\" is not a token", what, name);
+      (behind ? tokenizer.suffix_ : tokenizer.prefix_).push_back(*id);
+    }
+    return {};
+  }
+
+  const bj::object& root_;
+  std::string file_;
+};
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_json(std::string_view text,
+                                                               std::string_view file) {
+  auto document = json::parse(text, file);
+  if (!document) return make_error(ErrorCode::kBadModel, "{}", document.error().message);
+  if (!document->is_object())
+    return make_error(ErrorCode::kBadModel, "{}: expected an object", file);
+  auto tokenizer = TokenizerJsonReader(document->get_object(), file).read();
+  // Wrong types come from the JSON layer as invalid arguments; here they are a damaged model.
+  if (!tokenizer && tokenizer.error().code == ErrorCode::kInvalidArgument) {
+    return make_error(ErrorCode::kBadModel, "{}", tokenizer.error().message);
+  }
+  return tokenizer;
+}
+
+}  // namespace ocellus::text

@@ -1,0 +1,174 @@
+// Llama-style vocabularies: tokenizer.model, or pieces with scores.
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/result.h"
+#include "base/utf8.h"
+#include "json/json.h"
+#include "text/tokenizer.h"
+
+namespace ocellus::text {
+namespace {
+
+using base::make_error;
+namespace bj = json::bj;
+using Type = Tokenizer::Piece::Type;
+
+// The rules that a scored vocabulary stands for: every way to cut a piece into two other pieces,
+// the best piece first; among the cuts of one piece the order of the left part's id, then of the
+// right part's, as transformers' converter has it.
+struct Rule {
+  float score;
+  std::string_view left, right;
+  std::int32_t left_id, right_id;
+};
+
+std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocabulary& vocabulary) {
+  std::vector<Rule> rules;
+  for (const Tokenizer::Piece& piece : pieces) {
+    std::vector<Rule> own;
+    const std::string_view text = piece.text;
+    for (std::size_t cut = 1; cut < text.size(); ++cut) {
+      if ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) continue;
+      const auto left = vocabulary.find(text.substr(0, cut)),
+                 right = vocabulary.find(text.substr(cut));
+      if (left == vocabulary.end() || right == vocabulary.end()) continue;
+      own.push_back(
+          {piece.score, text.substr(0, cut), text.substr(cut), left->second, right->second});
+    }
+    std::ranges::sort(own, {}, [](const Rule& r) { return std::pair(r.left_id, r.right_id); });
+    rules.insert(rules.end(), own.begin(), own.end());
+  }
+  std::ranges::stable_sort(rules, std::greater<>(), &Rule::score);
+  return rules;
+}
+
+// Tokens that the files beside tokenizer.model add: added_tokens.json {"<image>": 32000}, and
+// tokenizer_config.json's added_tokens_decoder {"32000": {"content": ..., "special": ...}}, which
+// knows more.
+Status read_added(std::string_view config_json, std::string_view added_json,
+                  std::vector<AddedToken>& added) {
+  if (!added_json.empty()) {
+    OCELLUS_ASSIGN_OR_RETURN(const bj::value document,
+                             json::parse(added_json, "added_tokens.json"));
+    const bj::object* object = document.if_object();
+    if (object == nullptr)
+      return make_error(ErrorCode::kBadModel, "added_tokens.json: expected an object");
+    for (const auto& [content, id] : *object) {
+      if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > (1 << 21)) {
+        return make_error(ErrorCode::kBadModel, "added_tokens.json: {}: expected an id",
+                          std::string_view(content.data(), content.size()));
+      }
+      added.push_back({.content = {content.data(), content.size()},
+                       .id = static_cast<std::int32_t>(id.get_int64()),
+                       .special = true});
+    }
+  }
+  if (config_json.empty()) return {};
+  OCELLUS_ASSIGN_OR_RETURN(const bj::value document,
+                           json::parse(config_json, "tokenizer_config.json"));
+  const bj::object* config = document.if_object();
+  if (config == nullptr)
+    return make_error(ErrorCode::kBadModel, "tokenizer_config.json: expected an object");
+  OCELLUS_ASSIGN_OR_RETURN(
+      const bj::object* decoder,
+      json::get_object_or_null(*config, "added_tokens_decoder", "tokenizer_config.json"));
+  if (decoder == nullptr) return {};
+  for (const auto& [key, value] : *decoder) {
+    const std::string what = fmt::format("tokenizer_config.json: added_tokens_decoder: {}",
+                                         std::string_view(key.data(), key.size()));
+    std::int32_t id = 0;
+    const auto parsed = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (parsed.ec != std::errc() || parsed.ptr != key.data() + key.size() || id < 0 ||
+        !value.is_object()) {
+      return make_error(ErrorCode::kBadModel, "{}: expected an id and an object", what);
+    }
+    AddedToken token{.content = {}, .id = id};
+    OCELLUS_ASSIGN_OR_RETURN(token.content,
+                             json::get_string_or(value.get_object(), "content", what, ""));
+    OCELLUS_ASSIGN_OR_RETURN(token.special,
+                             json::get_bool_or(value.get_object(), "special", what, false));
+    OCELLUS_ASSIGN_OR_RETURN(token.lstrip,
+                             json::get_bool_or(value.get_object(), "lstrip", what, false));
+    OCELLUS_ASSIGN_OR_RETURN(token.rstrip,
+                             json::get_bool_or(value.get_object(), "rstrip", what, false));
+    OCELLUS_ASSIGN_OR_RETURN(token.single_word,
+                             json::get_bool_or(value.get_object(), "single_word", what, false));
+    std::erase_if(added, [&](const AddedToken& known) { return known.content == token.content; });
+    added.push_back(std::move(token));
+  }
+  return {};
+}
+
+Type type_of(const sentencepiece::SentencePieceProcessor& model, int id) {
+  if (model.IsUnknown(id)) return Type::kUnknown;
+  if (model.IsControl(id)) return Type::kControl;
+  if (model.IsByte(id)) return Type::kByte;
+  if (model.IsUnused(id)) return Type::kUnused;
+  return Type::kNormal;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const Piece> pieces,
+                                                                bool prefix_space,
+                                                                std::vector<AddedToken> added) {
+  Vocabulary vocabulary;
+  Bpe::Options options{.unknown = std::nullopt, .byte_fallback = true, .fuse_unknown = true};
+  std::optional<std::int32_t> begin;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Piece& piece = pieces[i];
+    const auto id = static_cast<std::int32_t>(i);
+    if (piece.text.empty() || !base::is_valid_utf8(piece.text) || !std::isfinite(piece.score)) {
+      return make_error(ErrorCode::kBadModel,
+                        "vocabulary: piece {} is empty, not UTF-8, or has no finite score", i);
+    }
+    if (!vocabulary.emplace(piece.text, id).second) {
+      return make_error(ErrorCode::kBadModel, "vocabulary: piece {} \"{}\" stands twice", i,
+                        piece.text);
+    }
+    if (piece.type == Type::kUnknown) options.unknown = id;
+    if (piece.type == Type::kUnknown || piece.type == Type::kControl) {
+      const bool known = std::ranges::any_of(
+          added, [&](const AddedToken& token) { return token.content == piece.text; });
+      if (!known) added.push_back({.content = piece.text, .id = id, .special = true});
+      if (piece.text == "<s>") begin = id;
+    }
+  }
+  const std::vector<Rule> rules = rules_of(pieces, vocabulary);
+  Bpe bpe(std::move(vocabulary), options);
+  for (const Rule& rule : rules) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(rule.left, rule.right));
+  std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
+  tokenizer->normalizer_ = Normalizer::sentencepiece(prefix_space);
+  tokenizer->decoder_ = Decoder::sentencepiece(prefix_space);
+  tokenizer->added_ = std::move(added);
+  if (begin) tokenizer->prefix_ = {*begin};
+  OCELLUS_RETURN_IF_ERROR(tokenizer->finish("vocabulary"));
+  return tokenizer;
+}
+
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_sentencepiece(
+    std::string_view model, std::string_view config_json, std::string_view added_json,
+    std::string_view file) {
+  sentencepiece::SentencePieceProcessor processor;
+  if (const auto status = processor.LoadFromSerializedProto(model); !status.ok()) {
+    return make_error(ErrorCode::kBadModel, "{}: not a SentencePiece model: {}", file,
+                      status.ToString());
+  }
+  std::vector<Piece> pieces;
+  for (int id = 0; id < processor.GetPieceSize(); ++id) {
+    pieces.push_back({processor.IdToPiece(id), processor.GetScore(id), type_of(processor, id)});
+  }
+  std::vector<AddedToken> added;
+  if (auto status = read_added(config_json, added_json, added); !status) {
+    return make_error(ErrorCode::kBadModel, "{}", status.error().message);
+  }
+  auto tokenizer = from_pieces(pieces, true, std::move(added));
+  if (!tokenizer) return base::with_context(std::move(tokenizer).error(), file);
+  return tokenizer;
+}
+
+}  // namespace ocellus::text
