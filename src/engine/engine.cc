@@ -1,0 +1,218 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+
+namespace ocellus::engine {
+
+using base::make_error;
+
+namespace {
+
+SessionEvent failure(std::int64_t session, Error error) {
+  SessionEvent event;
+  event.session = session;
+  event.error = std::move(error);
+  return event;
+}
+
+}  // namespace
+
+Engine::Engine(const models::LlavaModel& model, const EngineOptions& options, KvPool pool)
+    : model_(&model), options_(options), pool_(std::move(pool)), scratch_(model.make_scratch()) {}
+
+Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
+                                               const EngineOptions& options) {
+  const compute::KvGeometry geometry = model.decoder().kv_geometry(tensor::DType::kF32);
+  OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, model.backend().kv_block_bytes(geometry));
+  const auto per_session = static_cast<std::size_t>(
+      (options.context_tokens + geometry.block_tokens - 1) / geometry.block_tokens);
+  return std::unique_ptr<Engine>(new Engine(
+      model, options, KvPool(geometry, block_bytes, per_session * options.max_sessions)));
+}
+
+Result<std::int64_t> Engine::add(SessionRequest request) {
+  if (!has_room())
+    return make_error(ErrorCode::kUnavailable, "{} sessions are running, the most there may be",
+                      sessions_.size());
+  OCELLUS_RETURN_IF_ERROR(check(request.sampling));
+  const std::int64_t vocabulary = model_->config().language.vocab_size;
+  std::int64_t image_rows = 0, image_tokens = 0;
+  for (const auto& image : request.images) image_rows += image->rows;
+  for (const std::int32_t id : request.ids) {
+    const bool image = id == request.image_token;
+    image_tokens += image ? 1 : 0;
+    if (!image && (id < 0 || id >= vocabulary)) {
+      return make_error(ErrorCode::kBadModel, "token {} is outside the model's vocabulary of {}",
+                        id, vocabulary);
+    }
+  }
+  if (image_rows != image_tokens) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the prompt has places for {} image tokens, the pictures give {}",
+                      image_tokens, image_rows);
+  }
+  const auto prompt = static_cast<std::int64_t>(request.ids.size());
+  if (prompt == 0 || request.max_new_tokens < 1)
+    return make_error(ErrorCode::kInvalidArgument, "an empty prompt, or no tokens to generate");
+  if (prompt >= options_.context_tokens) {
+    return make_error(ErrorCode::kContextFull,
+                      "the prompt takes {} tokens ({} of them the picture's), the context has {}",
+                      prompt, image_tokens, options_.context_tokens);
+  }
+  request.max_new_tokens = std::min(request.max_new_tokens, options_.context_tokens - prompt);
+  sessions_.push_back(std::make_unique<Session>(next_id_, std::move(request), pool_));
+  return next_id_++;
+}
+
+void Engine::cancel(std::int64_t session) {
+  std::erase_if(sessions_, [&](const auto& s) { return s->id == session; });
+}
+
+// Sessions that generate come first, one row each; what is left of the chunk goes to prompts,
+// oldest first.
+std::vector<Engine::Share> Engine::plan() {
+  std::vector<Share> shares;
+  std::int64_t rows = 0;
+  const auto give = [&](Session& session, std::int64_t count) {
+    const auto length = static_cast<std::int64_t>(session.ids.size());
+    shares.push_back({&session, rows, count, session.computed, session.computed + count == length});
+    rows += count;
+  };
+  if (!options_.kv_cache) {
+    for (const auto& session : sessions_) session->computed = 0;
+  }
+  for (const auto& session : sessions_) {
+    if (static_cast<std::int64_t>(session->ids.size()) - session->computed == 1) give(*session, 1);
+  }
+  for (const auto& session : sessions_) {
+    const std::int64_t left = static_cast<std::int64_t>(session->ids.size()) - session->computed;
+    if (left <= 1) continue;
+    // Without a cache a sequence is computed whole, in one step.
+    const std::int64_t count =
+        options_.kv_cache ? std::min(left, options_.chunk_tokens - rows) : left;
+    if (count > 0) give(*session, count);
+  }
+  return shares;
+}
+
+Status Engine::fill_inputs(const Share& share, compute::Matrix inputs) {
+  const Session& session = *share.session;
+  const std::int32_t image_token =
+      session.request.images.empty() ? -1 : session.request.image_token;
+  std::vector<std::int32_t> ids(session.ids.begin() + share.first_position,
+                                session.ids.begin() + share.first_position + share.rows);
+  // The image token may have no row in the table; any row does for a place that is overwritten. One
+  // that the model itself generates is a token like any other.
+  const auto prompt = static_cast<std::int64_t>(session.request.ids.size());
+  for (std::int64_t i = 0; i < share.rows && share.first_position + i < prompt; ++i) {
+    std::int32_t& id = ids[static_cast<std::size_t>(i)];
+    if (id == image_token) id = 0;
+  }
+  OCELLUS_RETURN_IF_ERROR(model_->decoder().embed(model_->backend(), ids,
+                                                  inputs.slice_rows(share.first_row, share.rows)));
+  if (image_token < 0) return {};
+  // Rows of the pictures, one behind the other, take the places in order.
+  std::int64_t next = std::ranges::count(session.ids.begin(),
+                                         session.ids.begin() + share.first_position, image_token);
+  std::size_t image = 0;
+  for (std::int64_t row = 0; row < share.rows; ++row) {
+    const std::int64_t position = share.first_position + row;
+    if (position >= prompt) break;
+    if (session.ids[static_cast<std::size_t>(position)] != image_token) continue;
+    while (next >= session.request.images[image]->rows)
+      next -= session.request.images[image++]->rows;
+    const tensor::ConstMatrix embeddings = session.request.images[image]->matrix();
+    std::copy_n(embeddings.row(next++), embeddings.cols, inputs.row(share.first_row + row));
+  }
+  return {};
+}
+
+Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>& stop) {
+  const std::int64_t rows = shares.back().first_row + shares.back().rows;
+  const formats::LanguageConfig& language = model_->config().language;
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inputs, inputs_.shape(rows, language.hidden_size));
+  std::vector<compute::SequenceRows> sequences;
+  std::vector<std::int64_t> wanted;
+  for (const Share& share : shares) {
+    OCELLUS_RETURN_IF_ERROR(share.session->cache->reserve(share.first_position + share.rows));
+    OCELLUS_RETURN_IF_ERROR(fill_inputs(share, inputs));
+    sequences.push_back(
+        {share.first_row, share.rows, share.first_position, share.session->cache->blocks()});
+    if (share.samples) wanted.push_back(share.first_row + share.rows - 1);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(
+      last_logits_,
+      logits_.shape(std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted.size())),
+                    language.vocab_size));
+  return model_->decoder().forward(model_->backend(), pool_.geometry(), inputs, sequences, wanted,
+                                   scratch_.decoder, *scratch_.workspace, stop, last_logits_);
+}
+
+SessionEvent Engine::choose(const Share& share, std::span<float> logits) {
+  Session& session = *share.session;
+  SessionEvent event;
+  event.session = session.id;
+  if (session.request.keep_logits) event.logits.assign(logits.begin(), logits.end());
+  const auto token =
+      session.sampler.sample(logits, session.ids, static_cast<std::uint64_t>(session.generated));
+  if (!token) {
+    event.error = token.error();
+    return event;
+  }
+  event.token = *token;
+  ++session.generated;
+  session.ids.push_back(*token);
+  if (std::ranges::find(session.request.end_tokens, *token) != session.request.end_tokens.end()) {
+    event.end = SessionEnd::kEndToken;
+  } else if (session.generated >= session.request.max_new_tokens) {
+    event.end = SessionEnd::kLength;
+  }
+  return event;
+}
+
+void Engine::remove_ended(const std::vector<SessionEvent>& events) {
+  for (const SessionEvent& event : events) {
+    if (event.end || event.error) cancel(event.session);
+  }
+}
+
+void Engine::run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events) {
+  // The step as a whole is given up only when everybody in it wants to stop.
+  const auto stop = [&] {
+    return std::ranges::all_of(shares, [](const Share& s) {
+      return s.session->request.stop && s.session->request.stop();
+    });
+  };
+  if (const Status status = run(shares, stop); !status) {
+    for (const Share& share : shares) events.push_back(failure(share.session->id, status.error()));
+    return;
+  }
+  std::int64_t row = 0;
+  for (const Share& share : shares) {
+    share.session->computed = share.first_position + share.rows;
+    if (!share.samples) continue;
+    events.push_back(
+        choose(share, {last_logits_.row(row++), static_cast<std::size_t>(last_logits_.cols)}));
+  }
+}
+
+std::vector<SessionEvent> Engine::step() {
+  std::vector<SessionEvent> events;
+  for (const auto& session : sessions_) {
+    if (session->request.stop && session->request.stop()) {
+      events.push_back(failure(session->id, {ErrorCode::kCancelled, "the request was cancelled"}));
+    }
+  }
+  remove_ended(events);
+  const std::vector<Share> shares = plan();
+  if (!shares.empty()) {
+    const std::size_t before = events.size();
+    run_and_choose(shares, events);
+    remove_ended({events.begin() + static_cast<std::ptrdiff_t>(before), events.end()});
+  }
+  return events;
+}
+
+}  // namespace ocellus::engine

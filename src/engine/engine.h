@@ -1,0 +1,69 @@
+// Runs the sessions of one model, all of them one step at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/session.h"
+#include "models/llava.h"
+#include "ocellus/error.h"
+
+namespace ocellus::engine {
+
+struct EngineOptions {
+  std::int64_t context_tokens = 4096;  // prompt and answer of one session
+  std::size_t max_sessions = 8;
+  bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
+  std::int64_t chunk_tokens =
+      1024;  // rows of a step: longer prompts are read in parts, between others' tokens
+};
+
+// Synchronous; owned by one thread. The model must outlive it.
+class Engine {
+ public:
+  // kUnsupported when the backend cannot keep the model's cache.
+  static Result<std::unique_ptr<Engine>> create(const models::LlavaModel& model,
+                                                const EngineOptions& options);
+
+  // Takes a session in. kContextFull naming the numbers, kInvalidArgument (an id outside the
+  // vocabulary, image tokens and embeddings that do not match, sampling), kUnavailable when
+  // max_sessions are running.
+  Result<std::int64_t> add(SessionRequest request);
+  // Ends a session at once; its memory is free when this returns. Unknown ids are ignored.
+  void cancel(std::int64_t session);
+
+  bool idle() const { return sessions_.empty(); }
+  std::size_t running() const { return sessions_.size(); }
+  bool has_room() const { return sessions_.size() < options_.max_sessions; }
+
+  // One step for all sessions: a part of the prompt, or one token, for each. Sessions that ended or
+  // failed are gone afterwards.
+  std::vector<SessionEvent> step();
+
+ private:
+  Engine(const models::LlavaModel& model, const EngineOptions& options, KvPool pool);
+
+  struct Share {
+    Session* session;
+    std::int64_t first_row, rows, first_position;
+    bool samples;  // its last row is the last of the sequence: a token is chosen
+  };
+  std::vector<Share> plan();
+  Status run(const std::vector<Share>& shares, const std::function<bool()>& stop);
+  Status fill_inputs(const Share& share, compute::Matrix inputs);
+  SessionEvent choose(const Share& share, std::span<float> logits);
+  void remove_ended(const std::vector<SessionEvent>& events);
+  void run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events);
+
+  const models::LlavaModel* model_;
+  EngineOptions options_;
+  KvPool pool_;
+  models::LlavaModel::Scratch scratch_;
+  models::MatrixBuffer inputs_, logits_;
+  compute::Matrix last_logits_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::int64_t next_id_ = 1;
+};
+
+}  // namespace ocellus::engine

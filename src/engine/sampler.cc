@@ -1,0 +1,123 @@
+#include "engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/result.h"
+
+namespace ocellus::engine {
+namespace {
+
+using base::make_error;
+
+// SplitMix64 as a hash of (seed, k): a counter-based generator, with no state that others could
+// move on.
+double uniform(std::uint64_t seed, std::uint64_t k) {
+  std::uint64_t z = seed * 0x9E3779B97F4A7C15ull + (k + 1) * 0xD1B54A32D192ED03ull;
+  for (int round = 0; round < 2; ++round) {
+    z += 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    z ^= z >> 31;
+  }
+  return static_cast<double>(z >> 11) * 0x1p-53;
+}
+
+void penalise(std::span<float> logits, std::span<const std::int32_t> history, float penalty) {
+  if (penalty == 1) return;
+  std::vector<std::int32_t> seen(history.begin(), history.end());
+  std::ranges::sort(seen);
+  const auto repeated = std::ranges::unique(seen);
+  seen.erase(repeated.begin(), repeated.end());
+  for (const std::int32_t id : seen) {
+    if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) continue;
+    float& logit = logits[static_cast<std::size_t>(id)];
+    logit = logit < 0 ? logit * penalty : logit / penalty;
+  }
+}
+
+}  // namespace
+
+Status check(const SamplingOptions& o) {
+  const auto bad = [](const char* field, const char* expected, double found) {
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected {}, found {}", field, expected,
+                      found);
+  };
+  // Each comparison is false for NaN.
+  if (!(o.temperature >= 0 && o.temperature <= 100))
+    return bad("temperature", "0 to 100", o.temperature);
+  if (!(o.top_p > 0 && o.top_p <= 1)) return bad("top_p", "more than 0, at most 1", o.top_p);
+  if (!(o.top_k >= 0)) return bad("top_k", "0 or more", static_cast<double>(o.top_k));
+  if (!(o.min_p >= 0 && o.min_p <= 1)) return bad("min_p", "0 to 1", o.min_p);
+  if (!(o.repetition_penalty > 0 && o.repetition_penalty <= 100))
+    return bad("repetition_penalty", "more than 0, at most 100", o.repetition_penalty);
+  return {};
+}
+
+Result<std::int32_t> Sampler::sample(std::span<float> logits, std::span<const std::int32_t> history,
+                                     std::uint64_t k) {
+  const auto broken = std::ranges::find_if(
+      logits, [](float x) { return std::isnan(x) || x == std::numeric_limits<float>::infinity(); });
+  if (logits.empty() || broken != logits.end()) {
+    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);
+  }
+  penalise(logits, history, options_.repetition_penalty);
+  const auto best = std::ranges::max_element(logits);  // the first of equals
+  if (!std::isfinite(*best))
+    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);
+  if (options_.temperature <= 0) return static_cast<std::int32_t>(best - logits.begin());
+  return draw(logits, k);
+}
+
+Result<std::int32_t> Sampler::draw(std::span<const float> logits, std::uint64_t k) {
+  candidates_.clear();
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    candidates_.push_back({logits[id] / options_.temperature, static_cast<std::int32_t>(id)});
+  }
+  keep_likeliest();
+  // Softmax in double, summed in one fixed order: likeliest first.
+  const double top = candidates_.front().logit;
+  weights_.clear();
+  double total = 0;
+  for (const Candidate& candidate : candidates_) {
+    weights_.push_back(std::exp(static_cast<double>(candidate.logit) - top));
+    total += weights_.back();
+  }
+  double left = uniform(options_.seed, k) * total;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    left -= weights_[i];
+    if (left < 0) return candidates_[i].id;
+  }
+  return candidates_.front().id;  // rounding ate the last crumb
+}
+
+void Sampler::keep_likeliest() {
+  const auto likelier = [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  };
+  if (options_.top_k > 0 && static_cast<std::size_t>(options_.top_k) < candidates_.size()) {
+    const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(options_.top_k);
+    std::ranges::partial_sort(candidates_, end, likelier);
+    candidates_.erase(end, candidates_.end());
+  } else {
+    std::ranges::sort(candidates_, likelier);
+  }
+  const double top = candidates_.front().logit;
+  if (options_.top_p < 1) {
+    double total = 0, sum = 0;
+    for (const Candidate& c : candidates_) total += std::exp(static_cast<double>(c.logit) - top);
+    std::size_t keep = 0;
+    while (keep < candidates_.size() && sum < static_cast<double>(options_.top_p) * total) {
+      sum += std::exp(static_cast<double>(candidates_[keep++].logit) - top);
+    }
+    candidates_.resize(std::max<std::size_t>(1, keep));
+  }
+  if (options_.min_p > 0) {
+    const double least = std::log(static_cast<double>(options_.min_p)) + top;
+    std::erase_if(candidates_,
+                  [&](const Candidate& c) { return static_cast<double>(c.logit) < least; });
+  }
+}
+
+}  // namespace ocellus::engine

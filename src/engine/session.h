@@ -1,0 +1,66 @@
+// One request being answered: its prompt, its tokens, its cache, its sampler.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/kv_pool.h"
+#include "engine/sampler.h"
+#include "tensor/view.h"
+
+namespace ocellus::engine {
+
+// The embeddings of one picture: [rows, hidden_size], immutable, shared with the cache that they
+// may come from.
+struct ImageEmbeddings {
+  std::vector<float> data;
+  std::int64_t rows = 0, cols = 0;
+
+  tensor::ConstMatrix matrix() const { return {data.data(), rows, cols, cols}; }
+};
+
+struct SessionRequest {
+  // The prompt with one image token for every row of the embeddings, which take the places of the
+  // image tokens in order.
+  std::vector<std::int32_t> ids;
+  std::int32_t image_token = -1;
+  std::vector<std::shared_ptr<const ImageEmbeddings>> images;
+  SamplingOptions sampling;
+  std::int64_t max_new_tokens = 0;
+  std::vector<std::int32_t> end_tokens;
+  bool keep_logits = false;    // for tracing: the row from which each token was chosen
+  std::function<bool()> stop;  // asked between layers and before each token
+};
+
+enum class SessionEnd : std::uint8_t { kEndToken, kLength };
+
+// What one step brought for one session.
+struct SessionEvent {
+  std::int64_t session = 0;
+  std::optional<std::int32_t> token;  // the token that was chosen; the end token too
+  std::vector<float> logits;          // with keep_logits
+  std::optional<SessionEnd> end;
+  std::optional<Error> error;  // the session is over
+};
+
+struct Session {
+  std::int64_t id = 0;
+  SessionRequest request;
+  Sampler sampler;
+  std::unique_ptr<KvSequence> cache;
+  std::vector<std::int32_t> ids;  // prompt and answer
+  std::int64_t computed = 0;      // positions whose keys and values are in the cache
+  std::int64_t generated = 0;
+
+  Session(std::int64_t number, SessionRequest r, KvPool& pool)
+      : id(number),
+        request(std::move(r)),
+        sampler(request.sampling),
+        cache(std::make_unique<KvSequence>(pool)),
+        ids(request.ids) {}
+};
+
+}  // namespace ocellus::engine
