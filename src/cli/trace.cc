@@ -1,0 +1,80 @@
+// ocellus trace: every stage of one answer as tensors.
+#include "vision/trace.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/mapped_file.h"
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "formats/safetensors.h"
+
+namespace ocellus::cli {
+namespace {
+
+struct TraceCommand {
+  std::string picture, question, out;
+  ModelFlags model;
+  SamplingFlags sampling;
+
+  Status run() const;
+};
+
+template <typename T>
+formats::NamedTensor tensor(std::string name, std::string dtype, std::vector<std::int64_t> shape,
+                            const std::vector<T>& values) {
+  return {std::move(name), std::move(dtype), std::move(shape), std::as_bytes(std::span(values))};
+}
+
+Status TraceCommand::run() const {
+  OCELLUS_ASSIGN_OR_RETURN(const ModelOptions model_options, model.options());
+  OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
+  constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
+  OCELLUS_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(picture, kMaxPicture));
+  OCELLUS_ASSIGN_OR_RETURN(const vision::Trace t,
+                           vision::trace(model_options, {.threads = model.threads},
+                                         std::as_bytes(std::span(bytes)), question, ask_options));
+  const auto generated = static_cast<std::int64_t>(t.tokens.size());
+  const std::vector<formats::NamedTensor> tensors = {
+      tensor("pixel_values", "F32", {3, t.height, t.width}, t.pixel_values),
+      tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features),
+      tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings),
+      tensor("input_ids", "I64", {static_cast<std::int64_t>(t.input_ids.size())}, t.input_ids),
+      tensor("logits", "F32", {generated, t.vocabulary}, t.logits),
+      tensor("tokens", "I64", {generated}, t.tokens),
+  };
+  OCELLUS_RETURN_IF_ERROR(base::write_file_atomically(out, formats::write_safetensors(tensors)));
+  for (const formats::NamedTensor& each : tensors) {
+    print(fmt::format("{:16} {} {}\n", each.name, each.dtype,
+                      tensor::Shape::from(each.shape)->to_string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "trace", "Write every stage of an answer as tensors, for comparing engines");
+  auto flags = std::make_shared<TraceCommand>();
+  command->add_option("picture", flags->picture, "Path of the picture")
+      ->required()
+      ->type_name("IMAGE");
+  command->add_option("question", flags->question, "The question")->required()->type_name("TEXT");
+  command->add_option("-o,--out", flags->out, "The safetensors file to write")
+      ->required()
+      ->type_name("FILE");
+  flags->model.add_to(*command);
+  flags->sampling.add_to(*command);
+  command->callback([flags, &action] {
+    action = [flags] {
+      const Status status = flags->run();
+      return status ? 0 : report(status.error());
+    };
+  });
+}
+
+}  // namespace ocellus::cli

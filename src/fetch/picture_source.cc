@@ -1,0 +1,51 @@
+#include "fetch/picture_source.h"
+
+#include "base/mapped_file.h"
+#include "base/result.h"
+#include "runtime/blocking.h"
+
+namespace ocellus::fetch {
+namespace {
+
+using PictureBytes = std::vector<std::byte>;
+
+Result<PictureBytes> read(const std::filesystem::path& path, std::size_t max_bytes) {
+  auto content = base::read_file(path, max_bytes);
+  if (!content) {
+    // Too large, or not a file: a bad picture, as far as who asked is concerned.
+    Error error = std::move(content).error();
+    if (error.code == ErrorCode::kInvalidArgument) error.code = ErrorCode::kBadImage;
+    return std::unexpected(std::move(error));
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(content->data());
+  return PictureBytes(bytes, bytes + content->size());
+}
+
+bool is_data_url(std::string_view url) {
+  return url.size() > 5 &&
+         (url.starts_with("data:") || url.starts_with("DATA:") || url.starts_with("Data:"));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<PictureBytes>> async_load(runtime::Runtime& runtime, Source source,
+                                                  Options options) {
+  if (auto* bytes = std::get_if<Bytes>(&source)) {
+    if (bytes->bytes.size() > options.max_bytes) {
+      co_return base::make_error(ErrorCode::kBadImage, "picture: {} bytes, expected at most {}",
+                                 bytes->bytes.size(), options.max_bytes);
+    }
+    co_return std::move(bytes->bytes);
+  }
+  if (auto* path = std::get_if<Path>(&source)) {
+    co_return co_await runtime::run_blocking<PictureBytes>(
+        runtime.file_pool(),
+        [path = std::move(path->path), max = options.max_bytes] { return read(path, max); });
+  }
+  const std::string& url = std::get<Url>(source).url;
+  if (is_data_url(url)) co_return decode_data_url(url, options.max_bytes);
+  co_return base::make_error(ErrorCode::kUnsupported,
+                             "image URL: fetching over http is not built in yet");
+}
+
+}  // namespace ocellus::fetch

@@ -1,0 +1,64 @@
+// What every spawned task has, whatever its result: completion, cancellation, deadline.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "ocellus/error.h"
+#include "runtime/cancel.h"
+#include "runtime/deadline.h"
+#include "runtime/runtime.h"
+
+namespace ocellus::runtime {
+
+struct SpawnOptions {
+  CancelToken cancel = {};
+  Deadline deadline = {};
+  // Told once, when the result is there; on a runtime thread, or on the spawning one when the task
+  // never started. Must be short. The place for Mailbox::wake().
+  std::function<void()> on_done = {};
+};
+
+// Shared by the handle and the running coroutine. Users see Task (spawn.h).
+class TaskCore : public std::enable_shared_from_this<TaskCore> {
+ public:
+  TaskCore();
+  virtual ~TaskCore();
+  TaskCore(const TaskCore&) = delete;
+  TaskCore& operator=(const TaskCore&) = delete;
+
+  // Runs `work`, which stores the result, on a strand of the runtime. Once. Never throws: what
+  // cannot be started completes with an error.
+  void launch(Runtime& runtime, boost::asio::awaitable<void> work, SpawnOptions options) noexcept;
+
+  bool done() const;
+  // False: the deadline came first, or the caller is on a runtime thread and it is not done.
+  bool wait(Deadline deadline) const;
+  void cancel() noexcept;
+  // The runtime is ending: nothing runs any more, whoever waits must be told.
+  void abandon() noexcept;
+
+ protected:
+  // Both are called before done() is true, one at a time.
+  virtual void store_error(Error error) noexcept = 0;
+  virtual bool has_value() const noexcept = 0;
+
+ private:
+  struct Async;
+  void stop_on_strand(ErrorCode why) noexcept;
+  void finish(std::exception_ptr exception) noexcept;
+  void complete(Error* error) noexcept;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  bool done_ = false;
+  std::function<void()> on_done_;
+  Runtime* runtime_ = nullptr;
+  std::unique_ptr<Async> async_;
+};
+
+}  // namespace ocellus::runtime

@@ -1,0 +1,50 @@
+// Between the worker that makes an answer and the reader who takes it.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "ocellus/answer.h"
+#include "runtime/cancel.h"
+#include "runtime/deadline.h"
+
+namespace ocellus::vision {
+
+// One writer (the worker), one reader at a time; cancel() from anywhere. The buffer is bounded: a
+// reader who does not read loses its answer, and the worker never waits.
+class AnswerChannel {
+ public:
+  static constexpr std::size_t kMaxBuffered = std::size_t{1} << 20;
+
+  explicit AnswerChannel(runtime::Deadline deadline) : deadline_(deadline) {}
+
+  // Reader.
+  Result<std::optional<std::string>> next();
+  AnswerStats stats() const;
+  void cancel() noexcept { cancel_.cancel(); }
+
+  // Writer. push: false when the buffer is full or the answer is already over. Only the first
+  // finish or fail counts.
+  bool push(std::string_view text);
+  void finish(const AnswerStats& stats);
+  void fail(Error error);
+
+  runtime::CancelToken cancel_token() const { return cancel_.token(); }
+  runtime::Deadline deadline() const { return deadline_; }
+  // Why the answer should not be made any further; nothing: go on.
+  std::optional<Error> stop_reason() const;
+
+ private:
+  const runtime::Deadline deadline_;
+  runtime::CancelSource cancel_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string buffer_;
+  AnswerStats stats_;
+  bool done_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace ocellus::vision

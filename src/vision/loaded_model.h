@@ -1,0 +1,80 @@
+// Everything that a vision worker owns of a model, and the steps from a picture and a question to
+// what the engine runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compute/backend.h"
+#include "engine/engine.h"
+#include "formats/model_config.h"
+#include "image/preprocess.h"
+#include "models/llava.h"
+#include "ocellus/model.h"
+#include "ocellus/options.h"
+#include "text/prompt.h"
+#include "text/tokenizer.h"
+
+namespace ocellus::vision {
+
+// What the tower made of a picture.
+struct EncodedPicture {
+  std::vector<float> features;  // [image_tokens, feature_width]: kept for tracing only
+  std::shared_ptr<const engine::ImageEmbeddings> embeddings;
+};
+
+// One thread: the worker's. The backend is shared by all models.
+class LoadedModel {
+ public:
+  // Reads tokenizer, template and weights. kBadModel, kNotFound, kUnsupported, kOutOfMemory,
+  // kCancelled.
+  static Result<std::unique_ptr<LoadedModel>> load(const ModelOptions& options,
+                                                   std::shared_ptr<const compute::Backend> backend,
+                                                   const models::StopCheck& stop);
+
+  const ModelInfo& info() const { return info_; }
+  const models::LlavaModel& model() const { return *model_; }
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const image::PreprocessSettings& preprocessing() const { return preprocessing_; }
+  engine::Engine& engine() { return *engine_; }
+
+  // An encoded picture to [3, image_size, image_size]. kBadImage.
+  Result<image::PixelValues> prepare(std::span<const std::byte> encoded) const;
+  Result<EncodedPicture> encode(const image::PixelValues& pixels, const models::StopCheck& stop,
+                                bool keep_features);
+  // Prompt, sampling and limits; the picture's places expanded. kInvalidArgument, kContextFull
+  // later from the engine.
+  Result<engine::SessionRequest> session(
+      const std::string& question, const AskOptions& options,
+      std::shared_ptr<const engine::ImageEmbeddings> picture) const;
+
+ private:
+  LoadedModel() = default;
+  Status read_settings(const models::Checkpoint& checkpoint, const ModelOptions& options);
+  Result<std::vector<std::int32_t>> prompt_ids(const std::string& question,
+                                               const AskOptions& options) const;
+
+  std::shared_ptr<const compute::Backend> backend_;
+  formats::ModelConfig config_;
+  std::unique_ptr<const text::Tokenizer> tokenizer_;
+  std::unique_ptr<const text::PromptTemplate> template_;
+  text::Specials specials_;
+  std::unique_ptr<models::LlavaModel> model_;
+  models::LlavaModel::Scratch scratch_;
+  std::unique_ptr<engine::Engine> engine_;
+  image::PreprocessSettings
+      preprocessing_;  // image size, mean, std and what happens to pictures that are not square
+  engine::SamplingOptions sampling_;  // defaults of this model
+  std::int64_t max_new_tokens_ = 512;
+  std::vector<std::int32_t> end_tokens_;
+  ModelInfo info_;
+};
+
+// The settings that the checkpoint's own files ask for, with the caller's wish for pictures that
+// are not square. kBadModel when they do not give what the tower takes.
+Result<image::PreprocessSettings> preprocess_settings(const formats::ImageProcessorConfig& config,
+                                                      const formats::TowerConfig& tower,
+                                                      Preprocess wish);
+
+}  // namespace ocellus::vision

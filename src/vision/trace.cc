@@ -1,0 +1,44 @@
+#include "vision/trace.h"
+
+#include "base/result.h"
+#include "compute/cpu/cpu_backend.h"
+#include "vision/loaded_model.h"
+
+namespace ocellus::vision {
+
+Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& registry,
+                    std::span<const std::byte> picture, const std::string& question,
+                    const AskOptions& options) {
+  OCELLUS_ASSIGN_OR_RETURN(auto backend,
+                           compute::cpu::make_cpu_backend({.threads = registry.threads}));
+  OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
+                           LoadedModel::load(model_options, std::move(backend), nullptr));
+  Trace trace;
+  OCELLUS_ASSIGN_OR_RETURN(image::PixelValues pixels, model->prepare(picture));
+  trace.height = pixels.height;
+  trace.width = pixels.width;
+  OCELLUS_ASSIGN_OR_RETURN(EncodedPicture encoded, model->encode(pixels, nullptr, true));
+  trace.pixel_values = std::move(pixels.data);
+  trace.tower_features = std::move(encoded.features);
+  trace.image_tokens = encoded.embeddings->rows;
+  trace.feature_width = model->model().feature_width();
+  trace.hidden_size = encoded.embeddings->cols;
+  trace.image_embeddings = encoded.embeddings->data;
+  OCELLUS_ASSIGN_OR_RETURN(engine::SessionRequest request,
+                           model->session(question, options, encoded.embeddings));
+  trace.input_ids.assign(request.ids.begin(), request.ids.end());
+  request.keep_logits = true;
+  trace.vocabulary = model->info().vocabulary;
+  OCELLUS_RETURN_IF_ERROR(model->engine().add(std::move(request)));
+  while (!model->engine().idle()) {
+    for (const engine::SessionEvent& event : model->engine().step()) {
+      if (event.error) return std::unexpected(*event.error);
+      if (!event.token) continue;
+      trace.tokens.push_back(*event.token);
+      trace.logits.insert(trace.logits.end(), event.logits.begin(), event.logits.end());
+    }
+  }
+  return trace;
+}
+
+}  // namespace ocellus::vision

@@ -1,0 +1,32 @@
+// Every stage of one answer as tensors: for anyone who wonders why two engines differ.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "compute/backend.h"
+#include "ocellus/model.h"
+
+namespace ocellus::vision {
+
+struct Trace {
+  std::int64_t height = 0, width = 0;
+  std::vector<float> pixel_values;  // [3, height, width]
+  std::int64_t image_tokens = 0, feature_width = 0, hidden_size = 0;
+  std::vector<float>
+      tower_features;  // [image_tokens, feature_width]: selected, before the projector
+  std::vector<float> image_embeddings;  // [image_tokens, hidden_size]
+  std::vector<std::int64_t> input_ids;  // the picture's places expanded
+  std::int64_t vocabulary = 0;
+  std::vector<float> logits;  // [tokens, vocabulary]: the row from which each token was chosen
+  std::vector<std::int64_t> tokens;  // with the end token, if it came
+};
+
+// Loads the model and answers one question on the calling thread, by the steps that the worker
+// takes. `picture`: encoded bytes.
+Result<Trace> trace(const ModelOptions& model, const RegistryOptions& registry,
+                    std::span<const std::byte> picture, const std::string& question,
+                    const AskOptions& options);
+
+}  // namespace ocellus::vision
