@@ -225,8 +225,9 @@ Result<engine::SessionRequest> LoadedModel::session(
   request.sampling.top_p = options.top_p.value_or(sampling_.top_p);
   request.sampling.top_k = options.top_k.value_or(sampling_.top_k);
   request.sampling.min_p = options.min_p.value_or(0);
-  request.sampling.repetition_penalty =
-      options.repetition_penalty.value_or(sampling_.repetition_penalty);
+  // Greedy means the likeliest token: a penalty that the file keeps for sampling does not bend it.
+  request.sampling.repetition_penalty = options.repetition_penalty.value_or(
+      request.sampling.temperature > 0 ? sampling_.repetition_penalty : 1.0f);
   request.sampling.seed = options.seed;
   request.max_new_tokens = options.max_new_tokens.value_or(max_new_tokens_);
   request.end_tokens = end_tokens_;
