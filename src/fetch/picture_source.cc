@@ -29,7 +29,7 @@ bool is_data_url(std::string_view url) {
 }  // namespace
 
 boost::asio::awaitable<Result<PictureBytes>> async_load(runtime::Runtime& runtime, Source source,
-                                                  Options options) {
+                                                        Options options) {
   if (auto* bytes = std::get_if<Bytes>(&source)) {
     if (bytes->bytes.size() > options.max_bytes) {
       co_return base::make_error(ErrorCode::kBadImage, "picture: {} bytes, expected at most {}",
@@ -38,9 +38,10 @@ boost::asio::awaitable<Result<PictureBytes>> async_load(runtime::Runtime& runtim
     co_return std::move(bytes->bytes);
   }
   if (auto* path = std::get_if<Path>(&source)) {
-    co_return co_await runtime::run_blocking<PictureBytes>(
-        runtime.file_pool(),
-        [path = std::move(path->path), max = options.max_bytes] { return read(path, max); });
+    // A named local: GCC 12 destroys a temporary with captures twice when it stands in a co_await.
+    std::function<Result<PictureBytes>()> job =
+        [path = std::move(path->path), max = options.max_bytes] { return read(path, max); };
+    co_return co_await runtime::run_blocking<PictureBytes>(runtime.file_pool(), std::move(job));
   }
   const std::string& url = std::get<Url>(source).url;
   if (is_data_url(url)) co_return decode_data_url(url, options.max_bytes);

@@ -1,0 +1,1 @@
+"""Parts of the demo model's trainer and its evaluation: scenes, questions, tokenizer, network."""
