@@ -43,7 +43,9 @@ int run(int argc, char** argv) {
   app.fallthrough();
   ocellus::cli::Action action;
   ocellus::cli::add_ask(app, action);
+  ocellus::cli::add_inspect(app, action);
   ocellus::cli::add_trace(app, action);
+  ocellus::cli::add_bench(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

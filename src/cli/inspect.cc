@@ -1,0 +1,204 @@
+// ocellus inspect: what a model or a picture is, before anything is run.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <memory>
+
+#include "base/mapped_file.h"
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "image/image.h"
+#include "models/checkpoint.h"
+#include "models/llava.h"
+#include "vision/loaded_model.h"
+
+namespace ocellus::cli {
+namespace {
+
+namespace bj = boost::json;
+
+struct InspectCommand {
+  std::string subject;
+  ModelFlags model;
+  bool json = false;
+
+  Status run() const;
+  Status inspect_model() const;
+  Status inspect_picture() const;
+};
+
+std::string_view name_of(formats::TowerKind kind) {
+  return kind == formats::TowerKind::kClip ? "clip" : "siglip";
+}
+
+std::string_view name_of(formats::LanguageKind kind) {
+  return kind == formats::LanguageKind::kLlama     ? "llama"
+         : kind == formats::LanguageKind::kMistral ? "mistral"
+                                                   : "qwen2";
+}
+
+bj::string text(std::string_view s) { return bj::string(s.data(), s.size()); }
+
+// Bytes of keys and values for one token.
+std::int64_t kv_bytes_per_token(const formats::LanguageConfig& c) {
+  return 2 * c.layers * c.kv_heads * c.head_dim * static_cast<std::int64_t>(sizeof(float));
+}
+
+Status InspectCommand::inspect_model() const {
+  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c, models::load_checkpoint(subject));
+  const formats::TowerConfig& tower = c.config.tower;
+  const formats::LanguageConfig& language = c.config.language;
+  const std::size_t weights = models::weight_bytes(c, {});
+  std::int64_t parameters = 0;
+  bj::array tensors;
+  for (const auto& [name, tensor] : c.tensors) {
+    parameters += tensor.entry->shape.elements().value_or(0);
+    bj::array shape(tensor.entry->shape.dims().begin(), tensor.entry->shape.dims().end());
+    tensors.push_back({{"name", tensor.stored_name},
+                       {"dtype", tensor.entry->dtype},
+                       {"shape", std::move(shape)}});
+  }
+  const std::int64_t image_tokens =
+      tower.patches() + (tower.has_class_token() ? 1 : 0) -
+      (c.config.projector.select == formats::FeatureSelect::kDefault ? 1 : 0);
+  const std::int64_t context = std::min<std::int64_t>(language.max_position, 4096);
+  const std::int64_t cache = kv_bytes_per_token(language) * context;
+  if (json) {
+    print_json({{"kind", "model"},
+                {"path", subject},
+                {"model_type", c.config.model_type},
+                {"tower",
+                 {{"kind", text(name_of(tower.kind))},
+                  {"image_size", tower.image_size},
+                  {"patch_size", tower.patch_size},
+                  {"layers", tower.layers},
+                  {"hidden_size", tower.hidden_size},
+                  {"heads", tower.heads}}},
+                {"language",
+                 {{"kind", text(name_of(language.kind))},
+                  {"layers", language.layers},
+                  {"hidden_size", language.hidden_size},
+                  {"intermediate_size", language.intermediate_size},
+                  {"heads", language.heads},
+                  {"kv_heads", language.kv_heads},
+                  {"head_dim", language.head_dim},
+                  {"vocabulary", language.vocab_size},
+                  {"max_position", language.max_position}}},
+                {"image_tokens", image_tokens},
+                {"parameters", parameters},
+                {"weight_bytes", weights},
+                {"kv_cache_bytes", cache},
+                {"context_tokens", context},
+                {"has_chat_template", c.chat_template.has_value()},
+                {"tensors", std::move(tensors)}});
+    return {};
+  }
+  print(fmt::format(
+      "{}: {}\n"
+      "  tower       {} {} layers, width {}, {} heads, {} x {} pixels in patches of {}\n"
+      "  language    {} {} layers, width {}, {} heads ({} key-value) of {}, vocabulary {}, up to "
+      "{} tokens\n"
+      "  picture     {} tokens\n"
+      "  parameters  {:.1f} million in {} tensors\n"
+      "  memory      {} weights as stored, {} key-value cache for {} tokens\n"
+      "  template    {}\n",
+      subject, c.config.model_type, name_of(tower.kind), tower.layers, tower.hidden_size,
+      tower.heads, tower.image_size, tower.image_size, tower.patch_size, name_of(language.kind),
+      language.layers, language.hidden_size, language.heads, language.kv_heads, language.head_dim,
+      language.vocab_size, language.max_position, image_tokens,
+      static_cast<double>(parameters) / 1e6, c.tensors.size(),
+      human_bytes(static_cast<double>(weights)), human_bytes(static_cast<double>(cache)), context,
+      c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used"));
+  for (const auto& [name, tensor] : c.tensors) {
+    print(fmt::format("  {:5} {:20} {}\n", tensor.entry->dtype, tensor.entry->shape.to_string(),
+                      tensor.stored_name));
+  }
+  return {};
+}
+
+// The picture, and what a model makes of it: the one given with --model, or the demo model.
+Status InspectCommand::inspect_picture() const {
+  constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
+  OCELLUS_ASSIGN_OR_RETURN(const std::string content, base::read_file(subject, kMaxPicture));
+  OCELLUS_ASSIGN_OR_RETURN(const image::ImageInfo info,
+                           image::read_image_info(std::as_bytes(std::span(content))));
+  OCELLUS_ASSIGN_OR_RETURN(const ModelOptions options, model.options());
+  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c, models::load_checkpoint(options.path));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const image::PreprocessSettings settings,
+      vision::preprocess_settings(c.image_processor, c.config.tower, options.preprocess));
+  image::Size size{info.oriented_height(), info.oriented_width()};
+  if (settings.pad_to_square) size.height = size.width = std::max(size.height, size.width);
+  OCELLUS_ASSIGN_OR_RETURN(const image::Size resized, image::resized_size(size, settings));
+  const formats::TowerConfig& tower = c.config.tower;
+  const std::int64_t image_tokens =
+      tower.patches() + (tower.has_class_token() ? 1 : 0) -
+      (c.config.projector.select == formats::FeatureSelect::kDefault ? 1 : 0);
+  const char* const square = settings.pad_to_square    ? "pad"
+                             : settings.do_center_crop ? "crop"
+                                                       : "exact";
+  if (json) {
+    print_json({{"kind", "picture"},
+                {"path", subject},
+                {"format", text(image::format_name(info.format))},
+                {"bytes", info.encoded_bytes},
+                {"width", info.oriented_width()},
+                {"height", info.oriented_height()},
+                {"stored_width", info.width},
+                {"stored_height", info.height},
+                {"orientation", info.orientation},
+                {"color", info.color_mode},
+                {"bits", info.bits},
+                {"frames", info.frames},
+                {"has_alpha", info.has_alpha},
+                {"model", options.path.string()},
+                {"preprocess", square},
+                {"resized", {{"width", resized.width}, {"height", resized.height}}},
+                {"seen", {{"width", tower.image_size}, {"height", tower.image_size}}},
+                {"image_tokens", image_tokens}});
+    return {};
+  }
+  print(fmt::format(
+      "{}: {}, {}, {} bit{}{}, {}\n"
+      "  size        {} x {} (stored {} x {}, orientation {})\n"
+      "  model sees  {} x {}: {}resized to {} x {}{}  ({})\n"
+      "  costs       {} image tokens\n",
+      subject, image::format_name(info.format), info.color_mode, info.bits,
+      info.has_alpha ? ", transparent" : "",
+      info.animated() ? fmt::format(", {} frames, the first is used", info.frames) : "",
+      human_bytes(static_cast<double>(info.encoded_bytes)), info.oriented_width(),
+      info.oriented_height(), info.width, info.height, info.orientation, tower.image_size,
+      tower.image_size, settings.pad_to_square ? "padded to a square, " : "", resized.width,
+      resized.height, settings.do_center_crop ? ", centre cropped" : "", options.path.string(),
+      image_tokens));
+  return {};
+}
+
+Status InspectCommand::run() const {
+  std::error_code ec;
+  return std::filesystem::is_directory(subject, ec) ? inspect_model() : inspect_picture();
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "inspect", "Say what a model folder or a picture is, without running anything");
+  auto flags = std::make_shared<InspectCommand>();
+  command->add_option("subject", flags->subject, "A model folder or a picture")
+      ->required()
+      ->type_name("MODEL|IMAGE");
+  flags->model.add_to(*command);
+  command->add_flag("--json", flags->json, "One JSON object");
+  command->callback([flags, &action] {
+    action = [flags] {
+      const Status status = flags->run();
+      return status ? 0 : report(status.error(), flags->json);
+    };
+  });
+}
+
+}  // namespace ocellus::cli
