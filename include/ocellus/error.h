@@ -29,6 +29,8 @@ enum class ErrorCode : std::uint8_t {
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;  // one line; names the file or field, what was expected, what was found
+
+  bool operator==(const Error&) const = default;
 };
 
 template <typename T>

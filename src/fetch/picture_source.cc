@@ -1,7 +1,9 @@
 #include "fetch/picture_source.h"
 
+#include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/result.h"
+#include "fetch/http_client.h"
 #include "runtime/blocking.h"
 
 namespace ocellus::fetch {
@@ -26,6 +28,32 @@ bool is_data_url(std::string_view url) {
          (url.starts_with("data:") || url.starts_with("DATA:") || url.starts_with("Data:"));
 }
 
+// What a user is told of a failed download says neither address nor port: it would be a map of the
+// network. The log has it all.
+Error for_the_user(const Error& cause) {
+  base::log(base::LogLevel::kWarning, "image URL: " + cause.message);
+  if (cause.code == ErrorCode::kForbidden) return {ErrorCode::kForbidden, "image URL refused"};
+  if (cause.code == ErrorCode::kFetchFailed)
+    return {ErrorCode::kFetchFailed, "image URL could not be fetched"};
+  return cause;
+}
+
+boost::asio::awaitable<Result<PictureBytes>> download(runtime::Runtime& runtime, std::string text,
+                                                      Options options) {
+  if (!options.allow_urls)
+    co_return base::make_error(ErrorCode::kForbidden, "image URLs are switched off");
+  auto policy = AddressPolicy::parse(options.allow_hosts);
+  if (!policy) co_return std::unexpected(policy.error());
+  auto url = parse_http_url(text);
+  if (!url) co_return std::unexpected(for_the_user(url.error()));
+  HttpLimits limits;
+  limits.max_bytes = options.max_bytes;
+  auto bytes =
+      co_await async_get(runtime, *std::move(url), *std::move(policy), limits, options.ca_file);
+  if (!bytes) co_return std::unexpected(for_the_user(bytes.error()));
+  co_return std::move(*bytes);
+}
+
 }  // namespace
 
 boost::asio::awaitable<Result<PictureBytes>> async_load(runtime::Runtime& runtime, Source source,
@@ -45,8 +73,7 @@ boost::asio::awaitable<Result<PictureBytes>> async_load(runtime::Runtime& runtim
   }
   const std::string& url = std::get<Url>(source).url;
   if (is_data_url(url)) co_return decode_data_url(url, options.max_bytes);
-  co_return base::make_error(ErrorCode::kUnsupported,
-                             "image URL: fetching over http is not built in yet");
+  co_return co_await download(runtime, url, options);
 }
 
 }  // namespace ocellus::fetch

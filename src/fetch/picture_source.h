@@ -29,6 +29,7 @@ struct Options {
   bool allow_urls = true;
   std::vector<std::string> allow_hosts;  // "HOST[:PORT]" or CIDR
   std::size_t max_bytes = std::size_t{20} << 20;
+  std::string ca_file = {};  // certificate authorities instead of the system's
 };
 
 // The encoded bytes. kNotFound, kIo, kBadImage (too large), kForbidden, kFetchFailed. Cancelling it
