@@ -1,5 +1,4 @@
-// Which addresses a picture may be fetched from. By default only public ones: a user's URL must not
-// reach the private network.
+// Which addresses a picture may be fetched from.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -8,40 +7,45 @@
 #include <string_view>
 #include <vector>
 
+#include "fetch/url.h"
 #include "ocellus/error.h"
 
 namespace ocellus::fetch {
 
-// Immutable after parsing; any thread.
+// By default only public addresses, by the IANA special-purpose registries: everything private,
+// local, reserved, used for documentation, or that embeds another address is refused, and so are
+// the well-known metadata services. Ports: 80 and 443. Immutable once made; any thread.
 class AddressPolicy {
  public:
-  // Exceptions: "HOST[:PORT]", "ADDRESS[:PORT]" ("[v6]:PORT") or "CIDR". kInvalidArgument naming
-  // the entry.
-  static Result<AddressPolicy> parse(const std::vector<std::string>& allow_hosts);
+  AddressPolicy() = default;
 
-  // Whether a connection to `address`, which `host` stands for, may be made. Public addresses may
-  // on ports 80 and 443.
-  bool allows(std::string_view host, const boost::asio::ip::address& address,
-              std::uint16_t port) const;
-  // Whether somebody named this host and port: then even a name that looks private may be resolved.
-  bool names(std::string_view host, std::uint16_t port) const;
+  // Exceptions: "HOST", "HOST:PORT", "ADDRESS", "[IPV6]:PORT" or "CIDR". A host without port allows
+  // every port of it; a host or CIDR allows whatever address it says. kInvalidArgument names the
+  // entry.
+  static Result<AddressPolicy> make(const std::vector<std::string>& allow);
+
+  // Before the lookup: names that never lead to the public, ports. kForbidden, for the log.
+  Status check_url(const HttpUrl& url) const;
+  // After it, for every answer. kForbidden.
+  Status check_address(const HttpUrl& url, const boost::asio::ip::address& address) const;
 
  private:
-  struct Network {
-    boost::asio::ip::address address;
-    int prefix = 0;
-    std::uint16_t port = 0;  // 0: any
-  };
   struct Host {
-    std::string name;
-    std::uint16_t port = 0;
+    std::string host;
+    std::uint16_t port;  // 0: any
   };
-  std::vector<Network> networks_;
+  struct Network {
+    boost::asio::ip::address_v6::bytes_type bits;  // IPv4 as mapped
+    int prefix;                                    // of 128
+  };
+  bool allowed_host(const HttpUrl& url) const;
+  bool allowed_network(const boost::asio::ip::address& address) const;
+
   std::vector<Host> hosts_;
+  std::vector<Network> networks_;
 };
 
-// Whether the address is one of the open Internet: in none of IANA's special-purpose registries,
-// and no cloud's metadata service. IPv6 forms that embed IPv4 are refused whatever they embed.
-bool is_public(const boost::asio::ip::address& address);
+// Whether an address belongs to the public internet by the rules above.
+bool is_public_address(const boost::asio::ip::address& address);
 
 }  // namespace ocellus::fetch

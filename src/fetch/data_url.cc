@@ -1,82 +1,95 @@
-#include <array>
-#include <optional>
+#include "fetch/data_url.h"
+
+#include <algorithm>
+#include <cstdint>
 
 #include "base/result.h"
-#include "fetch/picture_source.h"
 
 namespace ocellus::fetch {
 namespace {
 
-using base::make_error;
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-int base64_digit(char c) {
+std::unexpected<Error> bad(std::string_view why) {
+  return base::make_error(ErrorCode::kBadImage, "data URL: {}", why);
+}
+
+int hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char l = lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+int base64(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
   if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+  if (c == '+') return 62;
+  return c == '/' ? 63 : -1;
 }
 
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string result;
+Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t max_bytes) {
+  std::vector<std::byte> bytes;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    if (bytes.size() == max_bytes) return bad("larger than allowed");
     if (text[i] != '%') {
-      result += text[i];
+      bytes.push_back(static_cast<std::byte>(text[i]));
       continue;
     }
-    if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
-      return std::nullopt;
-    result += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+    if (text.size() - i < 3) return bad("percent sign without two digits");
+    const int high = hex(text[i + 1]), low = hex(text[i + 2]);
+    if (high < 0 || low < 0) return bad("percent sign without two digits");
+    bytes.push_back(static_cast<std::byte>(high * 16 + low));
     i += 2;
   }
-  return result;
+  return bytes;
 }
 
-std::optional<std::string> base64_decode(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string result;
-  result.reserve(text.size() * 3 / 4);
+Result<std::vector<std::byte>> decode_base64(std::string_view text, std::size_t max_bytes) {
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return bad("base64 of an impossible length");
+  if (text.size() / 4 * 3 + (text.size() % 4) / 2 > max_bytes) return bad("larger than allowed");
+  std::vector<std::byte> bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
   std::uint32_t bits = 0;
-  int count = 0;
+  int held = 0;
   for (const char c : text) {
-    const int digit = base64_digit(c);
-    if (digit < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    if ((count += 6) >= 8) result += static_cast<char>(bits >> (count -= 8) & 0xFF);
+    const int value = base64(c);
+    if (value < 0) return bad("character that is not base64");
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      bytes.push_back(static_cast<std::byte>(bits >> held & 0xff));
+    }
   }
-  return result;
+  return bytes;
 }
 
 }  // namespace
 
-Result<std::vector<std::byte>> decode_data_url(std::string_view url, std::size_t max_bytes) {
-  const std::size_t comma = url.find(',');
-  if (comma == std::string_view::npos) {
-    return make_error(ErrorCode::kInvalidArgument, "data: URL: expected a comma before the data");
-  }
-  // Encoded data is at most three times as long as what it stands for.
-  if (url.size() - comma > 3 * max_bytes + 4) {
-    return make_error(ErrorCode::kBadImage, "data: URL: larger than {} bytes", max_bytes);
-  }
-  const bool base64 = url.substr(0, comma).ends_with(";base64");
-  auto data = percent_decode(url.substr(comma + 1));
-  if (data && base64) data = base64_decode(*data);
-  if (!data)
-    return make_error(ErrorCode::kInvalidArgument, "data: URL: not valid {}",
-                      base64 ? "base64" : "percent-encoding");
-  if (data->size() > max_bytes) {
-    return make_error(ErrorCode::kBadImage, "data: URL: {} bytes, expected at most {}",
-                      data->size(), max_bytes);
-  }
-  const auto* bytes = reinterpret_cast<const std::byte*>(data->data());
-  return std::vector<std::byte>(bytes, bytes + data->size());
+Result<std::vector<std::byte>> parse_data_url(std::string_view url, std::size_t max_bytes) {
+  if (url.size() < 5 || !equal_ignoring_case(url.substr(0, 5), "data:"))
+    return bad("no data: prefix");
+  url.remove_prefix(5);
+  // Three characters for each byte is the most that an encoding needs; the rest is the media type.
+  if (url.size() / 3 > max_bytes + 1024) return bad("larger than allowed");
+  const auto comma = url.find(',');
+  if (comma == std::string_view::npos) return bad("no comma before the data");
+  const std::string_view media = url.substr(0, comma);
+  const std::string_view data = url.substr(comma + 1);
+  const auto semicolon = media.rfind(';');
+  const bool encoded = semicolon != std::string_view::npos &&
+                       equal_ignoring_case(media.substr(semicolon + 1), "base64");
+  if (!encoded) return decode_percent(data, max_bytes);
+  if (data.find('%') == std::string_view::npos) return decode_base64(data, max_bytes);
+  // '+', '/' and '=' may have been escaped on the way.
+  OCELLUS_ASSIGN_OR_RETURN(const auto plain, decode_percent(data, data.size()));
+  return decode_base64({reinterpret_cast<const char*>(plain.data()), plain.size()}, max_bytes);
 }
 
 }  // namespace ocellus::fetch

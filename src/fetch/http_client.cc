@@ -1,21 +1,22 @@
 #include "fetch/http_client.h"
 
-#include <netdb.h>
-
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
-#include <cstring>
-#include <functional>
-#include <optional>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 
 #include "base/result.h"
-#include "runtime/blocking.h"
+#include "runtime/deadline.h"
 
 namespace ocellus::fetch {
 namespace {
@@ -24,202 +25,185 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using base::make_error;
-using Bytes = std::vector<std::byte>;
-using Addresses = std::vector<asio::ip::address>;
-using Clock = std::chrono::steady_clock;
+using boost::system::error_code;
+using runtime::Deadline;
 
-constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
+struct Reply {
+  std::string location;  // of a redirect; else empty
+  std::vector<std::byte> body;
+};
 
-// A and AAAA answers of the system's resolver. Blocking: runs on the runtime's lookup threads.
-Result<Addresses> look_up(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
-    return make_error(ErrorCode::kFetchFailed, "{}: looking up: {}", host, ::gai_strerror(error));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  Addresses addresses;
-  for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
-    tcp::endpoint endpoint;
-    if (info->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), info->ai_addr, info->ai_addrlen);
-    endpoint.resize(info->ai_addrlen);
-    addresses.push_back(endpoint.address());
-  }
-  return addresses;
+std::unexpected<Error> failed(const HttpUrl& url, std::string_view step, const error_code& ec) {
+  return base::make_error(ErrorCode::kFetchFailed, "{}: {}: {}", url.authority(), step,
+                          ec.message());
 }
 
-// The addresses to connect to, every one of them allowed; one bad answer spoils all.
-asio::awaitable<Result<Addresses>> resolve(runtime::Runtime& runtime, HttpUrl url,
-                                           AddressPolicy policy) {
-  boost::system::error_code ec;
-  Addresses addresses;
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+asio::awaitable<Result<std::vector<asio::ip::address>>> checked_addresses(const HttpClient& client,
+                                                                          HttpUrl url,
+                                                                          Deadline deadline) {
+  if (auto status = client.options.policy.check_url(url); !status) {
+    co_return std::unexpected(status.error());
+  }
+  std::vector<asio::ip::address> addresses;
+  error_code ec;
   if (const auto literal = asio::ip::make_address(url.host, ec); !ec) {
-    addresses = {literal};
+    addresses.push_back(literal);
   } else {
-    if (is_private_name(url.host) && !policy.names(url.host, url.port)) {
-      co_return make_error(ErrorCode::kForbidden, "{}: a name of the private network", url.host);
-    }
-    // Named locals: GCC 12 destroys temporaries with captures twice when they stand in a co_await.
-    std::function<Result<Addresses>()> job = [host = url.host] { return look_up(host); };
-    auto found = co_await runtime::run_blocking<Addresses>(runtime.lookup_pool(), std::move(job));
+    auto found = co_await client.resolver.async_resolve(url.host, deadline);
     if (!found) co_return std::unexpected(found.error());
     addresses = *std::move(found);
   }
+  // One bad answer spoils all: whoever mixes them wants the check to see another than the connect.
   for (const auto& address : addresses) {
-    if (!policy.allows(url.host, address, url.port)) {
-      co_return make_error(ErrorCode::kForbidden, "{}: {} port {} is not public", url.host,
-                           address.to_string(), url.port);
+    if (auto status = client.options.policy.check_address(url, address); !status) {
+      co_return std::unexpected(status.error());
     }
   }
-  if (addresses.empty()) co_return make_error(ErrorCode::kFetchFailed, "{}: no address", url.host);
   co_return addresses;
 }
 
-struct Outcome {
-  Bytes body;
-  std::string redirect;  // not empty: go there instead
-};
-
-std::unexpected<Error> failed(const HttpUrl& url, std::string_view step,
-                              const boost::system::error_code& ec) {
-  return make_error(ErrorCode::kFetchFailed, "{}: {}: {}", url.authority(), step, ec.message());
+asio::awaitable<Status> connect(beast::tcp_stream& stream, const HttpUrl& url,
+                                const std::vector<asio::ip::address>& addresses,
+                                Deadline deadline) {
+  error_code ec = asio::error::host_unreachable;
+  for (const auto& address : addresses) {
+    const tcp::endpoint endpoint(address, url.port);
+    stream.expires_at(deadline.time());
+    co_await stream.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
+    if (!ec) {
+      const auto peer = stream.socket().remote_endpoint(ec);
+      if (!ec && peer == endpoint) co_return Status();
+      co_return base::make_error(ErrorCode::kForbidden, "{}: connected elsewhere", url.authority());
+    }
+    if (deadline.expired()) break;
+    error_code ignored;
+    stream.socket().close(ignored);
+  }
+  co_return failed(url, "connect", ec);
 }
 
-Clock::duration at_most(Clock::time_point deadline, std::chrono::milliseconds limit) {
-  return std::min<Clock::duration>(
-      limit, std::max<Clock::duration>(deadline - Clock::now(), std::chrono::milliseconds(1)));
-}
-
-// One request on a connected stream, plain or TLS. Bytes are counted as they come, whatever the
-// headers promise.
 template <typename Stream>
-asio::awaitable<Result<Outcome>> exchange(Stream& stream, const HttpUrl& url,
-                                          const HttpLimits& limits, Clock::time_point deadline) {
+asio::awaitable<Result<Reply>> exchange(Stream& stream, const HttpUrl& url,
+                                        const FetchLimits& limits, Deadline total) {
+  error_code ec;
+  auto& lowest = beast::get_lowest_layer(stream);
   http::request<http::empty_body> request(http::verb::get, url.target, 11);
   request.set(http::field::host, url.authority());
+  request.set(http::field::user_agent, "ocellus");
   request.set(http::field::accept, "image/*");
   request.set(http::field::accept_encoding, "identity");
-  request.set(http::field::user_agent, "ocellus");
   request.set(http::field::connection, "close");
-  auto& lowest = beast::get_lowest_layer(stream);
-  lowest.expires_after(at_most(deadline, limits.first_byte));
-  if (const auto [ec, n] = co_await http::async_write(stream, request, kUse); ec)
-    co_return failed(url, "sending", ec);
+  lowest.expires_at(earlier(total, Deadline::after(limits.first_byte)).time());
+  co_await http::async_write(stream, request, asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed(url, "send", ec);
 
+  beast::flat_buffer buffer(limits.max_header_bytes + 16384);
   http::response_parser<http::buffer_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.max_header_bytes));
   parser.body_limit(limits.max_bytes);
-  beast::flat_buffer buffer;
-  if (const auto [ec, n] = co_await http::async_read_header(stream, buffer, parser, kUse); ec)
-    co_return failed(url, "reading headers", ec);
-  const auto& response = parser.get();
-  const unsigned status = response.result_int();
-  if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
-    Outcome outcome;
-    outcome.redirect = std::string(response[http::field::location]);
-    if (outcome.redirect.empty())
-      co_return make_error(ErrorCode::kFetchFailed, "{}: a redirect to nowhere", url.authority());
-    co_return outcome;
+  co_await http::async_read_header(stream, buffer, parser,
+                                   asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed(url, "response header", ec);
+  const auto& message = parser.get();
+  Reply reply;
+  if (is_redirect(message.result_int())) {
+    const auto location = message[http::field::location];
+    if (location.empty()) {
+      co_return base::make_error(ErrorCode::kFetchFailed, "{}: redirect to nowhere",
+                                 url.authority());
+    }
+    reply.location.assign(location.data(), location.size());
+    co_return reply;
   }
-  if (status != 200)
-    co_return make_error(ErrorCode::kFetchFailed, "{}: status {}", url.authority(), status);
-  const std::string_view coding(response[http::field::content_encoding].data(),
-                                response[http::field::content_encoding].size());
-  if (!coding.empty() && coding != "identity") {
-    co_return make_error(ErrorCode::kFetchFailed, "{}: content encoding {}, expected none",
-                         url.authority(), coding);
+  if (message.result_int() != 200) {
+    co_return base::make_error(ErrorCode::kFetchFailed, "{}: status {}, expected 200",
+                               url.authority(), message.result_int());
   }
-  Outcome outcome;
-  std::vector<char> chunk(64 << 10);
+  const auto encoding = message[http::field::content_encoding];
+  if (!encoding.empty() && !beast::iequals(encoding, "identity")) {
+    co_return base::make_error(ErrorCode::kFetchFailed,
+                               "{}: content encoding that was not asked for", url.authority());
+  }
+  const auto start = Deadline::Clock::now();
+  std::array<std::byte, 16384> chunk;
   while (!parser.is_done()) {
     parser.get().body().data = chunk.data();
     parser.get().body().size = chunk.size();
-    // Each 64 KiB within the first-byte limit is the least rate; the total deadline holds for all.
-    lowest.expires_after(at_most(deadline, limits.first_byte));
-    const auto [ec, n] = co_await http::async_read(stream, buffer, parser, kUse);
-    if (ec && ec != http::error::need_buffer) co_return failed(url, "reading", ec);
-    const std::size_t got = chunk.size() - parser.get().body().size;
-    if (outcome.body.size() + got > limits.max_bytes) {
-      co_return make_error(ErrorCode::kFetchFailed, "{}: more than {} bytes", url.authority(),
-                           limits.max_bytes);
+    parser.get().body().more = true;
+    // By then, at the least rate, the next byte must be there.
+    const auto allowance =
+        limits.rate_grace + std::chrono::milliseconds(reply.body.size() * 1000 / limits.min_rate);
+    lowest.expires_at(earlier(total, Deadline(start + allowance)).time());
+    co_await http::async_read_some(stream, buffer, parser,
+                                   asio::redirect_error(asio::use_awaitable, ec));
+    if (ec == http::error::need_buffer) ec = {};
+    if (ec) co_return failed(url, "response body", ec);
+    const std::size_t count = chunk.size() - parser.get().body().size;
+    if (count > limits.max_bytes - reply.body.size()) {
+      co_return failed(url, "response body", http::make_error_code(http::error::body_limit));
     }
-    const auto* bytes = reinterpret_cast<const std::byte*>(chunk.data());
-    outcome.body.insert(outcome.body.end(), bytes, bytes + got);
+    reply.body.insert(reply.body.end(), chunk.data(), chunk.data() + count);
   }
-  co_return outcome;
+  co_return reply;
 }
 
-asio::awaitable<Result<Outcome>> tls_exchange(beast::tcp_stream stream, const HttpUrl& url,
-                                              const HttpLimits& limits, const std::string& ca_file,
-                                              Clock::time_point deadline) {
-  asio::ssl::context context(asio::ssl::context::tls_client);
-  boost::system::error_code ec;
-  if (ca_file.empty()) {
-    context.set_default_verify_paths(ec);
-  } else {
-    context.load_verify_file(ca_file, ec);
-  }
-  if (ec) co_return failed(url, "reading the certificate authorities", ec);
-  context.set_verify_mode(asio::ssl::verify_peer);
-  beast::ssl_stream<beast::tcp_stream> tls(std::move(stream), context);
-  tls.set_verify_callback(asio::ssl::host_name_verification(url.host));
-  if (SSL_set_tlsext_host_name(tls.native_handle(), url.host.c_str()) != 1) {
-    co_return make_error(ErrorCode::kFetchFailed, "{}: the host name cannot be sent", url.host);
-  }
-  beast::get_lowest_layer(tls).expires_after(at_most(deadline, limits.connect));
-  if (const auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kUse);
-      error)
-    co_return failed(url, "TLS", error);
-  co_return co_await exchange(tls, url, limits, deadline);
-}
-
-asio::awaitable<Result<Outcome>> get_once(runtime::Runtime& runtime, const HttpUrl& url,
-                                          const AddressPolicy& policy, const HttpLimits& limits,
-                                          const std::string& ca_file, Clock::time_point deadline) {
-  auto addresses = co_await resolve(runtime, url, policy);
+asio::awaitable<Result<Reply>> get_once(const HttpClient& client, const HttpUrl& url,
+                                        Deadline total) {
+  const FetchLimits& limits = client.options.limits;
+  const auto addresses =
+      co_await checked_addresses(client, url, earlier(total, Deadline::after(limits.connect)));
   if (!addresses) co_return std::unexpected(addresses.error());
-  boost::system::error_code last;
-  for (const auto& address : *addresses) {
-    beast::tcp_stream stream(co_await asio::this_coro::executor);
-    stream.expires_after(at_most(deadline, limits.connect));
-    const tcp::endpoint endpoint(address, url.port);
-    if (const auto [ec] = co_await stream.async_connect(endpoint, kUse); ec) {
-      last = ec;
-      continue;
+  const auto executor = co_await asio::this_coro::executor;
+  const Deadline connected = earlier(total, Deadline::after(limits.connect));
+  if (!url.https) {
+    beast::tcp_stream stream(executor);
+    if (auto status = co_await connect(stream, url, *addresses, connected); !status) {
+      co_return std::unexpected(status.error());
     }
-    // Who answered is who was checked.
-    if (stream.socket().remote_endpoint(last) != endpoint || last) {
-      co_return make_error(ErrorCode::kForbidden,
-                           "{}: connected to another address than the one checked", url.host);
-    }
-    if (url.tls) co_return co_await tls_exchange(std::move(stream), url, limits, ca_file, deadline);
-    co_return co_await exchange(stream, url, limits, deadline);
+    co_return co_await exchange(stream, url, limits, total);
   }
-  co_return failed(url, "connecting", last);
+  beast::ssl_stream<beast::tcp_stream> stream(executor, client.tls);
+  error_code ec;
+  asio::ip::make_address(url.host, ec);
+  if (ec && SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str()) != 1) {
+    co_return base::make_error(ErrorCode::kFetchFailed, "{}: TLS name refused", url.authority());
+  }
+  stream.set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
+  if (ec) co_return failed(url, "TLS", ec);
+  auto& lowest = beast::get_lowest_layer(stream);
+  if (auto status = co_await connect(lowest, url, *addresses, connected); !status) {
+    co_return std::unexpected(status.error());
+  }
+  lowest.expires_at(earlier(total, Deadline::after(limits.connect)).time());
+  co_await stream.async_handshake(asio::ssl::stream_base::client,
+                                  asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed(url, "TLS", ec);
+  co_return co_await exchange(stream, url, limits, total);
 }
 
 }  // namespace
 
-asio::awaitable<Result<Bytes>> async_get(runtime::Runtime& runtime, HttpUrl url,
-                                         AddressPolicy policy, HttpLimits limits,
-                                         std::string ca_file) {
-  const auto deadline = Clock::now() + limits.total;
-  for (int hop = 0; hop <= limits.max_redirects; ++hop) {
-    auto outcome = co_await get_once(runtime, url, policy, limits, ca_file, deadline);
-    if (!outcome) co_return std::unexpected(outcome.error());
-    if (outcome->redirect.empty()) co_return std::move(outcome->body);
-    auto next = resolve_redirect(url, outcome->redirect);
+asio::awaitable<Result<std::vector<std::byte>>> async_http_get(const HttpClient& client,
+                                                               HttpUrl url) {
+  const Deadline total = Deadline::after(client.options.limits.total);
+  for (int hop = 0; hop <= client.options.limits.max_redirects; ++hop) {
+    auto reply = co_await get_once(client, url, total);
+    if (!reply) co_return std::unexpected(reply.error());
+    if (reply->location.empty()) co_return std::move(reply->body);
+    auto next = resolve_redirect(url, reply->location);
     if (!next) co_return std::unexpected(next.error());
-    if (url.tls && !next->tls)
-      co_return make_error(ErrorCode::kForbidden, "{}: redirected from https to http",
-                           url.authority());
+    if (url.https && !next->https) {
+      co_return base::make_error(ErrorCode::kForbidden, "{}: redirect from https to http",
+                                 url.authority());
+    }
     url = *std::move(next);
   }
-  co_return make_error(ErrorCode::kFetchFailed, "{}: more than {} redirects", url.authority(),
-                       limits.max_redirects);
+  co_return base::make_error(ErrorCode::kFetchFailed, "{}: more than {} redirects", url.authority(),
+                             client.options.limits.max_redirects);
 }
 
 }  // namespace ocellus::fetch

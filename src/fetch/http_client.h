@@ -1,33 +1,27 @@
-// Downloading a picture: one GET, under every limit.
+// One GET of a public http(s) URL, distrustful of everything that answers.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
+#include <boost/asio/ssl/context.hpp>
 #include <cstddef>
-#include <string>
 #include <vector>
 
-#include "fetch/address_policy.h"
+#include "fetch/source.h"
 #include "fetch/url.h"
-#include "ocellus/error.h"
-#include "runtime/runtime.h"
 
 namespace ocellus::fetch {
 
-struct HttpLimits {
-  std::chrono::milliseconds connect{3000}, first_byte{5000}, total{15000};
-  std::size_t max_bytes = std::size_t{20} << 20;
-  std::size_t max_header_bytes = std::size_t{64} << 10;
-  int max_redirects = 5;
+// What downloads need; outlives them (the fetcher's state holds it).
+struct HttpClient {
+  const FetchOptions& options;
+  Resolver& resolver;
+  boost::asio::ssl::context& tls;
 };
 
-// Each hop: strict URL, one lookup, every answer checked against the policy, connection to a
-// checked address, TLS verified against the system's authorities and the host's name. `ca_file`
-// replaces the authorities (tests). The error's message is the full cause, for the log; callers
-// tell users less. kForbidden, kFetchFailed, kDeadlineExceeded.
-boost::asio::awaitable<Result<std::vector<std::byte>>> async_get(runtime::Runtime& runtime,
-                                                                 HttpUrl url, AddressPolicy policy,
-                                                                 HttpLimits limits,
-                                                                 std::string ca_file);
+// Follows redirects itself; each hop is checked like the first: spelling, policy, every answer of
+// one lookup; the connection goes to a checked address only. kForbidden or kFetchFailed with the
+// full cause, for the log.
+boost::asio::awaitable<Result<std::vector<std::byte>>> async_http_get(const HttpClient& client,
+                                                                      HttpUrl url);
 
 }  // namespace ocellus::fetch

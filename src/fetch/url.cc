@@ -1,8 +1,10 @@
 #include "fetch/url.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
+#include <charconv>
 
 #include "base/result.h"
 
@@ -11,109 +13,137 @@ namespace {
 
 namespace urls = boost::urls;
 
-std::unexpected<Error> refused(std::string_view why) {
-  return base::make_error(ErrorCode::kForbidden, "{}", why);
+std::unexpected<Error> refuse(std::string_view why) {
+  return base::make_error(ErrorCode::kForbidden, "URL refused: {}", why);
 }
 
-// A dotted name whose last label is a number or 0x... is an address to some resolvers; only the
-// plain four-part form is one to us.
-bool looks_numeric(std::string_view host) {
-  const std::size_t dot = host.rfind('.');
-  const std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
-  if (last.starts_with("0x")) return true;
-  return !last.empty() && std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Locale-free: a Turkish locale must not change what a host is.
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// A name whose last label is a number (decimal or hexadecimal) is an address in disguise: resolvers
+// read "127.1", "2130706433" and "0x7f000001" as one.
+bool ends_in_number(std::string_view name) {
+  const auto dot = name.rfind('.');
+  const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
+  if (last.empty()) return false;
+  if (std::ranges::all_of(last, is_digit)) return true;
+  return last.size() >= 2 && last[0] == '0' && last[1] == 'x';
 }
 
-bool is_name(std::string_view host) {
-  if (host.empty() || host.size() > 253 || host.front() == '.' || host.back() == '.' ||
-      host.find("..") != std::string_view::npos)
-    return false;
-  return std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-  });
+Status check_name(std::string_view name) {
+  if (name.size() > 253) return refuse("host name is longer than 253 bytes");
+  std::size_t label = 0;
+  char before = '.';
+  for (const char c : name) {
+    if (c == '.') {
+      if (label == 0) return refuse("empty label in the host name");
+      if (before == '-') return refuse("host label ends in a hyphen");
+      label = 0;
+    } else if ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_') {
+      if (c == '-' && label == 0) return refuse("host label begins with a hyphen");
+      if (++label > 63) return refuse("host label is longer than 63 bytes");
+    } else {
+      return refuse("character in the host that is not a letter, digit, hyphen or dot");
+    }
+    before = c;
+  }
+  if (label == 0) return refuse("host ends in a dot");
+  if (before == '-') return refuse("host label ends in a hyphen");
+  if (ends_in_number(name)) return refuse("host is a number in disguise");
+  return {};
+}
+
+Status check_characters(std::string_view text) {
+  if (text.size() > 8192) return refuse("longer than 8192 bytes");
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
+      return refuse("space or control character");
+    if (static_cast<unsigned char>(c) >= 0x80) return refuse("character that is not ASCII");
+    if (c == '\\') return refuse("backslash");
+  }
+  return {};
+}
+
+Result<HttpUrl> from_view(const urls::url_view& view) {
+  HttpUrl url;
+  const auto scheme = view.scheme_id();
+  if (scheme != urls::scheme::http && scheme != urls::scheme::https) {
+    return refuse("scheme is not http or https");
+  }
+  url.https = scheme == urls::scheme::https;
+  if (!view.has_authority()) return refuse("no host");
+  if (view.has_userinfo()) return refuse("user information");
+  const std::string_view encoded(view.encoded_host().data(), view.encoded_host().size());
+  if (encoded.find('%') != std::string_view::npos) return refuse("percent sign in the host");
+  url.host.resize(encoded.size());
+  std::ranges::transform(encoded, url.host.begin(), lower);
+  switch (view.host_type()) {
+    case urls::host_type::ipv4:
+      break;  // Boost.URL: four decimal numbers without leading zeros
+    case urls::host_type::ipv6: {
+      boost::system::error_code ec;
+      const auto address =
+          boost::asio::ip::make_address_v6(url.host.substr(1, url.host.size() - 2), ec);
+      if (ec) return refuse("IPv6 address that cannot be read");
+      url.host = address.to_string();
+      url.ipv6 = true;
+      break;
+    }
+    case urls::host_type::name:
+      if (url.host.empty()) return refuse("empty host");
+      OCELLUS_RETURN_IF_ERROR(check_name(url.host));
+      break;
+    default:
+      return refuse("host of an unknown form");
+  }
+  url.port = url.https ? 443 : 80;
+  if (view.has_port()) {
+    const std::string_view port(view.port().data(), view.port().size());
+    if (port.empty()) return refuse("empty port");
+    const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), url.port);
+    if (ec != std::errc() || end != port.data() + port.size() || url.port == 0) {
+      return refuse("port is not 1 to 65535");
+    }
+  }
+  url.target.assign(view.encoded_path().data(), view.encoded_path().size());
+  if (url.target.empty()) url.target = "/";
+  if (view.has_query()) {
+    url.target += '?';
+    url.target.append(view.encoded_query().data(), view.encoded_query().size());
+  }
+  return url;
 }
 
 }  // namespace
 
 std::string HttpUrl::authority() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  const std::string shown = v6 ? "[" + host + "]" : host;
-  return port == (tls ? 443 : 80) ? shown : fmt::format("{}:{}", shown, port);
-}
-
-bool is_private_name(std::string_view host) {
-  for (const std::string_view name : {"localhost", "local", "internal", "lan", "home", "corp",
-                                      "intranet", "localdomain", "home.arpa"}) {
-    if (host == name || (host.ends_with(name) && host.size() > name.size() &&
-                         host[host.size() - name.size() - 1] == '.'))
-      return true;
-  }
-  return host.find('.') == std::string_view::npos && host.find(':') == std::string_view::npos;
+  std::string text = ipv6 ? fmt::format("[{}]", host) : host;
+  if (port != (https ? 443 : 80)) text += fmt::format(":{}", port);
+  return text;
 }
 
 Result<HttpUrl> parse_http_url(std::string_view text) {
-  if (text.size() > 8192) return refused("the URL is longer than 8192 bytes");
-  if (std::ranges::any_of(text, [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\';
-      })) {
-    return refused("the URL holds a space, a control character or a backslash");
-  }
-  const auto parsed = urls::parse_uri(text);
-  if (!parsed) return refused("not a URL");
-  HttpUrl url;
-  std::string scheme(parsed->scheme());
-  for (char& c : scheme) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (scheme != "http" && scheme != "https") return refused("only http and https are fetched");
-  url.tls = scheme == "https";
-  if (!parsed->has_authority() || parsed->has_userinfo())
-    return refused("the URL has no host, or user information before it");
-  const std::string_view encoded(parsed->encoded_host().data(), parsed->encoded_host().size());
-  if (encoded.find('%') != std::string_view::npos)
-    return refused("the host is percent-encoded or has a zone");
-  url.host = std::string(encoded);
-  for (char& c : url.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (url.host.empty() || url.host.back() == '.')
-    return refused("the host is empty or ends with a dot");
-  switch (parsed->host_type()) {
-    case urls::host_type::ipv4:
-      break;
-    case urls::host_type::ipv6:
-      url.host = url.host.substr(1, url.host.size() - 2);
-      break;
-    case urls::host_type::name:
-      if (!is_name(url.host) || looks_numeric(url.host))
-        return refused("the host is not a plain name or address");
-      break;
-    default:
-      return refused("the URL has no host");
-  }
-  url.port = url.tls ? 443 : 80;
-  if (parsed->has_port()) {
-    if (parsed->port().empty() || parsed->port_number() == 0)
-      return refused("port 0 or an empty port");
-    url.port = parsed->port_number();
-  }
-  const auto target = parsed->encoded_target();
-  url.target = std::string(target.data(), target.size());
-  if (!url.target.starts_with('/')) url.target.insert(0, "/");
-  return url;
+  OCELLUS_RETURN_IF_ERROR(check_characters(text));
+  const auto view = urls::parse_uri(text);
+  if (!view) return refuse("not a URL");
+  return from_view(*view);
 }
 
 Result<HttpUrl> resolve_redirect(const HttpUrl& base, std::string_view location) {
-  if (std::ranges::any_of(location, [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\';
-      })) {
-    return refused("the redirect holds a space, a control character or a backslash");
-  }
-  const std::string origin =
-      fmt::format("{}://{}{}", base.tls ? "https" : "http", base.authority(), base.target);
-  const auto from = urls::parse_uri(origin);
+  OCELLUS_RETURN_IF_ERROR(check_characters(location));
   const auto reference = urls::parse_uri_reference(location);
-  if (!from || !reference) return refused("the redirect is not a URL");
-  urls::url target(*from);
-  if (!target.resolve(*reference)) return refused("the redirect is not a URL");
-  target.remove_fragment();
-  return parse_http_url({target.buffer().data(), target.buffer().size()});
+  if (!reference) return refuse("redirect is not a URL");
+  const std::string origin =
+      fmt::format("{}://{}{}", base.https ? "https" : "http", base.authority(), base.target);
+  const auto base_view = urls::parse_uri(origin);
+  if (!base_view) return refuse("redirect from an odd place");
+  urls::url resolved;
+  if (!urls::resolve(*base_view, *reference, resolved))
+    return refuse("redirect cannot be resolved");
+  // Through the front door again: one reading for first and later hops.
+  return parse_http_url(std::string_view(resolved.buffer().data(), resolved.buffer().size()));
 }
 
 }  // namespace ocellus::fetch

@@ -1,9 +1,8 @@
-// An http or https URL, taken apart once: the host that is checked is the host that is connected
+// The one reading of an http(s) URL: the host that is checked here is the host that is connected
 // to.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,23 +10,27 @@
 
 namespace ocellus::fetch {
 
+// A URL with nothing left to interpret.
 struct HttpUrl {
-  bool tls = false;
-  std::string host;  // lower case; an address without brackets
-  std::uint16_t port = 0;
-  std::string target;  // path and query: what stands in the request line
+  bool https = false;
+  std::string host;  // lower case, a name or a canonical address; IPv6 without brackets
+  bool ipv6 = false;
+  std::uint16_t port = 0;  // never 0
+  std::string target;      // path and query, begins with '/'; no fragment
 
-  std::string authority() const;  // for the Host header
+  // As the Host field and log lines want it: brackets for IPv6, the port when it is not the
+  // default.
+  std::string authority() const;
 };
 
-// Strict: only http and https, no user information, no odd spellings of addresses (decimal, octal,
-// hexadecimal, short), no control characters, backslashes, zones or empty hosts. kForbidden.
+// Accepts only plain spellings: http or https, no user, no backslash, no space or control
+// character, a host of letters, digits, hyphens and dots, or an IPv4 address of four decimal
+// numbers, or a bracketed IPv6 address without zone. What other programs might read in another way
+// (percent signs in the host, decimal, octal, hexadecimal and short addresses, a trailing dot,
+// full-width characters) is refused. kForbidden, with the reason for the log.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
-// A Location header's value relative to `base`.
+// A Location field against the URL that it came from (RFC 3986, 5.2), by the same rules.
 Result<HttpUrl> resolve_redirect(const HttpUrl& base, std::string_view location);
-
-// Names that stand for the own machine or network: localhost, *.local, *.internal and the like.
-bool is_private_name(std::string_view host);
 
 }  // namespace ocellus::fetch

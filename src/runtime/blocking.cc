@@ -69,7 +69,8 @@ void BlockingPool::serve() noexcept {
   }
 }
 
-asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()> job) {
+asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()> job,
+                                       Deadline deadline) {
   struct Shared {
     explicit Shared(asio::any_io_executor executor) : timer(std::move(executor)) {}
     asio::steady_timer timer;  // on the coroutine's strand: "the job has ended"
@@ -77,7 +78,7 @@ asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()>
   };
   const auto executor = co_await asio::this_coro::executor;
   const auto shared = std::make_shared<Shared>(executor);
-  shared->timer.expires_at(asio::steady_timer::time_point::max());
+  shared->timer.expires_at(deadline.time());
   const Status queued = pool.submit([shared, executor, job = std::move(job)] {
     if (!shared->abandoned) job();
     try {
@@ -90,9 +91,10 @@ asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()>
   if (!queued) co_return queued;
   boost::system::error_code ec;
   co_await shared->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  if (shared->timer.expiry() == asio::steady_timer::time_point::max()) {
+  if (shared->timer.expiry() != asio::steady_timer::time_point::min()) {
     shared->abandoned = true;
-    co_return base::make_error(ErrorCode::kCancelled, "cancelled");
+    if (ec) co_return base::make_error(ErrorCode::kCancelled, "cancelled");
+    co_return base::make_error(ErrorCode::kDeadlineExceeded, "deadline exceeded");
   }
   co_return Status();
 }

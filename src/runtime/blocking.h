@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ocellus/error.h"
+#include "runtime/deadline.h"
 #include "runtime/failure.h"
 
 namespace ocellus::runtime {
@@ -48,12 +49,14 @@ class BlockingPool {
 
 // Runs `job` in the pool and resumes when it has ended. To be awaited in a spawned coroutine.
 // Cancelling it resumes at once and leaves the job, which nothing can interrupt, to end on its own:
-// so `job` must own what it uses.
-boost::asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()> job);
+// so `job` must own what it uses. So does the deadline: kDeadlineExceeded.
+boost::asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()> job,
+                                              Deadline deadline = {});
 
 // The same with a result. Exceptions become errors.
 template <typename T>
-boost::asio::awaitable<Result<T>> run_blocking(BlockingPool& pool, std::function<Result<T>()> job) {
+boost::asio::awaitable<Result<T>> run_blocking(BlockingPool& pool, std::function<Result<T>()> job,
+                                               Deadline deadline = {}) {
   const auto result = std::make_shared<std::optional<Result<T>>>();
   std::function<void()> guarded = [result, job = std::move(job)] {
     try {
@@ -63,7 +66,7 @@ boost::asio::awaitable<Result<T>> run_blocking(BlockingPool& pool, std::function
           std::unexpected(error_from_exception(std::current_exception(), "blocking call")));
     }
   };
-  const Status status = co_await await_blocking(pool, std::move(guarded));
+  const Status status = co_await await_blocking(pool, std::move(guarded), deadline);
   if (!status) co_return std::unexpected(status.error());
   co_return std::move(**result);
 }

@@ -1,0 +1,22 @@
+// Every limit of fetching a picture, with its default.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace ocellus::fetch {
+
+struct FetchLimits {
+  std::size_t max_bytes = std::size_t{20} << 20;  // of an encoded picture, wherever it comes from
+  std::size_t max_header_bytes = std::size_t{64} << 10;
+  int max_redirects = 5;
+  std::chrono::milliseconds total{15'000};
+  std::chrono::milliseconds connect{3'000};     // name lookup; again TCP; again TLS
+  std::chrono::milliseconds first_byte{5'000};  // until the response's header is there
+  // After rate_grace a body must have come at min_rate on average: a drip holds a slot for nothing.
+  std::size_t min_rate = 1024;  // bytes per second
+  std::chrono::milliseconds rate_grace{5'000};
+  std::size_t max_url_bytes = 8192;
+};
+
+}  // namespace ocellus::fetch

@@ -1,0 +1,61 @@
+// An image source (path, URL, data: URL, bytes) to its encoded bytes, asynchronously, within
+// limits.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "fetch/address_policy.h"
+#include "fetch/limits.h"
+#include "fetch/resolver.h"
+#include "ocellus/error.h"
+#include "runtime/runtime.h"
+
+namespace ocellus::fetch {
+
+struct UrlSource {
+  std::string url;  // http, https or data:
+};
+using ImageSource = std::variant<std::filesystem::path, UrlSource, std::vector<std::byte>>;
+
+// What a person types: http://, https:// and data: are URLs (in any case of letters), all else is a
+// path.
+ImageSource parse_source(std::string text);
+
+struct FetchOptions {
+  bool allow_urls = true;  // http(s); data: is no fetch
+  AddressPolicy policy = {};
+  FetchLimits limits = {};
+  std::string ca_pem = {};                  // trusted instead of the system's authorities
+  std::shared_ptr<Resolver> resolver = {};  // null: the system's
+};
+
+struct FetcherState;
+
+// Loads pictures; at most 16 downloads at once and 4 from one host. Make one and share it. Any
+// thread; copies share the counts.
+class Fetcher {
+ public:
+  static constexpr int kMaxFetches = 16;
+  static constexpr int kMaxFetchesPerHost = 4;
+
+  // kUnavailable when the trusted certificates cannot be loaded.
+  static Result<Fetcher> make(runtime::Runtime& runtime, FetchOptions options = {});
+
+  // For spawn() or block_on(); owns all that it uses, ends soon after it is cancelled. URLs give
+  // kForbidden "image URL refused", kFetchFailed "image URL could not be fetched" or kUnavailable
+  // (too many at once), and nothing else that would tell a stranger about this network: the
+  // cause is in the log. Files: see read_image_file.
+  boost::asio::awaitable<Result<std::vector<std::byte>>> async_load(ImageSource source) const;
+
+ private:
+  explicit Fetcher(std::shared_ptr<FetcherState> state) : state_(std::move(state)) {}
+  std::shared_ptr<FetcherState> state_;
+};
+
+}  // namespace ocellus::fetch
