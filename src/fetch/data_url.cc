@@ -52,7 +52,7 @@ Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t
 Result<std::vector<std::byte>> decode_base64(std::string_view text, std::size_t max_bytes) {
   for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
   if (text.size() % 4 == 1) return bad("base64 of an impossible length");
-  if (text.size() / 4 * 3 + (text.size() % 4) / 2 > max_bytes) return bad("larger than allowed");
+  if (text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > max_bytes) return bad("larger than allowed");
   std::vector<std::byte> bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
   std::uint32_t bits = 0;

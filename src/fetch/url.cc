@@ -80,8 +80,13 @@ Result<HttpUrl> from_view(const urls::url_view& view) {
   url.host.resize(encoded.size());
   std::ranges::transform(encoded, url.host.begin(), lower);
   switch (view.host_type()) {
-    case urls::host_type::ipv4:
-      break;  // Boost.URL: four decimal numbers without leading zeros
+    case urls::host_type::ipv4: {
+      // Boost.URL 1.81 takes "127.0.0.1." for an address too: only the canonical text may pass.
+      boost::system::error_code ec;
+      const auto address = boost::asio::ip::make_address_v4(url.host, ec);
+      if (ec || address.to_string() != url.host) return refuse("IPv4 address of an odd spelling");
+      break;
+    }
     case urls::host_type::ipv6: {
       boost::system::error_code ec;
       const auto address =
@@ -109,6 +114,7 @@ Result<HttpUrl> from_view(const urls::url_view& view) {
   }
   url.target.assign(view.encoded_path().data(), view.encoded_path().size());
   if (url.target.empty()) url.target = "/";
+  if (url.target.front() != '/') return refuse("no slash after the host");
   if (view.has_query()) {
     url.target += '?';
     url.target.append(view.encoded_query().data(), view.encoded_query().size());
