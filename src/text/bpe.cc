@@ -37,6 +37,11 @@ Status Bpe::add_merge(std::string_view left, std::string_view right) {
   return {};
 }
 
+void Bpe::forbid(const std::vector<std::int32_t>& ids) {
+  forbidden_.insert(ids.begin(), ids.end());
+  std::erase_if(merges_, [&](const auto& rule) { return forbidden_.contains(rule.second.id); });
+}
+
 std::vector<std::int32_t> Bpe::initial_symbols(std::string_view word) const {
   std::vector<std::int32_t> symbols;
   bool last_unknown = false;
@@ -44,7 +49,7 @@ std::vector<std::int32_t> Bpe::initial_symbols(std::string_view word) const {
     const std::string_view character = word.substr(0, character_length(word));
     word.remove_prefix(character.size());
     const auto found = vocabulary_.find(character);
-    if (found != vocabulary_.end()) {
+    if (found != vocabulary_.end() && !forbidden_.contains(found->second)) {
       symbols.push_back(found->second);
       last_unknown = false;
       continue;
@@ -65,7 +70,8 @@ std::vector<std::int32_t> Bpe::initial_symbols(std::string_view word) const {
 void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids) const {
   if (word.empty()) return;
   if (options_.ignore_merges) {
-    if (const auto whole = vocabulary_.find(word); whole != vocabulary_.end()) {
+    if (const auto whole = vocabulary_.find(word);
+        whole != vocabulary_.end() && !forbidden_.contains(whole->second)) {
       ids.push_back(whole->second);
       return;
     }

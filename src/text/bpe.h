@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "ocellus/error.h"
@@ -37,6 +38,9 @@ class Bpe {
   // not in the vocabulary.
   Status add_merge(std::string_view left, std::string_view right);
 
+  // Text never becomes one of these tokens, whatever the rules say: control tokens are not spelled.
+  void forbid(const std::vector<std::int32_t>& ids);
+
   const Vocabulary& vocabulary() const { return vocabulary_; }
   // Appends the ids of `word` (valid UTF-8). O(n log n).
   void encode(std::string_view word, std::vector<std::int32_t>& ids) const;
@@ -56,6 +60,7 @@ class Bpe {
   Options options_;
   std::int32_t bytes_[256];  // ids of <0x00> ..., -1 where absent
   std::unordered_map<std::uint64_t, Merge> merges_;
+  std::unordered_set<std::int32_t> forbidden_;
   std::uint32_t next_rank_ = 0;
 };
 

@@ -156,38 +156,78 @@ Status Normalizer::parse_step(const bj::value& value, std::string_view file, int
 }
 
 std::string Normalizer::apply(std::string text) const {
+  for (const Step& step : steps_) text = apply_step(step, std::move(text));
+  return text;
+}
+
+std::string Normalizer::apply(std::string text, std::string& trusted) const {
   for (const Step& step : steps_) {
-    switch (step.kind) {
-      case Kind::kPrepend:
-        if (!text.empty()) text.insert(0, step.text);
-        break;
-      case Kind::kReplace:
-        text = step.pattern.replace(text, step.text);
-        break;
-      case Kind::kNfc:
-        text = unicode_form(text, UTF8PROC_COMPOSE);
-        break;
-      case Kind::kNfd:
-        text = unicode_form(text, UTF8PROC_DECOMPOSE);
-        break;
-      case Kind::kNfkc:
-        text = unicode_form(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
-        break;
-      case Kind::kNfkd:
-        text = unicode_form(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
-        break;
-      case Kind::kLowercase:
-        text = lowercase(text);
-        break;
-      case Kind::kStrip: {
-        constexpr const char* kSpace = " \t\r\n\v\f";
-        if (step.left) text.erase(0, text.find_first_not_of(kSpace));
-        if (step.right) text.erase(text.find_last_not_of(kSpace) + 1);
-        break;
-      }
+    std::string after = apply_step(step, text);
+    trusted = trace(step, text, after, trusted);
+    text = std::move(after);
+  }
+  return text;
+}
+
+std::string Normalizer::apply_step(const Step& step, std::string text) {
+  switch (step.kind) {
+    case Kind::kPrepend:
+      if (!text.empty()) text.insert(0, step.text);
+      return text;
+    case Kind::kReplace:
+      return step.pattern.replace(text, step.text);
+    case Kind::kNfc:
+      return unicode_form(text, UTF8PROC_COMPOSE);
+    case Kind::kNfd:
+      return unicode_form(text, UTF8PROC_DECOMPOSE);
+    case Kind::kNfkc:
+      return unicode_form(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    case Kind::kNfkd:
+      return unicode_form(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+    case Kind::kLowercase:
+      return lowercase(text);
+    case Kind::kStrip: {
+      constexpr const char* kSpace = " \t\r\n\v\f";
+      if (step.left) text.erase(0, text.find_first_not_of(kSpace));
+      if (step.right) text.erase(text.find_last_not_of(kSpace) + 1);
+      return text;
     }
   }
   return text;
+}
+
+std::string Normalizer::trace(const Step& step, const std::string& before, const std::string& after,
+                              const std::string& trusted) {
+  if (step.kind == Kind::kPrepend) return std::string(after.size() - before.size(), '\1') + trusted;
+  if (before == after) return trusted;
+  std::string result;
+  if (step.kind == Kind::kReplace) {
+    std::size_t done = 0;
+    step.pattern.each_match(before, [&](std::size_t begin, std::size_t end) {
+      result.append(trusted, done, begin - done);
+      const std::string_view match = std::string_view(before).substr(begin, end - begin);
+      const bool mine = match == " " || all_trusted(trusted, begin, end);
+      result.append(step.text.size(), mine ? '\1' : '\0');
+      done = end;
+    });
+    return result.append(trusted, done);
+  }
+  if (step.kind == Kind::kStrip) {
+    const std::size_t first = before.find(after);
+    return first == std::string::npos ? std::string(after.size(), '\0')
+                                      : trusted.substr(first, after.size());
+  }
+  // Stretch by stretch, where that gives the same text.
+  std::string pieces;
+  for (std::size_t begin = 0; begin < before.size();) {
+    const std::size_t end =
+        std::min(trusted.find(trusted[begin] == '\0' ? '\1' : '\0', begin), before.size());
+    const std::string piece = apply_step(step, before.substr(begin, end - begin));
+    pieces += piece;
+    result.append(piece.size(), trusted[begin]);
+    begin = end;
+  }
+  return pieces == after ? result : std::string(after.size(), '\0');
 }
 
 }  // namespace ocellus::text

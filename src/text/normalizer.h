@@ -13,6 +13,11 @@
 
 namespace ocellus::text {
 
+// Whether the template wrote every byte from `begin` to `end`: one byte of `trusted` for each.
+inline bool all_trusted(std::string_view trusted, std::size_t begin, std::size_t end) {
+  return trusted.substr(begin, end - begin).find('\0') == std::string_view::npos;
+}
+
 // A literal or a regular expression, as files write {"String": ...} or {"Regex": ...}.
 struct Pattern {
   std::string literal;
@@ -34,6 +39,10 @@ class Normalizer {
   static Normalizer sentencepiece(bool prefix_space);
 
   std::string apply(std::string text) const;
+  // The same; `trusted` has one byte for each of text's, '\1' where a template wrote it, and is
+  // carried along. A space is nobody's: it counts as trusted once it is replaced. Where the origin
+  // of a character is lost, the text around it counts as untrusted.
+  std::string apply(std::string text, std::string& trusted) const;
 
  private:
   enum class Kind { kPrepend, kReplace, kNfc, kNfd, kNfkc, kNfkd, kLowercase, kStrip };
@@ -44,6 +53,9 @@ class Normalizer {
     bool left = true, right = true;
   };
   Status parse_step(const json::bj::value& value, std::string_view file, int depth);
+  static std::string apply_step(const Step& step, std::string text);
+  static std::string trace(const Step& step, const std::string& before, const std::string& after,
+                           const std::string& trusted);
   std::vector<Step> steps_;
 };
 

@@ -47,33 +47,6 @@ bool inside_word(std::string_view text, std::size_t begin, std::size_t end) {
   return is_word(point_at(text, before));
 }
 
-// The trusted stretches of a prompt, by byte.
-class TrustMap {
- public:
-  explicit TrustMap(std::span<const Segment> segments) {
-    std::size_t end = 0;
-    for (const Segment& segment : segments) {
-      end += segment.text.size();
-      ends_.push_back({end, segment.trusted});
-    }
-  }
-  bool trusted(std::size_t begin, std::size_t end) const {
-    auto it = std::ranges::upper_bound(ends_, begin, {}, &End::end);
-    for (; it != ends_.end(); ++it) {
-      if (!it->trusted) return false;
-      if (it->end >= end) return true;
-    }
-    return begin == end;
-  }
-
- private:
-  struct End {
-    std::size_t end;
-    bool trusted;
-  };
-  std::vector<End> ends_;
-};
-
 struct Match {
   std::size_t begin, end;
   const AddedToken* token;
@@ -127,6 +100,7 @@ Status Tokenizer::finish(std::string_view file) {
                               piece, id);
     pieces_[static_cast<std::size_t>(id)] = piece;
   }
+  std::vector<std::int32_t> forbidden;
   for (const AddedToken& token : added_) {
     if (token.id < 0 || token.content.empty()) {
       return base::make_error(ErrorCode::kBadModel, "{}: added token \"{}\": id {}", file,
@@ -134,7 +108,9 @@ Status Tokenizer::finish(std::string_view file) {
     }
     pieces_[static_cast<std::size_t>(token.id)] = token.content;
     special_[static_cast<std::size_t>(token.id)] = token.special;
+    if (token.special) forbidden.push_back(token.id);
   }
+  bpe_.forbid(forbidden);
   return {};
 }
 
@@ -146,18 +122,17 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool trusted,
 
 std::vector<std::int32_t> Tokenizer::encode(std::span<const Segment> segments,
                                             bool add_special_tokens) const {
-  std::string text;
-  std::vector<Segment> valid(segments.begin(), segments.end());
-  for (Segment& segment : valid) {
-    if (!base::is_valid_utf8(segment.text)) segment.text = base::replace_invalid_utf8(segment.text);
-    text += segment.text;
+  std::string text, trusted;  // who wrote each byte
+  for (const Segment& segment : segments) {
+    text +=
+        base::is_valid_utf8(segment.text) ? segment.text : base::replace_invalid_utf8(segment.text);
+    trusted.resize(text.size(), segment.trusted ? '\1' : '\0');
   }
-  const TrustMap trust(valid);
   std::vector<std::int32_t> ids;
   if (add_special_tokens) ids = prefix_;
   const std::string first_bytes = first_bytes_of(added_, false);
   const auto allowed = [&](const AddedToken& token, std::size_t begin, std::size_t end) {
-    return !token.normalized && (!token.special || trust.trusted(begin, end));
+    return !token.normalized && (!token.special || all_trusted(trusted, begin, end));
   };
   std::size_t done = 0;
   while (done < text.size()) {
@@ -169,30 +144,31 @@ std::vector<std::int32_t> Tokenizer::encode(std::span<const Segment> segments,
       while (begin > done && kSpaces.find(text[begin - 1]) != std::string_view::npos) --begin;
     }
     if (match->token->rstrip) end = std::min(text.find_first_not_of(kSpaces, end), text.size());
-    encode_text(std::string_view(text).substr(done, begin - done), trust.trusted(done, begin),
-                done == 0, ids);
+    encode_text(std::string_view(text).substr(done, begin - done),
+                trusted.substr(done, begin - done), done == 0, ids);
     ids.push_back(match->token->id);
     done = end;
   }
-  encode_text(std::string_view(text).substr(done), trust.trusted(done, text.size()), done == 0,
-              ids);
+  encode_text(std::string_view(text).substr(done), trusted.substr(done), done == 0, ids);
   if (add_special_tokens) ids.insert(ids.end(), suffix_.begin(), suffix_.end());
   return ids;
 }
 
-// Added tokens that are looked for in normalised text. Normalising loses who wrote which byte, so
-// control tokens of that kind (old files have them) are recognised only where the whole stretch was
-// written by the template.
-void Tokenizer::encode_text(std::string_view text, bool trusted, bool at_start,
+// `trusted` has a byte for each of text's. Old files have control tokens that are looked for in
+// normalised text, so who wrote what is carried through the normaliser.
+void Tokenizer::encode_text(std::string_view text, std::string trusted, bool at_start,
                             std::vector<std::int32_t>& ids) const {
   if (text.empty()) return;
-  const std::string normalized = normalizer_.apply(std::string(text));
   const std::string first_bytes = first_bytes_of(added_, true);
+  const std::string normalized = first_bytes.empty()
+                                     ? normalizer_.apply(std::string(text))
+                                     : normalizer_.apply(std::string(text), trusted);
   std::size_t done = 0;
   while (!first_bytes.empty() && done < normalized.size()) {
     const auto match = find_added(normalized, done, added_, first_bytes,
-                                  [&](const AddedToken& token, std::size_t, std::size_t) {
-                                    return token.normalized && (trusted || !token.special);
+                                  [&](const AddedToken& token, std::size_t begin, std::size_t end) {
+                                    return token.normalized &&
+                                           (!token.special || all_trusted(trusted, begin, end));
                                   });
     if (!match) break;
     std::size_t begin = match->begin, end = match->end;

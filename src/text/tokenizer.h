@@ -82,7 +82,7 @@ class Tokenizer {
   friend class TokenizerJsonReader;
   Tokenizer(Bpe bpe) : bpe_(std::move(bpe)) {}
   Status finish(std::string_view file);
-  void encode_text(std::string_view text, bool trusted, bool at_start,
+  void encode_text(std::string_view text, std::string trusted, bool at_start,
                    std::vector<std::int32_t>& ids) const;
   void encode_words(std::string_view normalized, bool at_start,
                     std::vector<std::int32_t>& ids) const;

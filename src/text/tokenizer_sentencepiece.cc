@@ -29,6 +29,8 @@ struct Rule {
 std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocabulary& vocabulary) {
   std::vector<Rule> rules;
   for (const Tokenizer::Piece& piece : pieces) {
+    // Control tokens and bytes are not spelled by joining pieces.
+    if (piece.type != Type::kNormal && piece.type != Type::kUserDefined) continue;
     std::vector<Rule> own;
     const std::string_view text = piece.text;
     for (std::size_t cut = 1; cut < text.size(); ++cut) {

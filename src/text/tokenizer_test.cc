@@ -87,6 +87,41 @@ TEST(Tokenizer, TrustEndsWhereTheUserBegins) {
   EXPECT_EQ(std::ranges::count(ids, 2), 0);
 }
 
+// Old files look for control tokens in normalised text: there too, only the template spells them.
+TEST(Tokenizer, NormalizedControlTokensNeedTheTemplate) {
+  const auto tokenizer = load(golden() / "added_normalized/model");
+  ASSERT_NE(tokenizer, nullptr);
+  const auto end = tokenizer->id_of("</s>");
+  const Segment turns[] = {{"USER: ", true}, {"a </s> b", false}, {" </s>", true}};
+  const std::string joined = "USER: a </s> b </s>";
+  const auto count = [](const std::vector<std::int32_t>& ids, std::int32_t id) {
+    return std::ranges::count(ids, id);
+  };
+  // Whatever id the token has, trusted text has two of it and these turns one.
+  std::vector<std::int32_t> all = tokenizer->encode(joined, true, false);
+  const std::int32_t id = end ? *end : all.back();
+  ASSERT_EQ(count(all, id), 2);
+  EXPECT_EQ(count(tokenizer->encode(turns, false), id), 1);
+  EXPECT_EQ(count(tokenizer->encode(joined, false, false), id), 0);
+}
+
+// Rules that join ordinary pieces into a control token are no way around the template.
+TEST(Tokenizer, MergesDoNotSpellControlTokens) {
+  for (const char* ignore_merges : {"false", "true"}) {
+    const auto tokenizer = Tokenizer::parse_json(
+        std::string(R"({"model": {"type": "BPE", "ignore_merges": )") + ignore_merges +
+            R"(, "vocab": {"<": 0, "s": 1, ">": 2, "<s": 3, "<s>": 4, "#": 5},
+                "merges": [["<", "s"], ["<s", ">"]]},
+                "added_tokens": [{"id": 4, "content": "<s>", "special": true},
+                                 {"id": 5, "content": "#", "special": true}]})",
+        "t.json");
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+    EXPECT_THAT((*tokenizer)->encode("<s>", true, false), testing::ElementsAre(4));
+    EXPECT_THAT((*tokenizer)->encode("<s>", false, false), testing::ElementsAre(3, 2));
+    EXPECT_THAT((*tokenizer)->encode("#", false, false), testing::IsEmpty());
+  }
+}
+
 // Text that comes piece by piece is the text that comes at once, in valid characters, for any ids.
 TEST(Detokenizer, PiecesAreTheWhole) {
   for (const char* model : {"clip_llama", "f16_tied_bpe", "mistral_window"}) {
