@@ -136,7 +136,7 @@ TEST_F(FetchTest, LoadsABody) {
 TEST_F(FetchTest, AForbiddenAddressSeesNoConnection) {
   const Server server(always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   const std::string port = std::to_string(server.port());
-  for (const std::string& host : {"127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1",
+  for (const std::string host : {"127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1",
                                   "[::ffff:127.0.0.1]", "0177.0.0.1", "127.0.0.1."}) {
     const auto result = load(UrlSource{"http://" + host + ":" + port + "/"});
     ASSERT_FALSE(result) << host;

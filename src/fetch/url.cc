@@ -113,7 +113,7 @@ Result<HttpUrl> from_view(const urls::url_view& view) {
     }
   }
   url.target.assign(view.encoded_path().data(), view.encoded_path().size());
-  if (url.target.empty()) url.target = "/";
+  if (url.target.empty()) url.target.push_back('/');
   if (url.target.front() != '/') return refuse("no slash after the host");
   if (view.has_query()) {
     url.target += '?';

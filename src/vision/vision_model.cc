@@ -17,6 +17,12 @@ Request make_request(Picture picture, Question question) {
   return {AskBytes{std::move(std::get<Picture::Bytes>(source).bytes), std::move(question)}};
 }
 
+Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy& wanted) {
+  OCELLUS_ASSIGN_OR_RETURN(auto policy, fetch::AddressPolicy::make(wanted.allow_hosts));
+  return fetch::Fetcher::make(
+      runtime, {.allow_urls = wanted.allow_urls, .policy = std::move(policy)});
+}
+
 }  // namespace
 
 Result<std::shared_ptr<VisionModel::Running>> VisionModel::start() {
@@ -28,10 +34,12 @@ Result<std::shared_ptr<VisionModel::Running>> VisionModel::start() {
       [options = options_, backend = backend_, info = running->info](
           runtime::Runtime& runtime,
           const runtime::CancelToken& stop) -> Result<std::unique_ptr<VisionState>> {
+        OCELLUS_ASSIGN_OR_RETURN(auto fetcher, make_fetcher(runtime, options.fetch));
         OCELLUS_ASSIGN_OR_RETURN(
             auto model, LoadedModel::load(options, backend, [stop] { return stop.cancelled(); }));
         *info = model->info();
-        return std::make_unique<VisionState>(runtime, std::move(model), options);
+        return std::make_unique<VisionState>(runtime, std::move(fetcher), std::move(model),
+                                             options);
       });
   if (!worker) return std::unexpected(std::move(worker).error());
   running->worker = *std::move(worker);

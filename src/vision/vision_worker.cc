@@ -13,20 +13,19 @@ double seconds_since(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
 }
 
-fetch::Source source_of(Request& request) {
-  if (auto* ask = std::get_if<Ask>(&request.body)) return fetch::Path{std::move(ask->path)};
-  if (auto* ask = std::get_if<AskUrl>(&request.body)) return fetch::Url{std::move(ask->url)};
-  return fetch::Bytes{std::move(std::get<AskBytes>(request.body).bytes)};
+fetch::ImageSource source_of(Request& request) {
+  if (auto* ask = std::get_if<Ask>(&request.body)) return std::move(ask->path);
+  if (auto* ask = std::get_if<AskUrl>(&request.body)) return fetch::UrlSource{std::move(ask->url)};
+  return std::move(std::get<AskBytes>(request.body).bytes);
 }
 
 }  // namespace
 
-VisionState::VisionState(runtime::Runtime& runtime, std::unique_ptr<LoadedModel> model,
-                         const ModelOptions& options)
+VisionState::VisionState(runtime::Runtime& runtime, fetch::Fetcher fetcher,
+                         std::unique_ptr<LoadedModel> model, const ModelOptions& options)
     : runtime_(runtime),
       model_(std::move(model)),
-      fetch_options_{.allow_urls = options.fetch.allow_urls,
-                     .allow_hosts = options.fetch.allow_hosts},
+      fetcher_(std::move(fetcher)),
       max_sessions_(std::max<std::size_t>(1, options.max_sessions)) {}
 
 void VisionState::run(runtime::Inbox<Request>& inbox) {
@@ -81,7 +80,7 @@ bool VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
   const bool remote = std::holds_alternative<AskUrl>(request.body);
   const runtime::CancelToken cancel = question.channel->cancel_token();
   const runtime::Deadline deadline = question.channel->deadline();
-  auto load = fetch::async_load(runtime_, source_of(request), fetch_options_);
+  auto load = fetcher_.async_load(source_of(request));
   Waiting waiting{std::move(question), {}, Clock::now()};
   if (remote || busy() > 0 || inbox.waiting() > 0) {
     waiting.picture =

@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "fetch/picture_source.h"
+#include "fetch/source.h"
 #include "runtime/spawn.h"
 #include "runtime/worker.h"
 #include "text/detokenizer.h"
@@ -21,7 +21,7 @@ namespace ocellus::vision {
 // takes one step after the other for those that are being answered.
 class VisionState {
  public:
-  VisionState(runtime::Runtime& runtime, std::unique_ptr<LoadedModel> model,
+  VisionState(runtime::Runtime& runtime, fetch::Fetcher fetcher, std::unique_ptr<LoadedModel> model,
               const ModelOptions& options);
 
   // The loop: until the worker is told to stop, or a Shutdown request comes.
@@ -62,7 +62,7 @@ class VisionState {
 
   runtime::Runtime& runtime_;
   std::unique_ptr<LoadedModel> model_;
-  fetch::Options fetch_options_;
+  fetch::Fetcher fetcher_;
   std::size_t max_sessions_;
   PictureCache cache_;
   runtime::CancelToken stop_;
