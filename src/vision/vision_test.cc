@@ -1,0 +1,236 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/mapped_file.h"
+#include "base/thread.h"
+#include "base/utf8.h"
+#include "ocellus/ocellus.h"
+#include "runtime/runtime.h"
+
+namespace ocellus::vision {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+fs::path source() { return std::getenv("OCELLUS_SOURCE_DIR"); }
+fs::path demo() { return source() / "models/demo"; }
+fs::path scene() { return source() / "examples/pictures/scene.png"; }
+Picture picture() { return Picture::from_path(scene()); }
+const char* const kCount = "How many objects are there?";
+const char* const kDescribe = "Describe the picture.";
+const AskOptions kGreedy{.temperature = 0.0f};
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "ocellus-vision-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() { fs::remove_all(path_); }
+  fs::path path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+Model open(const Registry& registry, ModelOptions options = {}) {
+  if (options.path.empty()) options.path = demo();
+  auto model = const_cast<Registry&>(registry).open(options);
+  EXPECT_TRUE(model.has_value()) << model.error().message;
+  return *model;
+}
+
+std::string answer(Model& model, const std::string& question, const AskOptions& options = kGreedy) {
+  auto stream = model.ask(picture(), question, options);
+  if (!stream) return "error: " + stream.error().message;
+  auto whole = stream->wait();
+  return whole ? whole->text : "error: " + whole.error().message;
+}
+
+int thread_count() {
+  return static_cast<int>(
+      std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator()));
+}
+
+TEST(Vision, AnswersFromEverySource) {
+  Model model = open(*Registry::create());
+  EXPECT_EQ(answer(model, kCount), "4");
+  const std::string bytes = *base::read_file(scene(), 1 << 20);
+  const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
+  auto stream = model.ask(Picture::from_bytes({data, data + bytes.size()}), kCount, kGreedy);
+  EXPECT_EQ(stream->wait()->text, "4");
+}
+
+TEST(Vision, PiecesAreTheWholeAndValid) {
+  Model model = open(*Registry::create());
+  auto stream = model.ask(picture(), kDescribe, kGreedy);
+  std::string whole;
+  while (true) {
+    auto piece = stream->next();
+    ASSERT_TRUE(piece.has_value()) << piece.error().message;
+    if (!*piece) break;
+    EXPECT_TRUE(base::is_valid_utf8(**piece));
+    EXPECT_FALSE((*piece)->empty());
+    whole += **piece;
+  }
+  EXPECT_EQ(whole, answer(model, kDescribe));
+  EXPECT_EQ(stream->stats().image_tokens, 64);
+  EXPECT_GT(stream->stats().generated_tokens, 10);
+  EXPECT_EQ(stream->stats().finish, FinishReason::kStop);
+}
+
+TEST(Vision, WithoutCacheTheTextIsTheSame) {
+  const Registry registry = *Registry::create();
+  Model with = open(registry), without = open(registry, {.kv_cache = false});
+  EXPECT_EQ(answer(with, kDescribe), answer(without, kDescribe));
+}
+
+TEST(Vision, NeighboursDoNotChangeAnAnswer) {
+  Model model = open(*Registry::create());
+  const AskOptions sampled{.temperature = 1.0f, .seed = 5};
+  const std::string alone = answer(model, kDescribe),
+                    alone_sampled = answer(model, kDescribe, sampled);
+  std::vector<AnswerStream> streams;
+  for (int i = 0; i < 6; ++i)
+    streams.push_back(*model.ask(picture(), kDescribe, i % 2 == 0 ? kGreedy : sampled));
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(streams[i].wait()->text, i % 2 == 0 ? alone : alone_sampled) << i;
+}
+
+TEST(Vision, EarlierTurnsAndStopTexts) {
+  Model model = open(*Registry::create());
+  AskOptions options = kGreedy;
+  options.earlier = {{kCount, "4"}};
+  EXPECT_EQ(answer(model, "What is at the top left?", options), "a big red circle");
+  AskOptions stop = kGreedy;
+  stop.stop = {" red"};
+  EXPECT_EQ(answer(model, "What is at the top left?", stop), "a big");
+}
+
+TEST(Vision, DroppedAndCancelledStreamsEnd) {
+  Model model = open(*Registry::create());
+  { auto dropped = model.ask(picture(), kDescribe, kGreedy); }
+  auto cancelled = model.ask(picture(), kDescribe, kGreedy);
+  cancelled->cancel();
+  const auto result = cancelled->wait();
+  if (!result) EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+  // The model goes on with the next.
+  EXPECT_EQ(answer(model, kCount), "4");
+}
+
+TEST(Vision, DeadlineEndsTheAnswer) {
+  Model model = open(*Registry::create());
+  ASSERT_TRUE(model.load().has_value());
+  AskOptions options = kGreedy;
+  options.deadline = std::chrono::milliseconds(1);
+  options.max_new_tokens = 500;
+  const auto result = model.ask(picture(), kDescribe, options)->wait();
+  if (!result) EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
+  options.deadline = std::chrono::milliseconds(0);
+  EXPECT_EQ(model.ask(picture(), kCount, options).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(Vision, BadRequestsFailAlone) {
+  Model model = open(*Registry::create());
+  EXPECT_EQ(model.ask(Picture::from_path("/no/such.png"), kCount, kGreedy)->wait().error().code,
+            ErrorCode::kNotFound);
+  EXPECT_EQ(model.ask(Picture::from_bytes(std::vector<std::byte>(100)), kCount, kGreedy)
+                ->wait()
+                .error()
+                .code,
+            ErrorCode::kBadImage);
+  EXPECT_EQ(model.ask(Picture::from_url("http://127.0.0.1/"), kCount, kGreedy)->wait().error().code,
+            ErrorCode::kForbidden);
+  AskOptions options = kGreedy;
+  options.top_p = std::nanf("");
+  EXPECT_EQ(model.ask(picture(), kCount, options)->wait().error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(model.ask(picture(), "", kGreedy).error().code, ErrorCode::kInvalidArgument);
+  std::string endless(60'000, 'x');
+  EXPECT_EQ(model.ask(picture(), endless, kGreedy)->wait().error().code, ErrorCode::kContextFull);
+  EXPECT_EQ(answer(model, kCount), "4");
+}
+
+TEST(Vision, SixteenFirstUsersShareOneLoad) {
+  int stages = 0;
+  double last = 2;
+  ModelOptions options;
+  // Called by the loading thread only: a second load would begin again at the start.
+  options.progress = [&](double fraction, const char*) {
+    if (fraction < last) ++stages;
+    last = fraction;
+  };
+  Model model = open(*Registry::create(), options);
+  std::vector<std::jthread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 16; ++i) {
+    threads.emplace_back([model, &right]() mutable {
+      // A full mailbox is an answer too; it must be that and nothing else.
+      auto stream = model.ask(picture(), kCount, kGreedy);
+      if (!stream) {
+        right += stream.error().code == ErrorCode::kUnavailable;
+      } else if (auto whole = stream->wait()) {
+        right += whole->text == "4";
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(right, 16);
+  EXPECT_EQ(stages, 1);
+}
+
+TEST(Vision, FailedLoadCanBeTriedAgain) {
+  const Folder folder;
+  Registry registry = *Registry::create();
+  Model model = open(registry, {.path = folder.path()});
+  const auto failed = model.load();
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_THAT(failed.error().message, HasSubstr("config.json"));
+  const auto stream = model.ask(picture(), kCount, kGreedy);
+  if (stream) EXPECT_FALSE(const_cast<AnswerStream&>(*stream).wait().has_value());
+  fs::copy(demo(), folder.path(), fs::copy_options::recursive);
+  EXPECT_TRUE(model.load().has_value());
+  EXPECT_EQ(answer(model, kCount), "4");
+}
+
+TEST(Vision, ShutDownAndBack) {
+  Model model = open(*Registry::create());
+  EXPECT_EQ(answer(model, kCount), "4");
+  model.shutdown();
+  EXPECT_EQ(answer(model, kCount), "4");
+}
+
+TEST(Vision, TenModelsAreTenThreads) {
+  Registry registry = *Registry::create({.threads = 2});
+  ASSERT_NE(runtime::shared_runtime(), nullptr);
+  std::vector<Model> models;
+  const int before = thread_count() - runtime::shared_runtime()->thread_count();
+  for (int i = 0; i < 10; ++i) {
+    ModelOptions options{.path = demo(), .max_new_tokens = 10 + i};
+    models.push_back(open(registry, options));
+    ASSERT_TRUE(models.back().load().has_value());
+  }
+  EXPECT_EQ(thread_count() - runtime::shared_runtime()->thread_count(), before + 10);
+  EXPECT_EQ(runtime::shared_runtime_creations(), 1);
+}
+
+TEST(Vision, RefusedThreadIsAnErrorAndNotTheEnd) {
+  Model model = open(*Registry::create());
+  base::set_thread_start_hook([](const std::string&) { return false; });
+  const auto refused = model.load();
+  base::set_thread_start_hook({});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(model.load().has_value());
+}
+
+}  // namespace
+}  // namespace ocellus::vision
