@@ -59,7 +59,7 @@ int AskCommand::run() const {
   if (!json) return print("\n") ? 0 : error_info(ErrorCode::kCancelled).exit_code;
   const std::string_view finish = finish_name(stats.finish);
   print_json({{"answer", answer->text},
-              {"finish_reason", {finish.data(), finish.size()}},
+              {"finish_reason", boost::json::string(finish.data(), finish.size())},
               {"tokens",
                {{"prompt", stats.prompt_tokens},
                 {"image", stats.image_tokens},

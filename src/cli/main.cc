@@ -14,7 +14,7 @@ namespace {
 void send_log_to_stderr(bool verbose) {
   auto logger = spdlog::stderr_logger_mt("ocellus");
   logger->set_pattern("ocellus: %v");
-  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::err);
+  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::warn);
   ocellus::base::set_log_sink([logger](ocellus::base::LogLevel level, std::string_view message) {
     using ocellus::base::LogLevel;
     logger->log(level == LogLevel::kDebug     ? spdlog::level::debug

@@ -66,7 +66,7 @@ int report(const Error& error, bool as_json) {
   const ErrorInfo info = error_info(error.code);
   if (as_json) {
     print_json({{"error",
-                 {{"code", {info.name.data(), info.name.size()}},
+                 {{"code", boost::json::string(info.name.data(), info.name.size())},
                   {"message", base::replace_invalid_utf8(error.message)}}}});
   }
   std::fprintf(stderr, "ocellus: %s\n", one_line(error.message).c_str());
