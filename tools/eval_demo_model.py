@@ -3,7 +3,7 @@
 
   tools/eval_demo_model.py [--ocellus build/release/bin/ocellus] [--count 1000] [--seed 0] [--transformers]
 
-Draws pictures of many sizes in several file formats, asks the built `ocellus` one question each, as a user would, and prints the
+Draws pictures of many sizes (no side longer than one and a half times the other) in several file formats, asks the built `ocellus` one question each, as a user would, and prints the
 share of exact answers by kind of question, the total last, in percent. With --transformers the same questions go to the
 reference too and the answers are compared. Needs Pillow; --transformers also needs torch and transformers.
 """

@@ -192,6 +192,8 @@ def main():
     parser.add_argument("--state", type=pathlib.Path, help="file to save progress in, and to go on from when it exists")
     parser.add_argument("--evaluate-every", type=int, default=200)
     args = parser.parse_args()
+    if args.steps <= DENSE_STEPS + CURRICULUM_STEPS:  # the rate falls over what is left after these two phases
+        parser.error(f"--steps: expected more than {DENSE_STEPS + CURRICULUM_STEPS}, found {args.steps}")
     torch.set_num_threads(args.threads)
 
     tokenizer = text.train_tokenizer(768, args.seed)
