@@ -31,7 +31,7 @@ struct FetchPolicy {
 using LoadProgress = std::function<void(double fraction, const char* stage)>;
 
 struct ModelOptions {
-  std::filesystem::path path;  // a Hugging Face directory
+  std::filesystem::path path = {};  // a Hugging Face directory
   WeightType weights = WeightType::kAuto;
   WeightType tower_weights = WeightType::kAuto;
   Preprocess preprocess = Preprocess::kModel;

@@ -204,12 +204,13 @@ class Worker {
   }
   std::optional<Status> ready() const { return core_->init.peek(); }
 
-  // Never waits. kUnavailable: the mailbox is full, or the worker has ended; the request then stays
-  // with the caller, untouched. Requests may be put in before the worker is ready; when its start
+  // Never waits. kUnavailable: the mailbox is full, or the worker has ended; the error of the start
+  // where that failed. The request then stays with the caller, untouched. Requests may be put in before the worker is ready; when its start
   // fails they are told so.
   Status submit(Request&& request) {
     auto status = core_->mailbox->try_push(std::move(request));
     if (!status && core_->mailbox->closed()) {
+      if (const auto start = ready(); start && !*start) return *start;
       return std::unexpected(Error{ErrorCode::kUnavailable, "worker is shutting down"});
     }
     return status;
@@ -268,10 +269,12 @@ class Worker {
     } else {
       left = std::move(state).error();
     }
-    core.mailbox->close();  // before the report: whoever hears of a failed start finds no open door
+    // The report comes first: whoever finds the door closed can read why, and whoever is told of
+    // the failure can try again at once.
+    if (!state) core.init.report(std::unexpected(make_error_nothrow(left.code, left.message)));
+    core.mailbox->close();
     while (auto request = core.mailbox->try_pop())
       request->fail(make_error_nothrow(left.code, left.message));
-    if (!state) core.init.report(std::unexpected(std::move(left)));
   }
 
   std::shared_ptr<Core> core_;

@@ -107,7 +107,7 @@ std::vector<std::string> model_names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden, ::testing::ValuesIn(model_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& model) { return model.param; });
 // Named models come from the folder; run without it, the list is empty and that is said here
 // instead of passing silently.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Golden);

@@ -121,7 +121,9 @@ TEST(Vision, DroppedAndCancelledStreamsEnd) {
   auto cancelled = model.ask(picture(), kDescribe, kGreedy);
   cancelled->cancel();
   const auto result = cancelled->wait();
-  if (!result) EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+  if (!result) {
+    EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+  }
   // The model goes on with the next.
   EXPECT_EQ(answer(model, kCount), "4");
 }
@@ -133,7 +135,9 @@ TEST(Vision, DeadlineEndsTheAnswer) {
   options.deadline = std::chrono::milliseconds(1);
   options.max_new_tokens = 500;
   const auto result = model.ask(picture(), kDescribe, options)->wait();
-  if (!result) EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
+  if (!result) {
+    EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
+  }
   options.deadline = std::chrono::milliseconds(0);
   EXPECT_EQ(model.ask(picture(), kCount, options).error().code, ErrorCode::kInvalidArgument);
 }
@@ -195,7 +199,9 @@ TEST(Vision, FailedLoadCanBeTriedAgain) {
   ASSERT_FALSE(failed.has_value());
   EXPECT_THAT(failed.error().message, HasSubstr("config.json"));
   const auto stream = model.ask(picture(), kCount, kGreedy);
-  if (stream) EXPECT_FALSE(const_cast<AnswerStream&>(*stream).wait().has_value());
+  if (stream) {
+    EXPECT_FALSE(const_cast<AnswerStream&>(*stream).wait().has_value());
+  }
   fs::copy(demo(), folder.path(), fs::copy_options::recursive);
   EXPECT_TRUE(model.load().has_value());
   EXPECT_EQ(answer(model, kCount), "4");
