@@ -1,0 +1,285 @@
+// Every kernel of every instruction set against the scalar table, bit for bit, in memory where a
+// step too far is seen.
+#include "compute/cpu/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+#include <string>
+
+#include "compute/cpu/test_memory.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+using testing::Edge;
+using testing::Fenced;
+using testing::kAllValues;
+using testing::random_values;
+using testing::same;
+using testing::Values;
+
+using Floats = std::vector<float>;
+using FencedFloats = Fenced<float>;
+
+constexpr Edge kEdges[] = {Edge::kFront, Edge::kBack};
+constexpr Function kFunctions[] = {Function::kNone,      Function::kGelu, Function::kGeluTanh,
+                                   Function::kQuickGelu, Function::kSilu, Function::kRelu};
+constexpr Element kElements[] = {Element::kF32, Element::kF16, Element::kBF16};
+
+// 1 to 70 crosses every border of vectors of 8, 16, 32 and 64; the others are many vectors and a
+// rest.
+std::vector<std::int64_t> lengths() {
+  std::vector<std::int64_t> all(70);
+  std::iota(all.begin(), all.end(), 1);
+  all.insert(all.end(), {127, 128, 129, 1023, 4096, 5003});
+  return all;
+}
+
+// The parameter is a table's name. The scalar one is held against itself too: that is how its own
+// reads and writes are seen.
+class KernelTable : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string_view name = GetParam();
+    table_ = name == "avx512" ? avx512_kernels()
+             : name == "avx2" ? avx2_kernels()
+                              : &scalar_kernels();
+    if (table_ == nullptr) GTEST_SKIP() << "this machine does not have " << name;
+    EXPECT_EQ(table_->name, name);
+  }
+
+  // Runs `call(table, outputs)` on the scalar table in ordinary memory and on the tested table
+  // between fences.
+  template <typename Call>
+  void compare(const Floats& before, Edge edge, Call&& call) {
+    Floats expected = before;
+    call(scalar_kernels(), expected.data());
+    const FencedFloats found(before, edge);
+    call(*table_, found.data());
+    ASSERT_TRUE(same(found.span(), expected));
+    ASSERT_TRUE(found.guards_unchanged());
+  }
+
+  const Kernels* table_ = nullptr;
+};
+
+TEST_P(KernelTable, TileEqualsScalarAtEveryShape) {
+  ASSERT_GE(table_->tile_rows, 1);
+  ASSERT_LE(table_->tile_rows, kMaxTileRows);
+  for (const Values kind : kAllValues) {
+    for (int rows = 1; rows <= table_->tile_rows; ++rows) {
+      for (const std::int64_t depth : {0, 1, 2, 3, 4, 5, 255, 256, 257, 1000}) {
+        SCOPED_TRACE(::testing::Message() << rows << " rows, depth " << depth);
+        const Edge edge = kEdges[(rows + depth) % 2];
+        const auto seed = static_cast<std::uint64_t>(rows * 10000 + depth);
+        const FencedFloats a(random_values(static_cast<std::size_t>(depth * rows), kind, seed),
+                             edge);
+        const FencedFloats b(
+            random_values(static_cast<std::size_t>(depth * kPanel), kind, seed + 1), edge);
+        const Floats before =
+            random_values(static_cast<std::size_t>(rows * kPanel), kind, seed + 2);
+        for (const bool add : {false, true}) {
+          // A table's tile may be taller than the scalar one: rows do not depend on each other, so
+          // the expected ones are made one by one.
+          Floats expected = before;
+          for (int r = 0; r < rows; ++r) {
+            Floats row(static_cast<std::size_t>(depth));
+            for (std::int64_t k = 0; k < depth; ++k)
+              row[static_cast<std::size_t>(k)] = a.data()[k * rows + r];
+            scalar_kernels().tile(row.data(), 1, b.data(), depth, add,
+                                  expected.data() + r * kPanel);
+          }
+          const FencedFloats found(before, edge);
+          table_->tile(a.data(), rows, b.data(), depth, add, found.data());
+          ASSERT_TRUE(same(found.span(), expected));
+          ASSERT_TRUE(found.guards_unchanged());
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelTable, ExpandsEveryNarrowValueExactly) {
+  std::vector<std::uint16_t> all(65536);
+  std::iota(all.begin(), all.end(), 0);
+  const Fenced<std::uint16_t> from(std::span<const std::uint16_t>(all), Edge::kBack);
+  for (const Element element : {Element::kF16, Element::kBF16}) {
+    Floats expected(all.size());
+    scalar_kernels().expand(element, all.data(), 65536, expected.data());
+    const FencedFloats found(all.size(), Edge::kFront);
+    table_->expand(element, from.data(), 65536, found.data());
+    ASSERT_EQ(std::memcmp(found.data(), expected.data(), all.size() * sizeof(float)), 0);
+    ASSERT_TRUE(found.guards_unchanged());
+  }
+}
+
+TEST_P(KernelTable, ExpandStaysInsideItsArrays) {
+  for (const Element element : kElements) {
+    for (const Edge edge : kEdges) {
+      for (std::size_t n = 0; n <= 320; n += kLanes) {
+        const std::size_t words = element == Element::kF32 ? n : n / 2;
+        const FencedFloats from(random_values(words, Values::kAny, n), edge);
+        compare(Floats(n), edge, [&](const Kernels& kernels, float* to) {
+          kernels.expand(element, from.data(), static_cast<std::int64_t>(n), to);
+        });
+      }
+    }
+  }
+}
+
+TEST_P(KernelTable, FinishEqualsScalar) {
+  for (const Function function : kFunctions) {
+    for (const Values kind : kAllValues) {
+      for (int n = 1; n <= kPanel; ++n) {
+        const auto count = static_cast<std::size_t>(n);
+        const Edge edge = kEdges[n % 2];
+        const FencedFloats c(random_values(kPanel, kind, count), edge);
+        const FencedFloats bias(random_values(count, kind, count + 100), edge);
+        const Floats residual = random_values(count, kind, count + 200);
+        for (const bool with_bias : {false, true}) {
+          const float* const b = with_bias ? bias.data() : nullptr;
+          const FencedFloats apart(residual, edge);
+          compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
+            kernels.finish(c.data(), b, function, nullptr, n, y);
+          });
+          compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
+            kernels.finish(c.data(), b, function, apart.data(), n, y);
+          });
+          compare(residual, edge, [&](const Kernels& kernels, float* y) {
+            kernels.finish(c.data(), b, function, y, n, y);  // the residual is the output
+          });
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelTable, NormsEqualScalar) {
+  for (const Values kind : kAllValues) {
+    for (const std::int64_t n : lengths()) {
+      SCOPED_TRACE(n);
+      const auto count = static_cast<std::size_t>(n);
+      for (const Edge edge : kEdges) {
+        const Floats values = random_values(count, kind, count);
+        const FencedFloats x(values, edge);
+        const FencedFloats weight(random_values(count, kind, count + 1), edge);
+        const FencedFloats bias(random_values(count, kind, count + 2), edge);
+        for (const float* const b :
+             {static_cast<const float*>(nullptr), static_cast<const float*>(bias.data())}) {
+          compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
+            kernels.layer_norm(x.data(), weight.data(), b, 1e-5f, n, y);
+          });
+          compare(values, edge, [&](const Kernels& kernels, float* y) {
+            kernels.layer_norm(y, weight.data(), b, 1e-5f, n, y);
+          });
+        }
+        compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
+          kernels.rms_norm(x.data(), weight.data(), 1e-6f, n, y);
+        });
+        compare(values, edge, [&](const Kernels& kernels, float* y) {
+          kernels.rms_norm(y, weight.data(), 1e-6f, n, y);
+        });
+      }
+    }
+  }
+}
+
+TEST_P(KernelTable, AddGatedAndRotateEqualScalar) {
+  for (const Values kind : kAllValues) {
+    for (const std::int64_t n : lengths()) {
+      SCOPED_TRACE(n);
+      const auto count = static_cast<std::size_t>(n);
+      for (const Edge edge : kEdges) {
+        const Floats before = random_values(count, kind, count);
+        const FencedFloats other(random_values(count, kind, count + 1), edge);
+        compare(before, edge,
+                [&](const Kernels& kernels, float* y) { kernels.add(other.data(), n, y); });
+        for (const Function function : kFunctions) {
+          compare(before, edge, [&](const Kernels& kernels, float* gate) {
+            kernels.gated(function, gate, other.data(), n);
+          });
+        }
+        const FencedFloats sin(random_values(count, kind, count + 2), edge);
+        compare(random_values(2 * count, kind, count + 3), edge,
+                [&](const Kernels& kernels, float* x) {
+                  kernels.rotate(x, other.data(), sin.data(), n);
+                });
+      }
+    }
+  }
+}
+
+// The keys and values of `tokens` positions, each block in memory of its own.
+struct Cache {
+  Cache(Element element, int head_dim, int value_stride, std::int64_t tokens, Values kind,
+        Edge edge) {
+    const std::int64_t count = (tokens + kKvBlockTokens - 1) / kKvBlockTokens;
+    const std::size_t size = element == Element::kF32 ? 4 : 2;
+    for (std::int64_t b = 0; b < count; ++b) {
+      for (const bool is_key : {true, false}) {
+        const auto n =
+            static_cast<std::size_t>((is_key ? head_dim : value_stride) * kKvBlockTokens);
+        const Floats values = random_values(n, kind, static_cast<std::uint64_t>(2 * b + is_key));
+        std::vector<std::uint8_t> bytes(n * size);
+        for (std::size_t i = 0; i < n; ++i) {
+          // A half with a moderate exponent, unless any bits will do.
+          const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+          const auto half = static_cast<std::uint16_t>(
+              kind == Values::kAny ? bits >> 7
+                                   : (bits >> 16 & 0x8000) | (bits >> 13 & 0x3FF) | 0x3800);
+          std::memcpy(bytes.data() + i * size, size == 4 ? static_cast<const void*>(&bits) : &half,
+                      size);
+        }
+        memory.push_back(
+            std::make_unique<Fenced<std::uint8_t>>(std::span<const std::uint8_t>(bytes), edge));
+        (is_key ? keys : this->values).push_back(memory.back()->data());
+      }
+    }
+  }
+  std::vector<std::unique_ptr<Fenced<std::uint8_t>>> memory;
+  std::vector<const std::uint8_t*> keys, values;
+};
+
+TEST_P(KernelTable, AttendEqualsScalar) {
+  for (const Values kind : {Values::kUsual, Values::kAny}) {
+    for (const Element element : {Element::kF32, Element::kF16}) {
+      for (const int head_dim : {1, 7, 12, 16, 33, 64, 80, 128}) {
+        const int stride = (head_dim + kLanes - 1) / kLanes * kLanes;
+        const FencedFloats q(random_values(static_cast<std::size_t>(head_dim), kind, 5),
+                             Edge::kBack);
+        for (const std::int64_t to : {1, 2, 15, 16, 17, 63, 64, 65, 130, 256}) {
+          const Edge edge = kEdges[to % 2];
+          const Cache cache(element, head_dim, stride, to, kind, edge);
+          const std::int64_t padded = (to + kKvBlockTokens - 1) / kKvBlockTokens * kKvBlockTokens;
+          for (const std::int64_t from : {std::int64_t{0}, to / 2, to - 1}) {
+            SCOPED_TRACE(::testing::Message() << head_dim << " wide, " << from << " to " << to);
+            const FencedFloats scores(static_cast<std::size_t>(padded), edge);
+            compare(Floats(static_cast<std::size_t>(stride)), edge,
+                    [&](const Kernels& kernels, float* out) {
+                      kernels.attend({.q = q.data(),
+                                      .head_dim = head_dim,
+                                      .scale = 0.3f,
+                                      .keys = cache.keys.data(),
+                                      .values = cache.values.data(),
+                                      .value_stride = stride,
+                                      .element = element,
+                                      .from = from,
+                                      .to = to,
+                                      .scores = scores.data(),
+                                      .out = out});
+                    });
+            ASSERT_TRUE(scores.guards_unchanged());
+          }
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KernelTable, ::testing::Values("scalar", "avx2", "avx512"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+}  // namespace
+}  // namespace ocellus::compute::cpu
