@@ -67,7 +67,8 @@ class Fenced {
   T* data_ = nullptr;
 };
 
-// kUsual: as activations are. kWide: any magnitude, finite. kAny: any bits at all.
+// kUsual: as activations are. kWide: any magnitude, with finite products and sums. kAny: any bits
+// at all.
 enum class Values { kUsual, kWide, kAny };
 inline constexpr Values kAllValues[] = {Values::kUsual, Values::kWide, Values::kAny};
 
@@ -97,7 +98,7 @@ inline std::vector<float> random_values(std::size_t n, Values kind, std::uint64_
     const auto bits = static_cast<std::uint32_t>(random());
     value = normal(random);
     if (kind == Values::kWide) {
-      value = std::ldexp(value, static_cast<int>(bits % 240) - 120);
+      value = std::ldexp(value, static_cast<int>(bits % 110) - 55);
     } else if (kind == Values::kAny) {
       value = bits % 4 == 0   ? kSpecial[bits / 4 % std::size(kSpecial)]
               : bits % 4 == 1 ? std::bit_cast<float>(static_cast<std::uint32_t>(random()))
