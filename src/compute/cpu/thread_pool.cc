@@ -84,7 +84,10 @@ void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
     }
     wake_.notify_all();
     take_tasks(0);
-    while (busy_.load(std::memory_order_acquire) > 0) pause();
+    for (std::int64_t i = 0; busy_.load(std::memory_order_acquire) > 0; ++i) {
+      // A worker that is late may be waiting for this very core.
+      i < kSpins ? pause() : static_cast<void>(sched_yield());
+    }
   } else {
     take_tasks(0);
   }
