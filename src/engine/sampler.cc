@@ -72,16 +72,14 @@ Result<std::int32_t> Sampler::sample(std::span<float> logits, std::span<const st
 
 Result<std::int32_t> Sampler::draw(std::span<const float> logits, std::uint64_t k) {
   candidates_.clear();
-  for (std::size_t id = 0; id < logits.size(); ++id) {
-    candidates_.push_back({logits[id] / options_.temperature, static_cast<std::int32_t>(id)});
-  }
+  for (std::size_t id = 0; id < logits.size(); ++id)
+    candidates_.push_back({logits[id], static_cast<std::int32_t>(id)});
   keep_likeliest();
   // Softmax in double, summed in one fixed order: likeliest first.
-  const double top = candidates_.front().logit;
   weights_.clear();
   double total = 0;
   for (const Candidate& candidate : candidates_) {
-    weights_.push_back(std::exp(static_cast<double>(candidate.logit) - top));
+    weights_.push_back(weight(candidate));
     total += weights_.back();
   }
   double left = uniform(options_.seed, k) * total;
@@ -92,31 +90,39 @@ Result<std::int32_t> Sampler::draw(std::span<const float> logits, std::uint64_t 
   return candidates_.front().id;  // rounding ate the last crumb
 }
 
+// The difference is divided, not the logits: a tiny temperature must not make two of them infinite.
+double Sampler::weight(const Candidate& candidate) const {
+  const double below =
+      static_cast<double>(candidate.logit) - static_cast<double>(candidates_.front().logit);
+  return std::exp(below / static_cast<double>(options_.temperature));
+}
+
 void Sampler::keep_likeliest() {
   const auto likelier = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };
   if (options_.top_k > 0 && static_cast<std::size_t>(options_.top_k) < candidates_.size()) {
-    const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(options_.top_k);
-    std::ranges::partial_sort(candidates_, end, likelier);
-    candidates_.erase(end, candidates_.end());
-  } else {
-    std::ranges::sort(candidates_, likelier);
+    // Those equal to the last one stay too, as in the reference.
+    const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(options_.top_k - 1);
+    std::ranges::nth_element(candidates_, last, likelier);
+    const float least = last->logit;
+    std::erase_if(candidates_, [&](const Candidate& c) { return c.logit < least; });
   }
-  const double top = candidates_.front().logit;
+  std::ranges::sort(candidates_, likelier);
   if (options_.top_p < 1) {
     double total = 0, sum = 0;
-    for (const Candidate& c : candidates_) total += std::exp(static_cast<double>(c.logit) - top);
+    for (const Candidate& c : candidates_) total += weight(c);
     std::size_t keep = 0;
-    while (keep < candidates_.size() && sum < static_cast<double>(options_.top_p) * total) {
-      sum += std::exp(static_cast<double>(candidates_[keep++].logit) - top);
-    }
+    while (keep < candidates_.size() && sum < static_cast<double>(options_.top_p) * total)
+      sum += weight(candidates_[keep++]);
     candidates_.resize(std::max<std::size_t>(1, keep));
   }
   if (options_.min_p > 0) {
-    const double least = std::log(static_cast<double>(options_.min_p)) + top;
-    std::erase_if(candidates_,
-                  [&](const Candidate& c) { return static_cast<double>(c.logit) < least; });
+    // In order, so that those below the share are a tail.
+    const auto tail = std::ranges::find_if(candidates_, [&](const Candidate& c) {
+      return weight(c) < static_cast<double>(options_.min_p);
+    });
+    candidates_.erase(tail, candidates_.end());
   }
 }
 

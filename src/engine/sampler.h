@@ -40,6 +40,7 @@ class Sampler {
   };
   Result<std::int32_t> draw(std::span<const float> logits, std::uint64_t k);
   void keep_likeliest();
+  double weight(const Candidate& candidate) const;  // relative to the first candidate's
 
   SamplingOptions options_;
   std::vector<Candidate> candidates_;

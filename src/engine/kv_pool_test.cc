@@ -1,0 +1,94 @@
+#include "engine/kv_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <set>
+
+namespace ocellus::engine {
+namespace {
+
+constexpr std::size_t kBytes = 4096;
+const compute::KvGeometry kGeometry{1, 1, 8, 64, tensor::DType::kF32};
+
+TEST(KvPool, RoundsPositionsUpToBlocks) {
+  const KvPool pool(kGeometry, kBytes, 4);
+  EXPECT_EQ(pool.blocks_for(0), 0u);
+  EXPECT_EQ(pool.blocks_for(1), 1u);
+  EXPECT_EQ(pool.blocks_for(64), 1u);
+  EXPECT_EQ(pool.blocks_for(65), 2u);
+  EXPECT_EQ(pool.max_blocks(), 4u);
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(KvPool, HandsOutDistinctBlocksUpToItsLimitAndTakesThemBack) {
+  KvPool pool(kGeometry, kBytes, 4);
+  std::set<std::byte*> blocks;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::byte*> taken;
+    for (int i = 0; i < 4; ++i) {
+      const auto block = pool.take();
+      ASSERT_TRUE(block.has_value());
+      std::memset(*block, i, kBytes);  // the whole block is memory that we own
+      taken.push_back(*block);
+    }
+    EXPECT_EQ(pool.in_use(), 4u);
+    const auto refused = pool.take();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(refused.error().message.find("4 blocks of 64 tokens"), std::string::npos);
+    EXPECT_EQ(std::set(taken.begin(), taken.end()).size(), 4u);
+    for (int i = 0; i < 4; ++i)
+      EXPECT_EQ(taken[static_cast<std::size_t>(i)][kBytes - 1], std::byte(i));
+    blocks.insert(taken.begin(), taken.end());
+    for (std::byte* const block : taken) pool.give_back(block);
+    EXPECT_EQ(pool.in_use(), 0u);
+  }
+  EXPECT_EQ(blocks.size(), 4u);  // the same memory each time
+}
+
+TEST(KvPool, MemoryThatCannotBeHadIsAnError) {
+  KvPool pool(kGeometry, std::numeric_limits<std::size_t>::max() / 4, 4);
+  const auto block = pool.take();
+  ASSERT_FALSE(block.has_value());
+  EXPECT_EQ(block.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(KvSequence, GrowsKeepsItsBlocksAndGivesThemBack) {
+  KvPool pool(kGeometry, kBytes, 4);
+  std::optional<KvSequence> first(std::in_place, pool), second(std::in_place, pool);
+  ASSERT_TRUE(first->reserve(64));
+  std::byte* const block = first->blocks()[0];
+  ASSERT_TRUE(first->reserve(65));
+  ASSERT_TRUE(first->reserve(10));  // never shrinks
+  ASSERT_EQ(first->blocks().size(), 2u);
+  EXPECT_EQ(first->blocks()[0], block);
+  ASSERT_TRUE(second->reserve(128));
+  EXPECT_EQ(pool.in_use(), 4u);
+  const Status full = second->reserve(129);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(second->blocks().size(), 2u);  // what it had, it keeps
+  first.reset();
+  EXPECT_EQ(pool.in_use(), 2u);
+  EXPECT_TRUE(second->reserve(256));
+  second.reset();
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(KvSequence, AFailedReserveKeepsNothingThatIsLost) {
+  KvPool pool(kGeometry, kBytes, 3);
+  {
+    KvSequence sequence(pool);
+    EXPECT_FALSE(sequence.reserve(1000).has_value());
+  }
+  EXPECT_EQ(pool.in_use(), 0u);
+  KvSequence sequence(pool);
+  EXPECT_TRUE(sequence.reserve(192).has_value());
+}
+
+}  // namespace
+}  // namespace ocellus::engine
