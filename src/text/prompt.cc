@@ -3,140 +3,192 @@
 #include <utility>
 
 #include "base/result.h"
+#include "base/utf8.h"
+#include "text/jinja/lexer.h"
 
 namespace ocellus::text {
 namespace {
 
 using base::make_error;
+using jinja::List;
+using jinja::Map;
+using jinja::Text;
+using jinja::Value;
 
-constexpr std::string_view kVicunaSystem =
-    "A chat between a curious human and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the human's questions. ";
+// What the known formats are written with: a message's pictures, and its text.
+constexpr std::string_view kMacros =
+    "{% macro images(m) %}{% for c in m.content if c.type == 'image' %}{{ image_token + '\\n' }}"
+    "{% endfor %}{% endmacro %}"
+    "{% macro texts(m) %}{% for c in m.content if c.type == 'text' %}{{ c.text }}"
+    "{% endfor %}{% endmacro %}";
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
+struct Format {
+  std::string_view name, source;
+};
+
+constexpr Format kFormats[] = {
+    {"llava-1.5",
+     "{% for m in messages %}"
+     "{{ (m.role.upper() + ': ' if m.role != 'system' else '') + images(m) + texts(m) + ' ' }}"
+     "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"},
+    {"vicuna",
+     "{% if messages[0].role != 'system' %}{{ 'A chat between a curious human and an artificial "
+     "intelligence assistant. The assistant gives helpful, detailed, and polite answers to the "
+     "human\\'s questions. ' }}{% endif %}{% for m in messages %}"
+     "{% if m.role == 'assistant' %}{{ 'ASSISTANT: ' + texts(m) + eos_token }}"
+     "{% else %}{{ ('USER: ' if m.role == 'user' else '') + images(m) + texts(m) + ' ' }}"
+     "{% endif %}{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"},
+    {"mistral",
+     "{% for m in messages %}"
+     "{% if m.role == 'system' %}{{ '<<SYS>>\\n' + texts(m) + '\\n<</SYS>>\\n\\n' }}"
+     "{% elif m.role == 'user' %}{{ '[INST] ' + images(m) + texts(m) + ' [/INST]' }}"
+     "{% else %}{{ ' ' + texts(m) + eos_token + ' ' }}{% endif %}{% endfor %}"},
+    {"llama-3",
+     "{{ bos_token }}{% for m in messages %}"
+     "{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' + images(m) + "
+     "texts(m) | trim + '<|eot_id|>' }}{% endfor %}"
+     "{% if add_generation_prompt %}"
+     "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"},
+    {"chatml",
+     "{% for m in messages %}"
+     "{{ '<|im_start|>' + m.role + '\\n' + images(m) + texts(m) + '<|im_end|>\\n' }}{% endfor %}"
+     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"},
+    {"plain", "{% for m in messages %}{{ images(m) + texts(m) + '\\n' }}{% endfor %}"},
+};
+
+// A person's own format; its pieces are variables.
+constexpr std::string_view kOwnFormat =
+    "{{ own_begin }}{% for m in messages %}{% if m.role == 'user' %}{{ own_before }}"
+    "{% for c in m.content if c.type == 'image' %}{{ image_token + own_after_image }}{% endfor %}"
+    "{{ texts(m) + own_after }}{% else %}"
+    "{{ texts(m) + (eos_token if m.role == 'assistant' else '') }}{% endif %}{% endfor %}";
+
+// Templates that take a content apart read the "text" of its parts.
+bool reads_parts(std::string_view source) {
+  const std::vector<jinja::Token> tokens = jinja::tokenize(source);
+  for (std::size_t i = 1; i < tokens.size(); ++i) {
+    const bool reads = tokens[i - 1].kind == jinja::Token::Kind::kOperator &&
+                       (tokens[i - 1].text == "." || tokens[i - 1].text == "[");
+    if (reads && tokens[i].text == "text") return true;
+  }
+  return false;
 }
 
-// Appends text, joined to the last segment when that one is trusted as much.
-void append(std::vector<Segment>& segments, std::string_view text, bool trusted) {
-  if (text.empty()) return;
-  if (segments.empty() || segments.back().trusted != trusted) segments.push_back({"", trusted});
-  segments.back().text += text;
+std::string_view role_name(Message::Role role) {
+  constexpr std::string_view kNames[] = {"system", "user", "assistant"};
+  return kNames[static_cast<std::size_t>(role)];
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+enum class Content { kParts, kTextWithImage, kTextOnly };
+
+Value content_of(const Message& message, const Specials& specials, Content form) {
+  const Text said(
+      base::is_valid_utf8(message.text) ? message.text : base::replace_invalid_utf8(message.text),
+      false);
+  if (form == Content::kParts) {
+    List parts;
+    for (int i = 0; i < message.images; ++i) parts.emplace_back(Map{{"type", Text("image", true)}});
+    parts.emplace_back(Map{{"type", Text("text", true)}, {"text", said}});
+    return parts;
+  }
+  Text text;
+  for (int i = 0; i < message.images && form == Content::kTextWithImage; ++i)
+    text += Text(specials.image + "\n", true);
+  return text += said;
+}
+
+// How often the template wrote the token.
+int count_trusted(const Text& text, const std::string& token) {
+  int count = 0;
+  for (std::size_t at = 0; !token.empty() && (at = text.bytes.find(token, at)) != std::string::npos;
+       ++at) {
+    count += text.substr(at, token.size()).all_trusted();
+  }
+  return count;
+}
+
+std::vector<Segment> segments_of(const Text& text) {
+  std::vector<Segment> segments;
+  for (std::size_t begin = 0; begin < text.bytes.size();) {
+    const char who = text.trusted[begin];
+    const std::size_t end =
+        std::min(text.trusted.find(who == '\0' ? '\1' : '\0', begin), text.bytes.size());
+    segments.push_back({text.bytes.substr(begin, end - begin), who != '\0'});
+    begin = end;
+  }
+  return segments;
 }
 
 }  // namespace
 
-Result<PromptTemplate> PromptTemplate::named(std::string_view name) {
-  Format f;
-  if (name == "llava-1.5" || name == "vicuna") {
-    f.user_before = "USER: ", f.user_after = " ";
-    f.assistant_before = "ASSISTANT: ", f.assistant_after = name == "vicuna" ? "\2" : " ";
-    f.generation = "ASSISTANT:";
-    f.system_after = " ";
-    if (name == "vicuna") f.default_system = kVicunaSystem;
-  } else if (name == "mistral") {
-    f.user_before = "[INST] ", f.user_after = " [/INST]";
-    f.assistant_before = " ", f.assistant_after = "\2 ";
-    f.system_before = "<<SYS>>\n", f.system_after = "\n<</SYS>>\n\n";
-  } else if (name == "llama-3") {
-    f.begin = "\1";
-    f.system_before = "<|start_header_id|>system<|end_header_id|>\n\n";
-    f.user_before = "<|start_header_id|>user<|end_header_id|>\n\n";
-    f.assistant_before = f.generation = "<|start_header_id|>assistant<|end_header_id|>\n\n";
-    f.system_after = f.user_after = f.assistant_after = "<|eot_id|>";
-    f.trim = true;
-  } else if (name == "chatml") {
-    f.system_before = "<|im_start|>system\n", f.user_before = "<|im_start|>user\n";
-    f.assistant_before = f.generation = "<|im_start|>assistant\n";
-    f.system_after = f.user_after = f.assistant_after = "<|im_end|>\n";
-  } else if (name == "plain") {
-    f.user_after = f.assistant_after = f.system_after = "\n";
-  } else if (const std::size_t question = name.find("{question}");
-             question != std::string_view::npos) {
-    std::string before(name.substr(0, question));
-    f.user_after = std::string(name.substr(question + std::string_view("{question}").size()));
-    if (const std::size_t system = before.find("{system}"); system != std::string::npos) {
-      f.begin = before.substr(0, system);
-      before.erase(0, system + std::string_view("{system}").size());
-    }
-    if (const std::size_t image = before.find("<image>"); image != std::string::npos) {
-      f.begin += before.substr(0, image);
-      f.image = "\3" + before.substr(image + std::string_view("<image>").size());
-      before.clear();
-    }
-    f.user_before = before;
-  } else {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "prompt template: expected llava-1.5, vicuna, mistral, llama-3, chatml, "
-                      "plain or a text with {{question}}, found \"{}\"",
-                      name);
-  }
-  return PromptTemplate(std::move(f));
+Result<PromptTemplate> PromptTemplate::parse(std::string_view source, std::string_view file) {
+  OCELLUS_ASSIGN_OR_RETURN(jinja::Template parsed, jinja::Template::parse(source, file));
+  return PromptTemplate(std::move(parsed), {}, reads_parts(source));
 }
 
-Result<PromptTemplate> PromptTemplate::parse(std::string_view jinja, std::string_view file) {
-  const auto family = [&]() -> std::string_view {
-    if (contains(jinja, "<|start_header_id|>")) return "llama-3";
-    if (contains(jinja, "<|im_start|>")) return "chatml";
-    if (contains(jinja, "[INST]")) return "mistral";
-    if (contains(jinja, "ASSISTANT:") && (contains(jinja, "USER: ") || contains(jinja, ".upper()")))
-      return "llava-1.5";
-    return "";
-  }();
-  if (family.empty()) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: none of the known formats; give --prompt-template", file);
+Result<PromptTemplate> PromptTemplate::named(std::string_view name) {
+  for (const Format& format : kFormats) {
+    if (format.name == name) return parse(std::string(kMacros) + std::string(format.source), name);
   }
-  OCELLUS_ASSIGN_OR_RETURN(PromptTemplate known, named(family));
-  Format& f = known.format_;
-  if (family == "llava-1.5") {
-    if (contains(jinja, "A chat between")) f.default_system = kVicunaSystem;
-    if (contains(jinja, "</s>") || contains(jinja, "eos_token")) f.assistant_after = "\2";
-    // The published template writes a system text as it is, with the space that follows every text.
-    if (contains(jinja, "bos_token")) f.begin = "\1";
-  } else if (family == "chatml" && contains(jinja, "You are a helpful assistant.")) {
-    f.default_system = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n";
-  } else if (family == "llama-3" && !contains(jinja, "begin_of_text") &&
-             !contains(jinja, "bos_token")) {
-    f.begin.clear();
+  if (name.find("{question}") != std::string_view::npos) return from_text(name);
+  return make_error(ErrorCode::kInvalidArgument,
+                    "prompt template: expected llava-1.5, vicuna, mistral, llama-3, chatml, plain "
+                    "or a text with {{question}}, found \"{}\"",
+                    name);
+}
+
+Result<PromptTemplate> PromptTemplate::from_text(std::string_view text) {
+  constexpr std::string_view kQuestion = "{question}", kSystem = "{system}", kImage = "<image>";
+  const std::size_t question = text.find(kQuestion);
+  std::string_view before = text.substr(0, question), begin, after_image = "\n";
+  if (const std::size_t system = before.find(kSystem); system != std::string_view::npos) {
+    begin = before.substr(0, system);
+    before.remove_prefix(system + kSystem.size());
   }
-  return known;
+  if (const std::size_t image = before.find(kImage); image != std::string_view::npos) {
+    after_image = before.substr(image + kImage.size());
+    before = before.substr(0, image);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(
+      PromptTemplate own, parse(std::string(kMacros) + std::string(kOwnFormat), "prompt template"));
+  own.variables_ = Map{{"own_begin", Text(begin, true)},
+                       {"own_before", Text(before, true)},
+                       {"own_after_image", Text(after_image, true)},
+                       {"own_after", Text(text.substr(question + kQuestion.size()), true)}};
+  return own;
 }
 
 Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> messages,
                                                     const Specials& specials,
                                                     bool add_generation_prompt) const {
-  std::vector<Segment> segments;
-  const auto write = [&](std::string_view text) {
-    for (const char c : text) {
-      append(segments,
-             c == '\1'   ? std::string_view(specials.bos)
-             : c == '\2' ? std::string_view(specials.eos)
-             : c == '\3' ? std::string_view(specials.image)
-                         : std::string_view(&c, 1),
-             true);
+  int images = 0;
+  for (const Message& message : messages) images += message.images;
+  const auto attempt = [&](Content form) {
+    List list;
+    for (const Message& message : messages) {
+      list.emplace_back(Map{{"role", Text(role_name(message.role), true)},
+                            {"content", content_of(message, specials, form)}});
     }
+    Map variables = variables_;
+    variables.emplace_back("messages", std::move(list));
+    variables.emplace_back("add_generation_prompt", add_generation_prompt);
+    variables.emplace_back("bos_token", Text(specials.bos, true));
+    variables.emplace_back("eos_token", Text(specials.eos, true));
+    variables.emplace_back("image_token", Text(specials.image, true));
+    return template_.render(variables);
   };
-  write(format_.begin);
-  if (messages.empty() || messages.front().role != Message::Role::kSystem)
-    write(format_.default_system);
-  for (const Message& message : messages) {
-    const bool user = message.role == Message::Role::kUser,
-               system = message.role == Message::Role::kSystem;
-    write(system ? format_.system_before : user ? format_.user_before : format_.assistant_before);
-    for (int i = 0; i < message.images; ++i) write(format_.image);
-    append(segments, format_.trim ? trim(message.text) : std::string_view(message.text), false);
-    write(system ? format_.system_after : user ? format_.user_after : format_.assistant_after);
+  // The form that the template seems to want first; the others where that gives no place, or too
+  // many, for the pictures.
+  std::vector<Content> forms = {Content::kTextWithImage, Content::kTextOnly};
+  forms.insert(wants_parts_ ? forms.begin() : forms.end(), Content::kParts);
+  Result<Text> first = attempt(forms[0]);
+  if (first && count_trusted(*first, specials.image) == images) return segments_of(*first);
+  for (std::size_t i = 1; i < forms.size(); ++i) {
+    const Result<Text> next = attempt(forms[i]);
+    if (next && count_trusted(*next, specials.image) == images) return segments_of(*next);
   }
-  if (add_generation_prompt) write(format_.generation);
-  return segments;
+  if (!first) return std::unexpected(std::move(first).error());
+  return segments_of(*first);
 }
 
 }  // namespace ocellus::text

@@ -1,0 +1,30 @@
+// Chat templates: the part of Jinja (version 3, as transformers sets it up) that checkpoints use,
+// where every byte of the result knows whether the template or a user wrote it.
+// Reference: transformers' chat_template_utils (ImmutableSandboxedEnvironment, trim_blocks,
+// lstrip_blocks, loop controls, {% generation %}).
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "ocellus/error.h"
+#include "text/jinja/syntax.h"
+
+namespace ocellus::text::jinja {
+
+// Immutable; any thread.
+class Template {
+ public:
+  // kBadModel naming `file`, the line and what is wrong there.
+  static Result<Template> parse(std::string_view source, std::string_view file);
+
+  // kInvalidArgument: what the template refuses (raise_exception) or cannot do with these values,
+  // or more work than a prompt can need (steps, bytes of the result).
+  Result<Text> render(const Map& variables) const;
+
+ private:
+  explicit Template(Block block) : block_(std::make_shared<const Block>(std::move(block))) {}
+  std::shared_ptr<const Block> block_;
+};
+
+}  // namespace ocellus::text::jinja

@@ -1,0 +1,156 @@
+#include "text/prompt.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace ocellus::text {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Role = Message::Role;
+namespace bj = boost::json;
+
+const Specials kSpecials{"<s>", "</s>", "<image>"};
+
+std::string joined(const std::vector<Segment>& segments) {
+  std::string text;
+  for (const Segment& segment : segments) text += segment.text;
+  return text;
+}
+
+std::string rendered(std::string_view source, const std::vector<Message>& messages) {
+  const auto parsed = PromptTemplate::parse(source, "t");
+  if (!parsed) return "error: " + parsed.error().message;
+  const auto segments = parsed->render(messages, kSpecials, true);
+  return segments ? joined(*segments) : "error: " + segments.error().message;
+}
+
+std::vector<Message> messages_of(const bj::value& json) {
+  std::vector<Message> messages;
+  for (const bj::value& m : json.as_array()) {
+    Message message;
+    const bj::string& role = m.at("role").as_string();
+    message.role = role == "user"     ? Role::kUser
+                   : role == "system" ? Role::kSystem
+                                      : Role::kAssistant;
+    for (const bj::value& part : m.at("content").as_array()) {
+      if (part.at("type").as_string() == "image")
+        ++message.images;
+      else
+        message.text += std::string(part.at("text").as_string());
+    }
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+// Templates in the ways of published checkpoints, against transformers.
+TEST(PromptTemplate, WritesWhatTransformersWrites) {
+  const char* const source = std::getenv("OCELLUS_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  std::ifstream file(std::filesystem::path(source) / "tests/golden/chat_templates.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const bj::value cases = bj::parse(text);
+  ASSERT_GE(cases.as_array().size(), 20u);
+  for (const bj::value& c : cases.as_array()) {
+    const std::string result =
+        rendered(c.at("template").as_string(), messages_of(c.at("messages")));
+    const std::string name(c.at("name").as_string());
+    if (const auto* refused = c.as_object().if_contains("refused")) {
+      EXPECT_EQ(result, "error: chat template: " + std::string(refused->as_string())) << name;
+    } else {
+      EXPECT_EQ(result, std::string(c.at("prompt").as_string())) << name;
+    }
+  }
+}
+
+TEST(PromptTemplate, KnowsWhoWroteWhat) {
+  const auto parsed = PromptTemplate::named("llava-1.5");
+  ASSERT_TRUE(parsed.has_value());
+  const Message user{Role::kUser, "Is <image> a </s>?", 1};
+  const auto segments = parsed->render(std::vector{user}, kSpecials, true);
+  ASSERT_TRUE(segments.has_value()) << segments.error().message;
+  EXPECT_THAT(*segments,
+              ElementsAre(Segment{"USER: <image>\n", true}, Segment{"Is <image> a </s>?", false},
+                          Segment{" ASSISTANT:", true}));
+}
+
+// Filters and methods keep the author of what they cut, join and change.
+TEST(PromptTemplate, ChangedTextKeepsItsAuthor) {
+  for (const char* change :
+       {"m.content[1].text | trim", "m.content[1].text.strip()", "m.content[1].text | upper | trim",
+        "m.content[1].text.split('@')[0] | trim", "(m.content[1].text | trim)[:99]",
+        "[m.content[1].text | trim] | join(',')", "(m.content[1].text | trim) ~ ''"}) {
+    const auto parsed = PromptTemplate::parse(
+        "{% for m in messages %}<image>{{ '[' + " + std::string(change) + " + ']' }}{% endfor %}",
+        "t");
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    const auto segments =
+        parsed->render(std::vector{Message{Role::kUser, " </S> ", 1}}, kSpecials, true);
+    ASSERT_TRUE(segments.has_value()) << segments.error().message;
+    EXPECT_THAT(*segments,
+                ElementsAre(Segment{"<image>[", true}, Segment{"</S>", false}, Segment{"]", true}))
+        << change;
+  }
+}
+
+TEST(PromptTemplate, OwnFormats) {
+  const auto own = PromptTemplate::named("{system}|Q: <image>;{question} A:");
+  ASSERT_TRUE(own.has_value());
+  const std::vector<Message> talk = {{Role::kSystem, "Sys", 0},
+                                     {Role::kUser, "one", 1},
+                                     {Role::kAssistant, "two", 0},
+                                     {Role::kUser, "three", 0}};
+  EXPECT_EQ(joined(*own->render(talk, kSpecials, true)),
+            "Sys|Q: <image>;one A:two</s>|Q: three A:");
+  EXPECT_EQ(PromptTemplate::named("nonsense").error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(PromptTemplate, EveryKnownNameHasOnePlaceForThePicture) {
+  for (const char* name : {"llava-1.5", "vicuna", "mistral", "llama-3", "chatml", "plain"}) {
+    const auto format = PromptTemplate::named(name);
+    ASSERT_TRUE(format.has_value()) << name;
+    const std::vector<Message> talk = {
+        {Role::kUser, "one", 1}, {Role::kAssistant, "two", 0}, {Role::kUser, "three", 0}};
+    const auto text = joined(*format->render(talk, kSpecials, true));
+    EXPECT_EQ(text.find("<image>"), text.rfind("<image>")) << name;
+    EXPECT_LT(text.find("one"), text.find("two")) << name;
+    EXPECT_LT(text.find("two"), text.find("three")) << name;
+  }
+}
+
+// Whatever a file says: an error that names file and line, in bounded time and memory.
+TEST(PromptTemplate, BadTemplatesAreErrors) {
+  const std::vector<Message> talk = {{Role::kUser, "hello", 1}};
+  for (const char* source :
+       {"{% if %}", "{{", "{% for x in %}{% endfor %}", "{{ 'abc }}", "{% endif %}",
+        "{% if true %}", "{# open", "{{ 1 + }}", "{{ a b }}", "{% unknown %}", "{{ [1, 2 }}",
+        "{% raw %}x", "{{ '\\u12' }}", "{{ 99999999999999999999 }}"}) {
+    const std::string text = rendered(source, talk);
+    EXPECT_THAT(text, HasSubstr("error: t: line 1")) << source;
+  }
+  for (const char* source :
+       {"{{ 1 // 0 }}", "{{ 'a' + 1 }}", "{{ x.y.z }}", "{{ nothing() }}", "{{ 'a' | nofilter }}",
+        "{{ 'a' is notest }}", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+        "{{ 'aaaaaaaaaaaaaaaa' * 1000000000 }}", "{{ 9223372036854775807 + 1 }}",
+        "{{ raise_exception('no') }}"}) {
+    EXPECT_THAT(rendered(source, talk), HasSubstr("error: ")) << source;
+  }
+  std::string deep;
+  for (int i = 0; i < 3000; ++i) deep += "(";
+  EXPECT_THAT(rendered("{{ " + deep, talk), HasSubstr("error"));
+  std::string chain = "1";
+  for (int i = 0; i < 100000; ++i) chain += "+1";
+  EXPECT_THAT(rendered("{{ " + chain + " }}", talk), HasSubstr("too long"));
+}
+
+}  // namespace
+}  // namespace ocellus::text
