@@ -10,6 +10,10 @@ using base::make_error;
 
 namespace {
 
+// Far beyond what memory holds; they keep the products below from overflowing.
+constexpr std::int64_t kMaxContext = std::int64_t{1} << 24;
+constexpr std::size_t kMaxSessions = std::size_t{1} << 16;
+
 SessionEvent failure(std::int64_t session, Error error) {
   SessionEvent event;
   event.session = session;
@@ -24,6 +28,14 @@ Engine::Engine(const models::LlavaModel& model, const EngineOptions& options, Kv
 
 Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
                                                const EngineOptions& options) {
+  if (options.context_tokens < 1 || options.context_tokens > kMaxContext ||
+      options.max_sessions < 1 || options.max_sessions > kMaxSessions || options.chunk_tokens < 1) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "expected a context of 1 to {} tokens, 1 to {} sessions and chunks of at "
+                      "least 1 token; found {}, {} and {}",
+                      kMaxContext, kMaxSessions, options.context_tokens, options.max_sessions,
+                      options.chunk_tokens);
+  }
   const compute::KvGeometry geometry = model.decoder().kv_geometry(tensor::DType::kF32);
   OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, model.backend().kv_block_bytes(geometry));
   const auto per_session = static_cast<std::size_t>(
@@ -39,7 +51,17 @@ Result<std::int64_t> Engine::add(SessionRequest request) {
   OCELLUS_RETURN_IF_ERROR(check(request.sampling));
   const std::int64_t vocabulary = model_->config().language.vocab_size;
   std::int64_t image_rows = 0, image_tokens = 0;
-  for (const auto& image : request.images) image_rows += image->rows;
+  const std::int64_t width = model_->config().language.hidden_size;
+  for (const auto& image : request.images) {
+    if (image == nullptr || image->cols != width || image->rows < 0 ||
+        image->data.size() != static_cast<std::size_t>(image->rows * width)) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "a picture's embeddings are not rows of {} values", width);
+    }
+    image_rows += image->rows;
+  }
+  if (!request.images.empty() && request.image_token < 0)
+    return make_error(ErrorCode::kInvalidArgument, "pictures, and no token for their places");
   for (const std::int32_t id : request.ids) {
     const bool image = id == request.image_token;
     image_tokens += image ? 1 : 0;
@@ -86,13 +108,16 @@ std::vector<Engine::Share> Engine::plan() {
   for (const auto& session : sessions_) {
     if (static_cast<std::int64_t>(session->ids.size()) - session->computed == 1) give(*session, 1);
   }
+  // However many generate, a prompt gets on by one row a step.
+  std::int64_t room = std::max<std::int64_t>(1, options_.chunk_tokens - rows);
   for (const auto& session : sessions_) {
     const std::int64_t left = static_cast<std::int64_t>(session->ids.size()) - session->computed;
     if (left <= 1) continue;
     // Without a cache a sequence is computed whole, in one step.
-    const std::int64_t count =
-        options_.kv_cache ? std::min(left, options_.chunk_tokens - rows) : left;
-    if (count > 0) give(*session, count);
+    const std::int64_t count = options_.kv_cache ? std::min(left, room) : left;
+    if (count <= 0) continue;
+    give(*session, count);
+    room -= count;
   }
   return shares;
 }

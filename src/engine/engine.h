@@ -22,13 +22,14 @@ struct EngineOptions {
 // Synchronous; owned by one thread. The model must outlive it.
 class Engine {
  public:
-  // kUnsupported when the backend cannot keep the model's cache.
+  // kInvalidArgument for options out of range; kUnsupported when the backend cannot keep the
+  // model's cache.
   static Result<std::unique_ptr<Engine>> create(const models::LlavaModel& model,
                                                 const EngineOptions& options);
 
-  // Takes a session in. kContextFull naming the numbers, kInvalidArgument (an id outside the
-  // vocabulary, image tokens and embeddings that do not match, sampling), kUnavailable when
-  // max_sessions are running.
+  // Takes a session in. kContextFull naming the numbers, kInvalidArgument (image tokens and
+  // embeddings that do not match, sampling), kBadModel (an id outside the vocabulary: tokenizer and
+  // model do not belong together), kUnavailable when max_sessions are running.
   Result<std::int64_t> add(SessionRequest request);
   // Ends a session at once; its memory is free when this returns. Unknown ids are ignored.
   void cancel(std::int64_t session);

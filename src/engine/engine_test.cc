@@ -1,0 +1,376 @@
+// The engine with the golden models: the reference's tokens, and the same bits however the work is
+// cut, shared and cached.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "compute/cpu/cpu_backend.h"
+#include "formats/safetensors.h"
+#include "models/checkpoint.h"
+
+namespace ocellus::engine {
+namespace {
+
+using compute::cpu::CpuOptions;
+using compute::cpu::Isa;
+
+// One golden model on one backend, and its cases as requests.
+struct Model {
+  explicit Model(const std::string& name, const CpuOptions& cpu = {.threads = 2}) {
+    const char* const source = std::getenv("OCELLUS_SOURCE_DIR");
+    if (source == nullptr) return;
+    const auto folder = std::filesystem::path(source) / "tests/golden" / name;
+    auto loaded = models::load_checkpoint(folder / "model");
+    auto made = compute::cpu::make_cpu_backend(cpu);
+    if (!loaded || !made) return;
+    backend = *std::move(made);
+    models::LoadOptions options;
+    options.weights = options.tower_weights = tensor::DType::kF32;
+    auto llava = models::LlavaModel::load(*loaded, *backend, options);
+    if (!llava) return;
+    model = *std::move(llava);
+    const auto file = base::MappedFile::open(folder / "expected.safetensors");
+    const auto expected = formats::parse_safetensors(file->bytes(), "expected.safetensors");
+    for (const auto& [key, entry] : *expected) {
+      if (!key.ends_with("/input_ids")) continue;
+      const std::string id = key.substr(0, key.find('/'));
+      SessionRequest request;
+      for (const std::int64_t token : values<std::int64_t>(*expected, key))
+        request.ids.push_back(static_cast<std::int32_t>(token));
+      auto image = std::make_shared<ImageEmbeddings>();
+      image->data = values<float>(*expected, id + "/image_embeddings");
+      image->cols = model->config().language.hidden_size;
+      image->rows = std::ssize(image->data) / image->cols;
+      request.images = {image};
+      request.image_token = static_cast<std::int32_t>(model->config().image_token);
+      request.keep_logits = true;
+      std::vector<std::int32_t> answer;
+      for (const std::int64_t token : values<std::int64_t>(*expected, id + "/tokens"))
+        answer.push_back(static_cast<std::int32_t>(token));
+      request.max_new_tokens = std::ssize(answer);
+      requests.push_back(std::move(request));
+      answers.push_back(std::move(answer));
+    }
+  }
+
+  template <typename T>
+  static std::vector<T> values(const formats::SafetensorsDirectory& file, const std::string& name) {
+    const auto& data = file.find(name)->second.data;
+    std::vector<T> result(data.size() / sizeof(T));
+    std::memcpy(result.data(), data.data(), data.size());
+    return result;
+  }
+
+  std::shared_ptr<const compute::Backend> backend;
+  std::unique_ptr<models::LlavaModel> model;
+  std::vector<SessionRequest> requests;
+  std::vector<std::vector<std::int32_t>> answers;
+};
+
+struct Answer {
+  std::vector<std::int32_t> tokens;
+  std::vector<float> logits;
+  std::optional<SessionEnd> end;
+  std::optional<Error> error;
+};
+
+void note(std::map<std::int64_t, Answer>& answers, const std::vector<SessionEvent>& events) {
+  for (const SessionEvent& event : events) {
+    Answer& answer = answers[event.session];
+    if (event.token) answer.tokens.push_back(*event.token);
+    answer.logits.insert(answer.logits.end(), event.logits.begin(), event.logits.end());
+    if (event.end) answer.end = event.end;
+    if (event.error) answer.error = event.error;
+  }
+}
+
+// All requests together, from the start; answers in their order.
+std::vector<Answer> run(const models::LlavaModel& model, const EngineOptions& options,
+                        const std::vector<SessionRequest>& requests) {
+  const auto engine = Engine::create(model, options);
+  EXPECT_TRUE(engine.has_value()) << engine.error().message;
+  std::vector<std::int64_t> ids;
+  for (const SessionRequest& request : requests) {
+    const auto id = (*engine)->add(request);
+    EXPECT_TRUE(id.has_value()) << id.error().message;
+    ids.push_back(id.value_or(0));
+  }
+  std::map<std::int64_t, Answer> found;
+  while (!(*engine)->idle()) note(found, (*engine)->step());
+  std::vector<Answer> answers;
+  for (const std::int64_t id : ids) answers.push_back(found[id]);
+  return answers;
+}
+
+void expect_same(const Answer& found, const Answer& expected) {
+  EXPECT_EQ(found.error.has_value(), false);
+  EXPECT_EQ(found.tokens, expected.tokens);
+  EXPECT_EQ(found.end, expected.end);
+  ASSERT_EQ(found.logits.size(), expected.logits.size());
+  EXPECT_EQ(
+      std::memcmp(found.logits.data(), expected.logits.data(), found.logits.size() * sizeof(float)),
+      0)
+      << "the logits differ";
+}
+
+// Eight requests: the golden ones greedily, then again with sampling and a seed of their own.
+std::vector<SessionRequest> eight(const Model& golden) {
+  std::vector<SessionRequest> requests;
+  for (std::size_t i = 0; i < 8; ++i) {
+    SessionRequest request = golden.requests[i % golden.requests.size()];
+    if (i >= golden.requests.size()) {
+      request.sampling = {.temperature = 1.5f, .top_p = 0.95f, .seed = i};
+      request.max_new_tokens = 5 + static_cast<std::int64_t>(3 * i);
+    }
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+class EngineOf : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(EngineOf, GoldenModelGivesTheSameBitsHoweverItIsRun) {
+  const Model golden(GetParam());
+  ASSERT_NE(golden.model, nullptr);
+  ASSERT_FALSE(golden.requests.empty());
+  const std::vector<SessionRequest> requests = eight(golden);
+  std::vector<Answer> alone;
+  for (const SessionRequest& request : requests)
+    alone.push_back(run(*golden.model, {}, {request}).front());
+  for (std::size_t i = 0; i < golden.answers.size(); ++i)
+    EXPECT_EQ(alone[i].tokens, golden.answers[i]) << "case " << i << " is not the reference's";
+  const auto compare = [&](const models::LlavaModel& model, const EngineOptions& options,
+                           const std::string& how) {
+    SCOPED_TRACE(how);
+    const std::vector<Answer> together = run(model, options, requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) expect_same(together[i], alone[i]);
+  };
+  for (const std::int64_t chunk : {1, 3, 7, 64, 1024})
+    compare(*golden.model, {.chunk_tokens = chunk}, "chunks of " + std::to_string(chunk));
+  compare(*golden.model, {.kv_cache = false}, "no cache");
+  for (const int threads : {1, 5}) {
+    const Model other(GetParam(), {.threads = threads});
+    compare(*other.model, {}, std::to_string(threads) + " threads");
+  }
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+    const Model other(GetParam(), {.threads = 2, .isa = isa});
+    if (other.model != nullptr) compare(*other.model, {}, other.backend->describe());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, EngineOf,
+                         ::testing::Values("clip_llama", "mistral_gqa", "mistral_window",
+                                           "qwen2_chatml"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(golden_.model, nullptr); }
+
+  std::unique_ptr<Engine> engine(const EngineOptions& options = {}) {
+    auto made = Engine::create(*golden_.model, options);
+    EXPECT_TRUE(made.has_value());
+    return *std::move(made);
+  }
+  ErrorCode refusal(Engine& engine, SessionRequest request) {
+    const auto id = engine.add(std::move(request));
+    EXPECT_FALSE(id.has_value());
+    return id ? ErrorCode::kIo : id.error().code;
+  }
+
+  const Model golden_{"clip_llama"};
+  const SessionRequest request_ = golden_.requests.empty() ? SessionRequest{} : golden_.requests[0];
+};
+
+TEST_F(EngineTest, SessionsComeAndGoWithoutTouchingOthers) {
+  const std::vector<SessionRequest> requests = eight(golden_);
+  const Answer expected = run(*golden_.model, {}, {requests[0]}).front();
+  const auto engine = this->engine({.chunk_tokens = 16});
+  const std::int64_t watched = engine->add(requests[0]).value();
+  std::map<std::int64_t, Answer> found;
+  std::vector<std::int64_t> others;
+  for (std::size_t i = 1; !engine->idle(); ++i) {
+    if (engine->has_room()) others.push_back(engine->add(requests[i % 8]).value());
+    if (i % 3 == 0) engine->cancel(others.back());
+    note(found, engine->step());
+    if (found[watched].end) break;
+  }
+  expect_same(found[watched], expected);
+}
+
+TEST_F(EngineTest, PromptsGetOnHoweverManyGenerate) {
+  const auto engine = this->engine({.chunk_tokens = 1});
+  SessionRequest endless = request_;
+  endless.max_new_tokens = 2000;
+  endless.end_tokens = {};
+  endless.ids = {5};
+  endless.images = {};
+  ASSERT_TRUE(engine->add(endless).has_value());
+  const std::int64_t late = engine->add(request_).value();
+  std::map<std::int64_t, Answer> found;
+  for (std::size_t i = 0; i <= request_.ids.size(); ++i) note(found, engine->step());
+  EXPECT_FALSE(found[late].tokens.empty());
+}
+
+TEST_F(EngineTest, CancelledSessionsGiveTheirBlocksBack) {
+  // Blocks for two sessions of 320 tokens, five each: a leak shows after two rounds.
+  const EngineOptions options{.context_tokens = 320, .max_sessions = 2};
+  const auto engine = this->engine(options);
+  SessionRequest request = request_;
+  request.max_new_tokens = 1000;
+  request.end_tokens = {};
+  for (int round = 0; round < 20; ++round) {
+    const std::int64_t a = engine->add(request).value(), b = engine->add(request).value();
+    for (int i = 0; i < 3 + round % 5; ++i) {
+      for (const SessionEvent& event : engine->step()) ASSERT_FALSE(event.error.has_value());
+    }
+    engine->cancel(a);
+    engine->cancel(b);
+    engine->cancel(a);     // unknown by now
+    engine->cancel(9999);  // never known
+    ASSERT_TRUE(engine->idle());
+    EXPECT_TRUE(engine->step().empty());
+  }
+  ASSERT_TRUE(engine->add(request).has_value());
+  ASSERT_TRUE(engine->add(request).has_value());
+  std::map<std::int64_t, Answer> found;
+  while (!engine->idle()) note(found, engine->step());
+  for (const auto& [id, answer] : found) {
+    EXPECT_FALSE(answer.error.has_value()) << answer.error->message;
+    EXPECT_EQ(answer.end, SessionEnd::kLength);
+    EXPECT_EQ(std::ssize(answer.tokens) + std::ssize(request.ids), options.context_tokens);
+  }
+}
+
+TEST_F(EngineTest, TheContextEndsAnAnswerAndRefusesAPrompt) {
+  const std::int64_t prompt = std::ssize(request_.ids);
+  SessionRequest request = request_;
+  request.max_new_tokens = 1000;
+  request.end_tokens = {};
+  for (const std::int64_t room : {1, 2, 9}) {
+    const Answer answer = run(*golden_.model, {.context_tokens = prompt + room}, {request}).front();
+    EXPECT_EQ(std::ssize(answer.tokens), room);
+    EXPECT_EQ(answer.end, SessionEnd::kLength);
+  }
+  for (const std::int64_t context : {prompt, prompt - 1, std::int64_t{1}}) {
+    const auto id = engine({.context_tokens = context})->add(request);
+    ASSERT_FALSE(id.has_value());
+    EXPECT_EQ(id.error().code, ErrorCode::kContextFull);
+    EXPECT_NE(id.error().message.find(std::to_string(prompt)), std::string::npos);
+  }
+}
+
+TEST_F(EngineTest, EndTokensAndLengthEndAnAnswer) {
+  SessionRequest request = request_;
+  const std::vector<std::int32_t>& all = golden_.answers[0];
+  request.max_new_tokens = 3;
+  request.end_tokens = {};
+  Answer answer = run(*golden_.model, {}, {request}).front();
+  EXPECT_EQ(answer.tokens, std::vector(all.begin(), all.begin() + 3));
+  EXPECT_EQ(answer.end, SessionEnd::kLength);
+  request.end_tokens = {-7, all[1]};
+  answer = run(*golden_.model, {}, {request}).front();
+  const auto end = std::ranges::find(all, all[1]) + 1;  // the end token itself is told too
+  EXPECT_EQ(answer.tokens, std::vector(all.begin(), end));
+  EXPECT_EQ(answer.end, SessionEnd::kEndToken);
+}
+
+TEST_F(EngineTest, AStopEndsItsOwnSessionOnly) {
+  const Answer expected = run(*golden_.model, {}, {request_}).front();
+  const auto engine = this->engine();
+  const std::int64_t kept = engine->add(request_).value();
+  SessionRequest request = request_;
+  int asked = 0;
+  request.stop = [&] { return ++asked > 3; };
+  const std::int64_t stopped = engine->add(request).value();
+  std::map<std::int64_t, Answer> found;
+  while (!engine->idle()) note(found, engine->step());
+  ASSERT_TRUE(found[stopped].error.has_value());
+  EXPECT_EQ(found[stopped].error->code, ErrorCode::kCancelled);
+  EXPECT_LT(found[stopped].tokens.size(), expected.tokens.size());
+  expect_same(found[kept], expected);
+}
+
+TEST_F(EngineTest, APoisonedPictureFailsAloneAndLeavesNothingBehind) {
+  const Answer expected = run(*golden_.model, {}, {request_}).front();
+  const auto engine = this->engine({.max_sessions = 2});
+  auto poison = std::make_shared<ImageEmbeddings>(*request_.images[0]);
+  for (float& value : poison->data) value = std::numeric_limits<float>::quiet_NaN();
+  SessionRequest bad = request_;
+  bad.images = {poison};
+  for (int round = 0; round < 3; ++round) {
+    const std::int64_t first = engine->add(bad).value(), second = engine->add(request_).value();
+    std::map<std::int64_t, Answer> found;
+    while (!engine->idle()) note(found, engine->step());
+    ASSERT_TRUE(found[first].error.has_value());
+    EXPECT_EQ(found[first].error->code, ErrorCode::kInternal);
+    EXPECT_NE(found[first].error->message.find("non-finite logits at token 0"), std::string::npos);
+    expect_same(found[second], expected);
+  }
+  // Into the blocks that the poison was in.
+  const std::int64_t a = engine->add(request_).value(), b = engine->add(request_).value();
+  std::map<std::int64_t, Answer> found;
+  while (!engine->idle()) note(found, engine->step());
+  expect_same(found[a], expected);
+  expect_same(found[b], expected);
+}
+
+TEST_F(EngineTest, RefusesRequestsThatCannotBeRun) {
+  const auto engine = this->engine({.max_sessions = 1});
+  const auto with = [&](auto change) {
+    SessionRequest request = request_;
+    change(request);
+    return refusal(*engine, std::move(request));
+  };
+  const auto vocabulary = static_cast<std::int32_t>(golden_.model->config().language.vocab_size);
+  EXPECT_EQ(with([&](auto& r) { r.ids.back() = vocabulary; }), ErrorCode::kBadModel);
+  EXPECT_EQ(with([](auto& r) { r.ids.back() = -1; }), ErrorCode::kBadModel);
+  EXPECT_EQ(with([](auto& r) {
+              r.ids.clear();
+              r.images.clear();
+            }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.max_new_tokens = 0; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.max_new_tokens = -4; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.images.clear(); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.images.push_back(r.images[0]); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.images = {nullptr}; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.sampling.top_p = 0; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) {
+              for (auto& id : r.ids) id = id == r.image_token ? -1 : id;
+              r.image_token = -1;
+            }),
+            ErrorCode::kInvalidArgument);
+  const auto with_image = [&](auto change) {
+    auto image = std::make_shared<ImageEmbeddings>(*request_.images[0]);
+    change(*image);
+    return with([&](auto& r) { r.images = {image}; });
+  };
+  EXPECT_EQ(with_image([](auto& i) { i.cols *= 2; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with_image([](auto& i) { i.data.pop_back(); }), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(engine->idle());
+  ASSERT_TRUE(engine->add(request_).has_value());
+  EXPECT_EQ(refusal(*engine, request_), ErrorCode::kUnavailable);
+}
+
+TEST_F(EngineTest, RefusesOptionsThatCannotBeMeant) {
+  for (const EngineOptions& options :
+       {EngineOptions{.context_tokens = 0}, EngineOptions{.context_tokens = -1},
+        EngineOptions{.context_tokens = std::numeric_limits<std::int64_t>::max()},
+        EngineOptions{.max_sessions = 0}, EngineOptions{.max_sessions = ~std::size_t{0}},
+        EngineOptions{.chunk_tokens = 0}}) {
+    const auto made = Engine::create(*golden_.model, options);
+    ASSERT_FALSE(made.has_value());
+    EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace ocellus::engine
