@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/mapped_file.h"
 #include "base/result.h"
@@ -77,15 +78,18 @@ void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
   call_ = call;
   next_task_.store(0, std::memory_order_relaxed);
   if (tasks > 1 && !workers_.empty()) {
-    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    gate_.store(kOpen, std::memory_order_release);
     {
       const std::lock_guard lock(sleep_mutex_);
       loop_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     take_tasks(0);
-    for (std::int64_t i = 0; busy_.load(std::memory_order_acquire) > 0; ++i) {
-      // A worker that is late may be waiting for this very core.
+    // All tasks are taken. Who is inside is waited for; who is late, because it sleeps or another
+    // program has its core, is not.
+    gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+    for (std::int64_t i = 0; gate_.load(std::memory_order_acquire) > 0; ++i) {
+      // A worker inside may be waiting for this very core.
       i < kSpins ? pause() : static_cast<void>(sched_yield());
     }
   } else {
@@ -107,24 +111,38 @@ void ThreadPool::take_tasks(int thread) {
 }
 
 // Waits until a loop after `seen` has begun; false: the pool is being destroyed.
-bool ThreadPool::wait_for_loop(std::uint64_t seen) {
+bool ThreadPool::wait_for_loop(std::uint64_t& seen) {
+  const auto begun = [&] {
+    const std::uint64_t loop = loop_.load(std::memory_order_acquire);
+    return loop != std::exchange(seen, loop);
+  };
   for (int i = 0; i < kSpins; ++i) {
     if (stopping_.load(std::memory_order_relaxed)) return false;
-    if (loop_.load(std::memory_order_acquire) != seen) return true;
+    if (begun()) return true;
     pause();
   }
   std::unique_lock lock(sleep_mutex_);
-  wake_.wait(lock,
-             [&] { return stopping_.load() || loop_.load(std::memory_order_acquire) != seen; });
+  wake_.wait(lock, [&] { return stopping_.load() || begun(); });
   return !stopping_.load();
+}
+
+bool ThreadPool::enter() {
+  std::uint32_t gate = gate_.load(std::memory_order_relaxed);
+  while ((gate & kOpen) != 0) {
+    if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel,
+                                    std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void ThreadPool::work(int thread) {
   std::uint64_t seen = 0;
   while (wait_for_loop(seen)) {
-    ++seen;  // a loop ends only when every worker has taken part, so none is ever missed
+    if (!enter()) continue;  // the loop ended without this thread
     take_tasks(thread);
-    busy_.fetch_sub(1, std::memory_order_acq_rel);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

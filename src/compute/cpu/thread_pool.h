@@ -45,7 +45,8 @@ class ThreadPool {
   void run_erased(std::int64_t tasks, void* context, Call call);
   void work(int thread);
   void take_tasks(int thread);
-  bool wait_for_loop(std::uint64_t seen);
+  bool wait_for_loop(std::uint64_t& seen);
+  bool enter();
 
   std::vector<std::jthread> workers_;
 
@@ -58,7 +59,10 @@ class ThreadPool {
   std::condition_variable wake_;
   std::atomic<std::uint64_t> loop_ = 0;  // counts loops; a change is the start signal
   std::atomic<bool> stopping_ = false;
-  std::atomic<int> busy_ = 0;  // workers that have not finished the loop
+  // Whether workers may enter the loop, and how many are inside: one word, so that the last cannot
+  // slip in while the caller leaves. What the loop is about stands below, and is read only inside.
+  static constexpr std::uint32_t kOpen = std::uint32_t{1} << 31;
+  std::atomic<std::uint32_t> gate_ = 0;
   std::atomic<std::int64_t> next_task_ = 0;
   std::int64_t tasks_ = 0;
   void* context_ = nullptr;

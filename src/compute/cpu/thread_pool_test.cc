@@ -45,12 +45,45 @@ TEST(ThreadPool, RunsEveryTaskOnceByAThreadInRange) {
   }
 }
 
+// Holds the first tasks of a loop until every thread of the pool has one: it ends only when all of
+// them take part, and makes loops of short tasks run on all threads.
+class Gathering {
+ public:
+  explicit Gathering(const ThreadPool& pool) : threads_(pool.threads()) {}
+  void wait(std::int64_t task) {
+    if (task >= threads_) return;
+    ++here_;
+    while (here_ < threads_) std::this_thread::yield();
+  }
+
+ private:
+  int threads_;
+  std::atomic<int> here_ = 0;
+};
+
+TEST(ThreadPool, AllThreadsTakePart) {
+  for (const int threads : {2, 3, 8}) {
+    const auto pool = pool_of(threads);
+    for (int loop = 0; loop < 50; ++loop) {
+      Gathering all(*pool);
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(threads));
+      pool->run(threads, [&](std::int64_t task, int thread) {
+        all.wait(task);
+        ++runs[static_cast<std::size_t>(thread)];
+      });
+      for (const auto& count : runs) ASSERT_EQ(count, 1);
+    }
+  }
+}
+
 // Each thread number belongs to one running body: scratch by thread number needs no lock.
 TEST(ThreadPool, ThreadNumbersAreExclusive) {
   const auto pool = pool_of(4);
   std::vector<std::int64_t> sums(4 * 16);  // a cache line apart; plain: TSan sees two writers
   for (int loop = 0; loop < 200; ++loop) {
+    Gathering all(*pool);
     pool->run(64, [&](std::int64_t task, int thread) {
+      all.wait(task);
       sums[static_cast<std::size_t>(thread) * 16] += task;
     });
   }
@@ -63,7 +96,9 @@ TEST(ThreadPool, WhatOneLoopWroteTheNextLoopReads) {
   const auto pool = pool_of(3);
   std::vector<std::int64_t> values(100);
   for (int loop = 0; loop < 500; ++loop) {
+    Gathering all(*pool);
     pool->run(100, [&](std::int64_t task, int) {
+      all.wait(task);
       // Odd loops read another task's value, which another thread may have written.
       const auto from = static_cast<std::size_t>((task + 37) % 100);
       if (loop % 2 == 0) values[static_cast<std::size_t>(task)] = loop;
@@ -85,7 +120,9 @@ TEST(ThreadPool, CallersFromManyThreadsTakeTurns) {
           const std::int64_t tasks = 1 + loop % 7;  // with and without the help of others
           std::atomic<std::int64_t> sum = 0;
           std::atomic<bool> entered = false;
+          Gathering all(*pool);
           pool->run(tasks, [&](std::int64_t task, int) {
+            if (tasks >= pool->threads() && loop % 2 == 0) all.wait(task);
             // The first body of a loop counts it in, the last one out.
             if (!entered.exchange(true) && inside.fetch_add(1) != 0) overlapped = true;
             if (sum.fetch_add(task + 1) + task + 1 == tasks * (tasks + 1) / 2) --inside;
