@@ -221,11 +221,11 @@ struct Cache {
       for (const bool is_key : {true, false}) {
         const auto n =
             static_cast<std::size_t>((is_key ? head_dim : value_stride) * kKvBlockTokens);
-        const Floats values = random_values(n, kind, static_cast<std::uint64_t>(2 * b + is_key));
+        const Floats floats = random_values(n, kind, static_cast<std::uint64_t>(2 * b + is_key));
         std::vector<std::uint8_t> bytes(n * size);
         for (std::size_t i = 0; i < n; ++i) {
           // A half with a moderate exponent, unless any bits will do.
-          const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+          const auto bits = std::bit_cast<std::uint32_t>(floats[i]);
           const auto half = static_cast<std::uint16_t>(
               kind == Values::kAny ? bits >> 7
                                    : (bits >> 16 & 0x8000) | (bits >> 13 & 0x3FF) | 0x3800);
