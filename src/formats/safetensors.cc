@@ -228,7 +228,7 @@ Result<SafetensorsDirectory> parse_safetensors(std::span<const std::byte> bytes,
     return make_error(ErrorCode::kBadModel, "{}: the header does not begin with '{{'", file);
   }
   // Numbers are taken as they stand: 1e3, 1.0 and -0 are not whole numbers to every reader.
-  auto document = json::parse(header, file);
+  auto document = json::parse(header, file, {.reject_negative_zero = true});
   if (!document) return make_error(ErrorCode::kBadModel, "{}", document.error().message);
   HeaderReader reader(file, bytes.subspan(8 + header_size));
   OCELLUS_RETURN_IF_ERROR(reader.read(document->get_object()));

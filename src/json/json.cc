@@ -54,7 +54,10 @@ class KeyChecker {
   bool on_string_part(string_view, std::size_t, error_code&) { return true; }
   bool on_string(string_view, std::size_t, error_code&) { return true; }
   bool on_number_part(string_view, error_code&) { return true; }
-  bool on_int64(std::int64_t, string_view, error_code&) { return true; }
+  bool on_int64(std::int64_t value, string_view token, error_code&) {
+    negative_zero_ |= value == 0 && token.starts_with('-');
+    return true;
+  }
   bool on_uint64(std::uint64_t, string_view, error_code&) { return true; }
   bool on_double(double, string_view, error_code&) { return true; }
   bool on_bool(bool, error_code&) { return true; }
@@ -63,11 +66,13 @@ class KeyChecker {
   bool on_comment(string_view, error_code&) { return true; }
 
   const std::string& duplicate() const { return duplicate_; }
+  bool negative_zero() const { return negative_zero_; }
 
  private:
   std::vector<std::unordered_set<std::string>> open_;
   std::string key_;
   std::string duplicate_;
+  bool negative_zero_ = false;
 };
 
 std::unexpected<Error> wrong_type(std::string_view what, std::string_view key,
@@ -114,16 +119,19 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
   bj::parse_options options;
   options.max_depth = limits.max_depth;
   boost::system::error_code ec;
-  if (limits.reject_duplicate_keys) {
+  if (limits.reject_duplicate_keys || limits.reject_negative_zero) {
     bj::basic_parser<KeyChecker> checker(options);
     const std::size_t end = checker.write_some(false, text.data(), text.size(), ec);
-    if (!checker.handler().duplicate().empty()) {
+    if (limits.reject_duplicate_keys && !checker.handler().duplicate().empty()) {
       return base::make_error(ErrorCode::kInvalidArgument, "{}: duplicate key \"{}\"", what,
                               checker.handler().duplicate());
     }
     if (ec) {
       return base::make_error(ErrorCode::kInvalidArgument, "{}: not valid JSON near byte {}: {}",
                               what, end, ec.message());
+    }
+    if (limits.reject_negative_zero && checker.handler().negative_zero()) {
+      return base::make_error(ErrorCode::kInvalidArgument, "{}: a number is written -0", what);
     }
   }
   bj::stream_parser parser({}, options);

@@ -15,6 +15,7 @@ namespace bj = boost::json;
 struct Limits {
   std::size_t max_depth = 64;
   bool reject_duplicate_keys = true;
+  bool reject_negative_zero = false;  // where integers must have one spelling
 };
 
 // One JSON document, nothing after it but white space. RFC 8259 exactly: valid UTF-8, no comments,

@@ -1,0 +1,269 @@
+#include "formats/hf_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace ocellus::formats {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+namespace bj = boost::json;
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file.good()) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::int64_t> integers(const bj::value& value) {
+  std::vector<std::int64_t> result;
+  for (const bj::value& item : value.as_array()) result.push_back(item.to_number<std::int64_t>());
+  return result;
+}
+
+std::int64_t integer(const bj::value& value) {
+  return value.is_null() ? 0 : value.to_number<std::int64_t>();
+}
+
+void expect_tower(const TowerConfig& tower, const bj::value& expected) {
+  EXPECT_EQ(tower.kind == TowerKind::kClip,
+            expected.at("model_type").as_string() == "clip_vision_model");
+  EXPECT_EQ(tower.image_size, integer(expected.at("image_size")));
+  EXPECT_EQ(tower.patch_size, integer(expected.at("patch_size")));
+  EXPECT_EQ(tower.patches(), integer(expected.at("patches")));
+  EXPECT_EQ(tower.channels, integer(expected.at("channels")));
+  EXPECT_EQ(tower.hidden_size, integer(expected.at("hidden_size")));
+  EXPECT_EQ(tower.intermediate_size, integer(expected.at("intermediate_size")));
+  EXPECT_EQ(tower.layers, integer(expected.at("layers")));
+  EXPECT_EQ(tower.heads, integer(expected.at("heads")));
+  EXPECT_EQ(tower.layer_norm_eps, expected.at("layer_norm_eps").to_number<double>());
+  EXPECT_EQ(tower.activation,
+            tensor::parse_activation(std::string_view(expected.at("activation").as_string())));
+}
+
+void expect_rope(const RopeConfig& rope, const bj::value& expected) {
+  using Scaling = RopeConfig::Scaling;
+  const bj::string& type = expected.at("type").as_string();
+  EXPECT_EQ(rope.scaling, type == "linear"   ? Scaling::kLinear
+                          : type == "llama3" ? Scaling::kLlama3
+                                             : Scaling::kNone);
+  EXPECT_EQ(rope.theta, expected.at("theta").to_number<double>());
+  const auto& object = expected.as_object();
+  for (const auto& [key, value] : {std::pair<std::string_view, double>{"factor", rope.factor},
+                                   {"low_freq_factor", rope.low_freq_factor},
+                                   {"high_freq_factor", rope.high_freq_factor}}) {
+    if (const auto* given = object.if_contains(key)) {
+      EXPECT_EQ(value, given->to_number<double>()) << key;
+    }
+  }
+}
+
+void expect_language(const LanguageConfig& language, const bj::value& expected) {
+  const bj::string& type = expected.at("model_type").as_string();
+  EXPECT_EQ(language.kind, type == "llama"     ? LanguageKind::kLlama
+                           : type == "mistral" ? LanguageKind::kMistral
+                                               : LanguageKind::kQwen2);
+  EXPECT_EQ(language.hidden_size, integer(expected.at("hidden_size")));
+  EXPECT_EQ(language.intermediate_size, integer(expected.at("intermediate_size")));
+  EXPECT_EQ(language.layers, integer(expected.at("layers")));
+  EXPECT_EQ(language.heads, integer(expected.at("heads")));
+  EXPECT_EQ(language.kv_heads, integer(expected.at("kv_heads")));
+  EXPECT_EQ(language.head_dim, integer(expected.at("head_dim")));
+  EXPECT_EQ(language.vocab_size, integer(expected.at("vocab_size")));
+  EXPECT_EQ(language.max_position, integer(expected.at("max_position")));
+  EXPECT_EQ(language.rms_norm_eps, expected.at("rms_norm_eps").to_number<double>());
+  EXPECT_EQ(language.sliding_window, integer(expected.at("sliding_window")));
+  EXPECT_EQ(language.attention_qkv_bias,
+            expected.at("attention_bias").as_bool() || type == "qwen2");
+  EXPECT_EQ(language.mlp_bias, expected.at("mlp_bias").as_bool());
+  if (!expected.at("bos_token").is_null()) {
+    EXPECT_EQ(language.bos_token, integer(expected.at("bos_token")));
+  }
+  EXPECT_EQ(language.eos_tokens, integers(expected.at("eos_tokens")));
+  expect_rope(language.rope, expected.at("rope"));
+}
+
+// Configurations of published checkpoints, also as transformers 5 saves them again, against the
+// values that its classes resolve.
+TEST(HfConfig, PublishedCheckpoints) {
+  const char* const source = std::getenv("OCELLUS_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  const auto folder = std::filesystem::path(source) / "tests/golden/configs";
+  const bj::value all = bj::parse(read(folder / "expected.json"));
+  int llava = 0;
+  for (const auto& [name, expected] : all.as_object()) {
+    SCOPED_TRACE(std::string(name));
+    const auto model =
+        parse_model_config(read(folder / (std::string(name) + ".json")), "config.json");
+    if (expected.at("model_type").as_string() != "llava") {
+      ASSERT_FALSE(model.has_value());
+      EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
+      EXPECT_THAT(model.error().message,
+                  HasSubstr(std::string(expected.at("model_type").as_string())));
+      continue;
+    }
+    ++llava;
+    ASSERT_TRUE(model.has_value()) << model.error().message;
+    expect_tower(model->tower, expected.at("tower"));
+    expect_language(model->language, expected.at("language"));
+    const bj::value& projector = expected.at("projector");
+    EXPECT_EQ(model->projector.feature_layers, integers(projector.at("feature_layers")));
+    EXPECT_EQ(model->projector.bias, projector.at("bias").as_bool());
+    EXPECT_EQ(model->projector.select == FeatureSelect::kFull,
+              projector.at("select").as_string() == "full");
+    EXPECT_EQ(model->image_token, integer(expected.at("image_token")));
+    EXPECT_EQ(model->language.tie_word_embeddings, expected.at("tie_word_embeddings").as_bool());
+  }
+  EXPECT_GE(llava, 7);
+}
+
+std::string refusal(const std::string& text) {
+  const auto model = parse_model_config(text, "config.json");
+  if (model) return "";
+  EXPECT_THAT(model.error().message, HasSubstr("config.json"));
+  return model.error().message;
+}
+
+std::string with_language(const std::string& fields) {
+  return R"({"model_type":"llava","text_config":{)" + fields + "}}";
+}
+
+TEST(HfConfig, NothingButTheTypeIsLlava15) {
+  const auto model = parse_model_config(R"({"model_type":"llava"})", "config.json");
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  EXPECT_EQ(model->tower.image_size, 336);
+  EXPECT_EQ(model->tower.patch_size, 14);
+  EXPECT_EQ(model->language.vocab_size, 32000);
+  EXPECT_EQ(model->language.layers, 32);
+  EXPECT_THAT(model->projector.feature_layers, ElementsAre(-2));
+}
+
+TEST(HfConfig, BadValuesAreNamed) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"{", "config.json"},
+      {"[]", "object"},
+      {R"({"model_type":"llava","model_type":"llava"})", "model_type"},
+      {R"({"model_type":"blip"})", "blip"},
+      {R"({})", "model_type"},
+      {R"({"model_type":"llava","text_config":3})", "text_config"},
+      {R"({"model_type":"llava","vision_config":{"model_type":"resnet"}})", "resnet"},
+      {R"({"model_type":"llava","vision_config":{"hidden_size":10,"num_attention_heads":3}})",
+       "num_attention_heads"},
+      {R"({"model_type":"llava","vision_config":{"image_size":8,"patch_size":9}})", "patch_size"},
+      {R"({"model_type":"llava","vision_config":{"num_channels":4}})", "num_channels"},
+      {R"({"model_type":"llava","vision_config":{"layer_norm_eps":0}})", "layer_norm_eps"},
+      {R"({"model_type":"llava","vision_feature_layer":-26})", "vision_feature_layer"},
+      {R"({"model_type":"llava","vision_feature_layer":[]})", "vision_feature_layer"},
+      {R"({"model_type":"llava","vision_feature_layer":"x"})", "vision_feature_layer"},
+      {R"({"model_type":"llava","vision_feature_select_strategy":"cls"})", "cls"},
+      {R"({"model_type":"llava","image_token_index":-1})", "image_token_index"},
+      {R"({"model_type":"llava","projector_hidden_act":"swoosh"})", "swoosh"},
+      {with_language(R"("model_type":"gpt2")"), "gpt2"},
+      {with_language(R"("num_hidden_layers":0)"), "num_hidden_layers"},
+      {with_language(R"("num_hidden_layers":1e3)"), "num_hidden_layers"},
+      {with_language(R"("num_hidden_layers":2.0)"), "num_hidden_layers"},
+      {with_language(R"("num_hidden_layers":"2")"), "num_hidden_layers"},
+      {with_language(R"("num_hidden_layers":99999999999999999999)"), "num_hidden_layers"},
+      {with_language(R"("hidden_size":100,"num_attention_heads":3)"), "num_attention_heads"},
+      {with_language(R"("num_attention_heads":32,"num_key_value_heads":5)"), "num_key_value_heads"},
+      {with_language(R"("head_dim":3)"), "head_dim"},
+      {with_language(R"("rms_norm_eps":-1)"), "rms_norm_eps"},
+      {with_language(R"("vocab_size":100000000000)"), "vocab_size"},
+      {with_language(R"("hidden_act":7)"), "hidden_act"},
+      {with_language(R"("rope_scaling":{"type":"yarn","factor":2})"), "yarn"},
+      {with_language(R"("rope_parameters":{"rope_type":"dynamic","factor":2})"), "dynamic"},
+      {with_language(R"("rope_scaling":{"type":"linear","factor":0})"), "factor"},
+      {with_language(R"("rope_theta":0)"), "rope_theta"},
+      {with_language(R"("eos_token_id":[-1])"), "eos_token_id"},
+  };
+  for (const auto& [text, word] : cases) EXPECT_THAT(refusal(text), HasSubstr(word)) << text;
+}
+
+TEST(HfConfig, BothSpellingsOfRope) {
+  const auto old = parse_model_config(
+      with_language(
+          R"("rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})"),
+      "c");
+  const auto now = parse_model_config(
+      with_language(
+          R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})"),
+      "c");
+  ASSERT_TRUE(old && now);
+  EXPECT_EQ(old->language.rope.theta, now->language.rope.theta);
+  EXPECT_EQ(old->language.rope.scaling, RopeConfig::Scaling::kLlama3);
+  EXPECT_EQ(now->language.rope.scaling, RopeConfig::Scaling::kLlama3);
+  EXPECT_EQ(now->language.rope.original_max_position, 8192);
+}
+
+TEST(ImageProcessor, BothSpellings) {
+  const auto flat = parse_image_processor(
+      R"({"size":336,"crop_size":336,"resample":3,"image_mean":[0.1,0.2,0.3]})", "p");
+  ASSERT_TRUE(flat.has_value()) << flat.error().message;
+  EXPECT_EQ(flat->resize_shortest_edge, 336);
+  EXPECT_EQ(flat->crop_width, 336);
+  EXPECT_EQ(flat->mean[1], 0.2);
+  const auto inside = parse_image_processor(
+      R"({"image_processor":{"size":{"shortest_edge":96},"crop_size":{"height":90,"width":80},"do_pad":true},"patch_size":14})",
+      "p");
+  ASSERT_TRUE(inside.has_value()) << inside.error().message;
+  EXPECT_EQ(inside->resize_shortest_edge, 96);
+  EXPECT_EQ(inside->crop_height, 90);
+  EXPECT_EQ(inside->crop_width, 80);
+  EXPECT_TRUE(inside->do_pad);
+  const auto siglip = parse_image_processor(
+      R"({"image_processor_type":"SiglipImageProcessor","size":{"height":384,"width":384}})", "p");
+  ASSERT_TRUE(siglip.has_value());
+  EXPECT_EQ(siglip->resize_height, 384);
+  EXPECT_FALSE(siglip->do_center_crop);
+  EXPECT_EQ(siglip->mean[0], 0.5);
+}
+
+TEST(ImageProcessor, BadValuesAreNamed) {
+  for (const auto& [text, word] : {std::pair<const char*, const char*>{R"({"size":0})", "size"},
+                                   {R"({"size":"x"})", "size"},
+                                   {R"({"size":{}})", "size"},
+                                   {R"({"size":{"height":3}})", "size"},
+                                   {R"({"crop_size":{"height":3}})", "crop_size"},
+                                   {R"({"resample":9})", "resample"},
+                                   {R"({"image_mean":[1,2]})", "image_mean"},
+                                   {R"({"image_std":[1,0,1]})", "image_std"},
+                                   {R"({"do_resize":"yes"})", "do_resize"},
+                                   {R"({"rescale_factor":-1})", "rescale_factor"}}) {
+    const auto config = parse_image_processor(text, "preprocessor_config.json");
+    ASSERT_FALSE(config.has_value()) << text;
+    EXPECT_THAT(config.error().message, HasSubstr(word)) << text;
+  }
+}
+
+TEST(GenerationConfig, SeveralEndTokensAndSampling) {
+  const auto config = parse_generation_config(
+      R"({"eos_token_id":[2,7],"do_sample":true,"temperature":0.6,"top_p":0.9,"max_length":4096})",
+      "g");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_THAT(config->eos_tokens, ElementsAre(2, 7));
+  EXPECT_TRUE(config->do_sample);
+  EXPECT_EQ(config->top_p, 0.9);
+  EXPECT_FALSE(parse_generation_config(R"({"temperature":"hot"})", "g").has_value());
+}
+
+TEST(ChatTemplate, EveryPlace) {
+  EXPECT_EQ(parse_chat_template(R"({"chat_template":"abc"})", "t")->value(), "abc");
+  EXPECT_EQ(
+      parse_chat_template(
+          R"({"chat_template":[{"name":"rag","template":"x"},{"name":"default","template":"abc"}]})",
+          "t")
+          ->value(),
+      "abc");
+  EXPECT_FALSE(parse_chat_template(R"({"bos_token":"<s>"})", "t")->has_value());
+  EXPECT_FALSE(parse_chat_template(R"({"chat_template":3})", "t").has_value());
+}
+
+}  // namespace
+}  // namespace ocellus::formats
