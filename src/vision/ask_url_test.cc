@@ -1,0 +1,212 @@
+// Questions about pictures that come over the network, through the public API.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <latch>
+#include <thread>
+
+#include "ocellus/ocellus.h"
+
+namespace ocellus {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* const kCount = "How many objects are there?";
+const AskOptions kGreedy{.temperature = 0.0f};
+
+fs::path source() { return std::getenv("OCELLUS_SOURCE_DIR"); }
+fs::path scene() { return source() / "examples/pictures/scene.png"; }
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string reply(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+void send_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+// One connection after the other, on a thread; `answer` gets the connection after its request.
+class Server {
+ public:
+  explicit Server(std::function<void(int fd)> answer) : answer_(std::move(answer)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    ::listen(listener_, 16);
+    socklen_t size = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    host_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    thread_ = std::jthread([this] { serve(); });
+  }
+  ~Server() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  const std::string& host() const { return host_; }
+  Picture picture() const { return Picture::from_url("http://" + host_ + "/picture"); }
+  int connections() const { return connections_; }
+
+ private:
+  void serve() {
+    while (true) {
+      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) return;
+      ++connections_;
+      std::string request;
+      char buffer[4096];
+      while (request.find("\r\n\r\n") == std::string::npos) {
+        const ssize_t count = ::recv(fd, buffer, sizeof buffer, 0);
+        if (count <= 0) break;
+        request.append(buffer, static_cast<std::size_t>(count));
+      }
+      answer_(fd);
+      ::close(fd);
+    }
+  }
+  std::function<void(int)> answer_;
+  int listener_ = -1;
+  std::string host_;
+  std::atomic<int> connections_ = 0;
+  std::jthread thread_;
+};
+
+// Until the client has gone; no clock.
+void until_closed(int fd) {
+  char byte;
+  while (::recv(fd, &byte, 1, 0) > 0) {
+  }
+}
+
+class AskUrlTest : public ::testing::Test {
+ protected:
+  Model open(std::vector<std::string> allow) {
+    ModelOptions options;
+    options.path = source() / "models/demo";
+    options.fetch.allow_hosts = std::move(allow);
+    return *registry_.open(options);
+  }
+  static std::string text_of(Model& model, Picture picture) {
+    auto stream = model.ask(std::move(picture), kCount, kGreedy);
+    if (!stream) return "error: " + stream.error().message;
+    const auto whole = stream->wait();
+    return whole ? whole->text : "error: " + whole.error().message;
+  }
+  Registry registry_ = *Registry::create();
+};
+
+TEST_F(AskUrlTest, AnswersAsForTheFile) {
+  const std::string body = read(scene());
+  const Server server([&](int fd) { send_all(fd, reply(body)); });
+  Model model = open({server.host()});
+  EXPECT_EQ(text_of(model, server.picture()), text_of(model, Picture::from_path(scene())));
+}
+
+TEST_F(AskUrlTest, PrivateAddressesSeeNoConnection) {
+  const Server server([](int) {});
+  Model model = open({});
+  const std::string port = server.host().substr(server.host().find(':'));
+  for (const char* host :
+       {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]",
+        "[::ffff:127.0.0.1]", "127.0.0.1.", "0", "169.254.169.254", "a@127.0.0.1"}) {
+    auto stream =
+        model.ask(Picture::from_url("http://" + std::string(host) + port + "/"), kCount, kGreedy);
+    ASSERT_TRUE(stream.has_value());
+    const auto whole = stream->wait();
+    ASSERT_FALSE(whole.has_value()) << host;
+    EXPECT_EQ(whole.error().code, ErrorCode::kForbidden) << host;
+  }
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(AskUrlTest, WhatIsNoPictureIsAnError) {
+  const Server server([](int fd) { send_all(fd, reply("<html>no picture</html>")); });
+  Model model = open({server.host()});
+  auto stream = model.ask(server.picture(), kCount, kGreedy);
+  EXPECT_EQ(stream->wait().error().code, ErrorCode::kBadImage);
+  const Server missing(
+      [](int fd) { send_all(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"); });
+  Model other = open({missing.host()});
+  EXPECT_EQ(other.ask(missing.picture(), kCount, kGreedy)->wait().error().code,
+            ErrorCode::kFetchFailed);
+}
+
+// While one download hangs, another question is asked, answered, and only then the download goes
+// on.
+TEST_F(AskUrlTest, ASlowDownloadDelaysNobody) {
+  const std::string body = read(scene());
+  std::latch answered(1);
+  const Server server([&](int fd) {
+    const std::string whole = reply(body);
+    send_all(fd, std::string_view(whole).substr(0, whole.size() / 2));
+    answered.wait();
+    send_all(fd, std::string_view(whole).substr(whole.size() / 2));
+  });
+  Model model = open({server.host()});
+  auto slow = model.ask(server.picture(), kCount, kGreedy);
+  ASSERT_TRUE(slow.has_value());
+  EXPECT_EQ(text_of(model, Picture::from_path(scene())), "4");
+  answered.count_down();
+  EXPECT_EQ(slow->wait()->text, "4");
+}
+
+TEST_F(AskUrlTest, CancelAndDeadlineEndADownload) {
+  std::atomic<int> closed = 0;
+  std::latch begun(1);
+  {
+    const Server server([&](int fd) {
+      send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx");
+      if (closed == 0) begun.count_down();
+      until_closed(fd);
+      ++closed;
+    });
+    Model model = open({server.host()});
+    auto stream = model.ask(server.picture(), kCount, kGreedy);
+    begun.wait();
+    stream->cancel();
+    EXPECT_EQ(stream->wait().error().code, ErrorCode::kCancelled);
+    AskOptions late = kGreedy;
+    late.deadline = std::chrono::milliseconds(50);
+    EXPECT_EQ(model.ask(server.picture(), kCount, late)->wait().error().code,
+              ErrorCode::kDeadlineExceeded);
+    EXPECT_EQ(text_of(model, Picture::from_path(scene())), "4");
+  }
+  EXPECT_EQ(closed, 2);
+}
+
+// Shutting the model down ends what is on its way.
+TEST_F(AskUrlTest, ShutdownEndsADownload) {
+  std::latch begun(1);
+  const Server server([&](int fd) {
+    begun.count_down();
+    until_closed(fd);
+  });
+  Model model = open({server.host()});
+  auto stream = model.ask(server.picture(), kCount, kGreedy);
+  begun.wait();
+  model.shutdown();
+  EXPECT_EQ(stream->wait().error().code, ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace ocellus
