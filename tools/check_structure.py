@@ -38,7 +38,7 @@ def strip_comments(text: str) -> str:
 def check_file(path: pathlib.Path, below_src: str) -> list[str]:
     problems = []
     folder = below_src.split("/")[0]
-    is_test = path.stem.endswith("_test") or "testing" in below_src or "testdata" in below_src
+    is_test = path.stem.endswith("_test") or path.stem.startswith("test_") or "testing" in below_src or "testdata" in below_src
     lines = strip_comments(path.read_text()).split("\n")
     if len(lines) > MAX_LINES:
         problems.append(f"{path}: {len(lines)} lines, expected at most {MAX_LINES}")

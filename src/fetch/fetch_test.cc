@@ -1,19 +1,15 @@
 // Downloads from a server of our own on the loopback address, which the policy must be told to
 // allow.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <latch>
 #include <thread>
 
 #include "fetch/source.h"
+#include "fetch/test_server.h"
 #include "runtime/block_on.h"
 
 namespace ocellus::fetch {
@@ -23,69 +19,10 @@ using namespace std::chrono_literals;
 using runtime::CancelSource;
 using runtime::Deadline;
 namespace ip = boost::asio::ip;
-
-// Answers each connection with what `answer` sends; counts the connections. Blocking, on a thread.
-class Server {
- public:
-  using Answer = std::function<void(int fd, const std::string& request)>;
-  explicit Server(Answer answer) : answer_(std::move(answer)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    ::listen(listener_, 16);
-    socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::jthread([this] { serve(); });
-  }
-  ~Server() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-  std::string url(const std::string& path = "/") const { return "http://" + host() + path; }
-  int port() const { return port_; }
-  int connections() const { return connections_; }
-
- private:
-  void serve() {
-    while (true) {
-      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) return;
-      ++connections_;
-      std::string request;
-      char buffer[4096];
-      while (request.find("\r\n\r\n") == std::string::npos) {
-        const ssize_t count = ::recv(fd, buffer, sizeof buffer, 0);
-        if (count <= 0) break;
-        request.append(buffer, static_cast<std::size_t>(count));
-      }
-      answer_(fd, request);
-      ::close(fd);
-    }
-  }
-  Answer answer_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::atomic<int> connections_ = 0;
-  std::jthread thread_;
-};
-
-void send_all(int fd, const std::string& text) {
-  ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-}
-Server::Answer always(std::string text) {
-  return [text = std::move(text)](int fd, const std::string&) { send_all(fd, text); };
-}
-// Waits, without a clock, until the client has gone.
-void until_closed(int fd) {
-  char byte;
-  while (::recv(fd, &byte, 1, 0) > 0) {
-  }
-}
+using testing::always;
+using testing::send_all;
+using testing::Server;
+using testing::until_closed;
 
 class FixedResolver final : public Resolver {
  public:
@@ -99,7 +36,7 @@ class FixedResolver final : public Resolver {
   std::vector<ip::address> answer_;
 };
 
-class FetchTest : public testing::Test {
+class FetchTest : public ::testing::Test {
  protected:
   Result<std::string> load(ImageSource source, FetchOptions options = {},
                            runtime::BlockOptions block = {}) {
@@ -137,7 +74,7 @@ TEST_F(FetchTest, AForbiddenAddressSeesNoConnection) {
   const Server server(always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   const std::string port = std::to_string(server.port());
   for (const std::string host : {"127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1",
-                                  "[::ffff:127.0.0.1]", "0177.0.0.1", "127.0.0.1."}) {
+                                 "[::ffff:127.0.0.1]", "0177.0.0.1", "127.0.0.1."}) {
     const auto result = load(UrlSource{"http://" + host + ":" + port + "/"});
     ASSERT_FALSE(result) << host;
     EXPECT_EQ(result.error().code, ErrorCode::kForbidden) << host;

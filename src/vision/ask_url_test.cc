@@ -1,24 +1,23 @@
 // Questions about pictures that come over the network, through the public API.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <latch>
-#include <thread>
 
+#include "fetch/test_server.h"
 #include "ocellus/ocellus.h"
 
 namespace ocellus {
 namespace {
 
 namespace fs = std::filesystem;
+using fetch::testing::send_all;
+using fetch::testing::Server;
+using fetch::testing::until_closed;
 
 const char* const kCount = "How many objects are there?";
 const AskOptions kGreedy{.temperature = 0.0f};
@@ -35,68 +34,7 @@ std::string reply(const std::string& body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-void send_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(sent));
-  }
-}
-
-// One connection after the other, on a thread; `answer` gets the connection after its request.
-class Server {
- public:
-  explicit Server(std::function<void(int fd)> answer) : answer_(std::move(answer)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    ::listen(listener_, 16);
-    socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    host_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    thread_ = std::jthread([this] { serve(); });
-  }
-  ~Server() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  const std::string& host() const { return host_; }
-  Picture picture() const { return Picture::from_url("http://" + host_ + "/picture"); }
-  int connections() const { return connections_; }
-
- private:
-  void serve() {
-    while (true) {
-      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) return;
-      ++connections_;
-      std::string request;
-      char buffer[4096];
-      while (request.find("\r\n\r\n") == std::string::npos) {
-        const ssize_t count = ::recv(fd, buffer, sizeof buffer, 0);
-        if (count <= 0) break;
-        request.append(buffer, static_cast<std::size_t>(count));
-      }
-      answer_(fd);
-      ::close(fd);
-    }
-  }
-  std::function<void(int)> answer_;
-  int listener_ = -1;
-  std::string host_;
-  std::atomic<int> connections_ = 0;
-  std::jthread thread_;
-};
-
-// Until the client has gone; no clock.
-void until_closed(int fd) {
-  char byte;
-  while (::recv(fd, &byte, 1, 0) > 0) {
-  }
-}
+Picture picture_of(const Server& server) { return Picture::from_url(server.url("/picture")); }
 
 class AskUrlTest : public ::testing::Test {
  protected:
@@ -117,15 +55,15 @@ class AskUrlTest : public ::testing::Test {
 
 TEST_F(AskUrlTest, AnswersAsForTheFile) {
   const std::string body = read(scene());
-  const Server server([&](int fd) { send_all(fd, reply(body)); });
+  const Server server([&](int fd, const std::string&) { send_all(fd, reply(body)); });
   Model model = open({server.host()});
-  EXPECT_EQ(text_of(model, server.picture()), text_of(model, Picture::from_path(scene())));
+  EXPECT_EQ(text_of(model, picture_of(server)), text_of(model, Picture::from_path(scene())));
 }
 
 TEST_F(AskUrlTest, PrivateAddressesSeeNoConnection) {
-  const Server server([](int) {});
+  const Server server([](int, const std::string&) {});
   Model model = open({});
-  const std::string port = server.host().substr(server.host().find(':'));
+  const std::string port = ":" + std::to_string(server.port());
   for (const char* host :
        {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]",
         "[::ffff:127.0.0.1]", "127.0.0.1.", "0", "169.254.169.254", "a@127.0.0.1"}) {
@@ -140,14 +78,16 @@ TEST_F(AskUrlTest, PrivateAddressesSeeNoConnection) {
 }
 
 TEST_F(AskUrlTest, WhatIsNoPictureIsAnError) {
-  const Server server([](int fd) { send_all(fd, reply("<html>no picture</html>")); });
+  const Server server(
+      [](int fd, const std::string&) { send_all(fd, reply("<html>no picture</html>")); });
   Model model = open({server.host()});
-  auto stream = model.ask(server.picture(), kCount, kGreedy);
+  auto stream = model.ask(picture_of(server), kCount, kGreedy);
   EXPECT_EQ(stream->wait().error().code, ErrorCode::kBadImage);
-  const Server missing(
-      [](int fd) { send_all(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"); });
+  const Server missing([](int fd, const std::string&) {
+    send_all(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  });
   Model other = open({missing.host()});
-  EXPECT_EQ(other.ask(missing.picture(), kCount, kGreedy)->wait().error().code,
+  EXPECT_EQ(other.ask(picture_of(missing), kCount, kGreedy)->wait().error().code,
             ErrorCode::kFetchFailed);
 }
 
@@ -156,14 +96,14 @@ TEST_F(AskUrlTest, WhatIsNoPictureIsAnError) {
 TEST_F(AskUrlTest, ASlowDownloadDelaysNobody) {
   const std::string body = read(scene());
   std::latch answered(1);
-  const Server server([&](int fd) {
+  const Server server([&](int fd, const std::string&) {
     const std::string whole = reply(body);
     send_all(fd, std::string_view(whole).substr(0, whole.size() / 2));
     answered.wait();
     send_all(fd, std::string_view(whole).substr(whole.size() / 2));
   });
   Model model = open({server.host()});
-  auto slow = model.ask(server.picture(), kCount, kGreedy);
+  auto slow = model.ask(picture_of(server), kCount, kGreedy);
   ASSERT_TRUE(slow.has_value());
   EXPECT_EQ(text_of(model, Picture::from_path(scene())), "4");
   answered.count_down();
@@ -174,20 +114,20 @@ TEST_F(AskUrlTest, CancelAndDeadlineEndADownload) {
   std::atomic<int> closed = 0;
   std::latch begun(1);
   {
-    const Server server([&](int fd) {
+    const Server server([&](int fd, const std::string&) {
       send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx");
       if (closed == 0) begun.count_down();
       until_closed(fd);
       ++closed;
     });
     Model model = open({server.host()});
-    auto stream = model.ask(server.picture(), kCount, kGreedy);
+    auto stream = model.ask(picture_of(server), kCount, kGreedy);
     begun.wait();
     stream->cancel();
     EXPECT_EQ(stream->wait().error().code, ErrorCode::kCancelled);
     AskOptions late = kGreedy;
     late.deadline = std::chrono::milliseconds(50);
-    EXPECT_EQ(model.ask(server.picture(), kCount, late)->wait().error().code,
+    EXPECT_EQ(model.ask(picture_of(server), kCount, late)->wait().error().code,
               ErrorCode::kDeadlineExceeded);
     EXPECT_EQ(text_of(model, Picture::from_path(scene())), "4");
   }
@@ -197,12 +137,12 @@ TEST_F(AskUrlTest, CancelAndDeadlineEndADownload) {
 // Shutting the model down ends what is on its way.
 TEST_F(AskUrlTest, ShutdownEndsADownload) {
   std::latch begun(1);
-  const Server server([&](int fd) {
+  const Server server([&](int fd, const std::string&) {
     begun.count_down();
     until_closed(fd);
   });
   Model model = open({server.host()});
-  auto stream = model.ask(server.picture(), kCount, kGreedy);
+  auto stream = model.ask(picture_of(server), kCount, kGreedy);
   begun.wait();
   model.shutdown();
   EXPECT_EQ(stream->wait().error().code, ErrorCode::kUnavailable);

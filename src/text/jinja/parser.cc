@@ -451,14 +451,18 @@ class Parser {
       } else if (accept_operator("[")) {
         value = subscript(std::move(value));
       } else if (at_operator("(")) {
-        ExpressionPtr e = make(Kind::kCall);
-        e->operands.push_back(std::move(value));
-        e->arguments = arguments();
-        value = std::move(e);
+        value = call(std::move(value));
       } else {
         return value;
       }
     }
+  }
+
+  ExpressionPtr call(ExpressionPtr callee) {
+    ExpressionPtr e = make(Kind::kCall);
+    e->operands.push_back(std::move(callee));
+    e->arguments = arguments();
+    return e;
   }
 
   ExpressionPtr subscript(ExpressionPtr value) {
@@ -510,10 +514,7 @@ class Parser {
       } else if (accept_word("is")) {
         value = test(std::move(value));
       } else if (at_operator("(")) {
-        ExpressionPtr e = make(Kind::kCall);
-        e->operands.push_back(std::move(value));
-        e->arguments = arguments();
-        value = std::move(e);
+        value = call(std::move(value));
       } else {
         return value;
       }
