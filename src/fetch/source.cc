@@ -1,5 +1,7 @@
 #include "fetch/source.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -124,6 +126,8 @@ ImageSource parse_source(std::string text) {
 }
 
 Result<Fetcher> Fetcher::make(runtime::Runtime& runtime, FetchOptions options) {
+  // OpenSSL must not tear itself down at the process's end: a runtime thread may still be inside.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   try {
     auto state = std::make_shared<FetcherState>(runtime, std::move(options));
     state->resolver =
