@@ -1,5 +1,8 @@
 #include "cli/options.h"
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -23,6 +26,22 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
   if (name == "pad") return Preprocess::kPad;
   return base::make_error(ErrorCode::kInvalidArgument,
                           "--preprocess: expected model, crop or pad, found {}", name);
+}
+
+// One line on a terminal that is written over and wiped at the end; nothing where stderr is a file.
+LoadProgress terminal_progress() {
+  if (::isatty(STDERR_FILENO) == 0) return {};
+  return [shown = -1](double fraction, const char* stage) mutable {
+    const int percent = static_cast<int>(100 * fraction);
+    if (percent == shown) return;
+    shown = percent;
+    if (percent < 100) {
+      std::fprintf(stderr, "\r%s %d %%", stage, percent);
+    } else {
+      std::fprintf(stderr, "\r\x1b[K");
+    }
+    std::fflush(stderr);
+  };
 }
 
 }  // namespace
@@ -68,6 +87,7 @@ Result<ModelOptions> ModelFlags::options() const {
   options.fetch.allow_hosts = allow_hosts;
   options.context_tokens = context_tokens;
   options.kv_cache = !no_kv_cache;
+  options.progress = terminal_progress();
   return options;
 }
 
