@@ -11,7 +11,7 @@ namespace ocellus::text::jinja {
 namespace {
 
 // A prompt needs thousands of these, a runaway template millions.
-constexpr int kMaxSteps = 2'000'000;
+constexpr int kMaxSteps = 500'000;
 constexpr std::size_t kMaxScopes = 1'000;
 constexpr int kMaxCalls = 64;
 constexpr int kOutermost = 2;  // scopes: functions, then variables and what is set at the top
