@@ -4,41 +4,28 @@
 
 namespace ocellus::tensor {
 
-std::string_view dtype_name(DType type) noexcept {
-  switch (type) {
-    case DType::kF32:
-      return "f32";
-    case DType::kF16:
-      return "f16";
-    case DType::kBF16:
-      return "bf16";
-    case DType::kI64:
-      return "i64";
-    case DType::kI32:
-      return "i32";
-    case DType::kU8:
-      return "u8";
-  }
-  return "?";
-}
+namespace {
 
-std::size_t block_values(DType) noexcept { return 1; }
+struct Layout {
+  std::string_view name;
+  std::size_t values, bytes;  // of a block
+};
 
-std::size_t block_bytes(DType type) noexcept {
-  switch (type) {
-    case DType::kF32:
-    case DType::kI32:
-      return 4;
-    case DType::kF16:
-    case DType::kBF16:
-      return 2;
-    case DType::kI64:
-      return 8;
-    case DType::kU8:
-      return 1;
-  }
-  return 0;
-}
+// In the order of DType.
+constexpr Layout kLayouts[] = {
+    {"f32", 1, 4},      {"f16", 1, 2},      {"bf16", 1, 2},     {"i64", 1, 8},
+    {"i32", 1, 4},      {"u8", 1, 1},       {"q4_0", 32, 18},   {"q4_1", 32, 20},
+    {"q5_0", 32, 22},   {"q5_1", 32, 24},   {"q8_0", 32, 34},   {"q2_k", 256, 84},
+    {"q3_k", 256, 110}, {"q4_k", 256, 144}, {"q5_k", 256, 176}, {"q6_k", 256, 210},
+};
+
+const Layout& layout_of(DType type) noexcept { return kLayouts[static_cast<std::size_t>(type)]; }
+
+}  // namespace
+
+std::string_view dtype_name(DType type) noexcept { return layout_of(type).name; }
+std::size_t block_values(DType type) noexcept { return layout_of(type).values; }
+std::size_t block_bytes(DType type) noexcept { return layout_of(type).bytes; }
 
 float f16_to_f32(std::uint16_t bits) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;

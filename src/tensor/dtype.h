@@ -8,15 +8,36 @@
 
 namespace ocellus::tensor {
 
-// Block-quantised types (Q8_0, Q4_K ...) join this list with their block sizes; every size
-// computation goes through row_bytes(), so that they need no change elsewhere.
-enum class DType : std::uint8_t { kF32, kF16, kBF16, kI64, kI32, kU8 };
+// The plain types, then the block types of GGUF (quant.h).
+enum class DType : std::uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kI64,
+  kI32,
+  kU8,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+};
 
-std::string_view dtype_name(DType type) noexcept;  // "f32", "f16", "bf16", "i64", "i32", "u8"
+std::string_view dtype_name(DType type) noexcept;  // "f32", "bf16", "i64", "q4_0", "q4_k" ...
 
 // Values per block and bytes per block: 1 and the element size for the plain types.
 std::size_t block_values(DType type) noexcept;
 std::size_t block_bytes(DType type) noexcept;
+
+inline bool is_plain_float(DType type) noexcept {
+  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
+}
+inline bool is_quantized(DType type) noexcept { return type >= DType::kQ4_0; }
 
 // IEEE 754 binary16 and bfloat16 to f32: exact. From f32: round to nearest, ties to even; NaN stays
 // NaN.
