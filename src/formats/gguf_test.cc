@@ -1,0 +1,217 @@
+#include "formats/gguf.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+
+namespace ocellus::formats {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Writes what it is told, right or wrong.
+class Builder {
+ public:
+  template <typename T>
+  Builder& put(T value) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    bytes_.insert(bytes_.end(), bytes, bytes + sizeof(T));
+    return *this;
+  }
+  Builder& text(std::string_view text) {
+    put<std::uint64_t>(text.size());
+    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+    bytes_.insert(bytes_.end(), bytes, bytes + text.size());
+    return *this;
+  }
+  Builder& header(std::uint64_t tensors, std::uint64_t entries, std::uint32_t version = 3) {
+    return put<std::uint32_t>(0x46554747).put(version).put(tensors).put(entries);
+  }
+  Builder& entry(std::string_view key, std::uint32_t type) { return text(key).put(type); }
+  Builder& tensor(std::string_view name, std::vector<std::uint64_t> sizes, std::uint32_t type,
+                  std::uint64_t offset) {
+    text(name).put<std::uint32_t>(static_cast<std::uint32_t>(sizes.size()));
+    for (const std::uint64_t size : sizes) put(size);
+    return put(type).put(offset);
+  }
+  Builder& align(std::size_t to = 32) {
+    while (bytes_.size() % to != 0) bytes_.push_back(std::byte{0});
+    return *this;
+  }
+  Builder& zeros(std::size_t count) {
+    bytes_.resize(bytes_.size() + count);
+    return *this;
+  }
+  const std::vector<std::byte>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+Builder whole() {
+  Builder b;
+  b.header(2, 6);
+  b.entry("general.architecture", 8).text("llama");
+  b.entry("a.u8", 0).put<std::uint8_t>(7);
+  b.entry("a.i32", 5).put<std::int32_t>(-3);
+  b.entry("a.f32", 6).put(0.5f);
+  b.entry("a.texts", 9).put<std::uint32_t>(8).put<std::uint64_t>(2).text("x").text("yz");
+  b.entry("a.numbers", 9)
+      .put<std::uint32_t>(5)
+      .put<std::uint64_t>(2)
+      .put<std::int32_t>(-1)
+      .put<std::int32_t>(9);
+  b.tensor("w", {32, 2}, 8, 0).tensor("b", {3}, 0, 96);
+  return b.align().zeros(68).align().zeros(12);
+}
+
+std::string refusal(const Builder& b) {
+  const auto parsed = GgufFile::parse(b.bytes(), "m.gguf");
+  if (parsed) return "accepted";
+  EXPECT_THAT(parsed.error().message, HasSubstr("m.gguf"));
+  return parsed.error().message;
+}
+
+TEST(Gguf, ReadsMetadataAndTensors) {
+  const Builder b = whole();
+  const auto file = GgufFile::parse(b.bytes(), "m.gguf");
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_EQ(*file->text("general.architecture"), "llama");
+  EXPECT_EQ(*file->integer("a.u8", 0, 10), 7);
+  EXPECT_EQ(*file->integer("a.i32", -10, 10), -3);
+  EXPECT_EQ(*file->number_or("a.f32", 0), 0.5);
+  EXPECT_THAT(*file->texts("a.texts"), ::testing::ElementsAre("x", "yz"));
+  EXPECT_THAT(*file->numbers("a.numbers"), ::testing::ElementsAre(-1, 9));
+  const auto w = file->tensors().at("w").view("w");
+  ASSERT_TRUE(w.has_value());
+  EXPECT_EQ(w->dtype, tensor::DType::kQ8_0);
+  EXPECT_EQ(w->shape, (tensor::Shape{2, 32}));
+  EXPECT_EQ(w->data.size(), 68u);
+  // Accessors name the key, what they expected and what they found.
+  EXPECT_THAT(file->integer("a.u8", 8, 9).error().message,
+              HasSubstr("a.u8: expected 8 to 9, found 7"));
+  EXPECT_THAT(file->integer("none", 0, 1).error().message, HasSubstr("none is missing"));
+  EXPECT_THAT(file->integer("a.f32", 0, 1).error().message, HasSubstr("expected an integer"));
+  EXPECT_THAT(file->text("a.u8").error().message, HasSubstr("expected a text"));
+  EXPECT_THAT(file->texts("a.numbers").error().message, HasSubstr("[2 of i32]"));
+  EXPECT_THAT(file->numbers("a.texts").error().message, HasSubstr("[2 of string]"));
+}
+
+TEST(Gguf, RefusesEveryBrokenRule) {
+  using B = Builder;
+  const std::uint64_t huge = ~std::uint64_t{0};
+  const std::vector<std::pair<const char*, std::function<void(B&)>>> cases = {
+      {"does not begin", [](B& b) { b.put<std::uint32_t>(0x46554748).zeros(20); }},
+      {"version 1", [](B& b) { b.header(0, 0, 1); }},
+      {"big-endian", [](B& b) { b.header(0, 0, 0x03000000); }},
+      {"metadata entries", [&](B& b) { b.header(0, huge); }},
+      {"tensors in", [&](B& b) { b.header(huge, 0); }},
+      {"cut short", [&](B& b) { b.header(0, 1).put(huge).zeros(20); }},
+      {"a key of 0", [](B& b) { b.header(0, 1).entry("", 0).zeros(20); }},
+      {"twice",
+       [](B& b) {
+         b.header(0, 2).entry("a", 0).put<std::uint8_t>(1).entry("a", 0).put<std::uint8_t>(1);
+       }},
+      {"value type 13", [](B& b) { b.header(0, 1).entry("a", 13).zeros(8); }},
+      {"a boolean of 2", [](B& b) { b.header(0, 1).entry("a", 7).put<std::uint8_t>(2); }},
+      {"cut short", [&](B& b) { b.header(0, 1).entry("a", 8).put(huge).zeros(9); }},
+      {"cut short",
+       [&](B& b) { b.header(0, 1).entry("a", 9).put<std::uint32_t>(8).put(huge).zeros(9); }},
+      {"cut short",
+       [&](B& b) {
+         b.header(0, 1).entry("a", 9).put<std::uint32_t>(10).put(std::uint64_t{1} << 61).zeros(9);
+       }},
+      {"elements of type 77",
+       [](B& b) { b.header(0, 1).entry("a", 9).put<std::uint32_t>(77).put<std::uint64_t>(0); }},
+      {"arrays in arrays",
+       [](B& b) {
+         b.header(0, 1).entry("a", 9);
+         for (int i = 0; i < 9; ++i) b.put<std::uint32_t>(9).put<std::uint64_t>(1);
+         b.zeros(40);
+       }},
+      {"general.alignment",
+       [](B& b) { b.header(0, 1).entry("general.alignment", 4).put<std::uint32_t>(24); }},
+      {"general.alignment",
+       [](B& b) { b.header(0, 1).entry("general.alignment", 4).put<std::uint32_t>(0); }},
+      {"general.alignment", [](B& b) { b.header(0, 1).entry("general.alignment", 8).text("32"); }},
+      {"a name of 64",
+       [](B& b) { b.header(1, 0).tensor(std::string(64, 'n'), {1}, 0, 0).align().zeros(4); }},
+      {"0 dimensions", [](B& b) { b.header(1, 0).tensor("t", {}, 0, 0).align().zeros(4); }},
+      {"5 dimensions",
+       [](B& b) {
+         b.header(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0).align().zeros(4);
+       }},
+      {"dimension 1 of 0",
+       [](B& b) {
+         b.header(1, 0).tensor("t", {1, 0}, 0, 0).align().zeros(4);
+       }},
+      {"dimension 1",
+       [](B& b) {
+         b.header(1, 0)
+             .tensor("t", {std::uint64_t{1} << 33, std::uint64_t{1} << 33}, 0, 0)
+             .align()
+             .zeros(4);
+       }},
+      {"type 4 is not known",
+       [](B& b) { b.header(1, 0).tensor("t", {32}, 4, 0).align().zeros(64); }},
+      {"whose blocks have 256",
+       [](B& b) { b.header(1, 0).tensor("t", {32}, 12, 0).align().zeros(200); }},
+      {"expected 0", [](B& b) { b.header(1, 0).tensor("t", {1}, 0, 32).align().zeros(64); }},
+      {"expected 32",
+       [](B& b) {
+         b.header(2, 0).tensor("t", {1}, 0, 0).tensor("u", {1}, 0, 0).align().zeros(64);
+       }},
+      {"twice",
+       [](B& b) {
+         b.header(2, 0).tensor("t", {1}, 0, 0).tensor("t", {1}, 0, 32).align().zeros(64);
+       }},
+      {"cut short", [](B& b) { b.header(1, 0).tensor("t", {9}, 0, 0).align().zeros(35); }},
+  };
+  for (const auto& [message, build] : cases) {
+    Builder b;
+    build(b);
+    EXPECT_THAT(refusal(b), HasSubstr(message));
+  }
+}
+
+TEST(Gguf, TypesThatModelsCannotUse) {
+  Builder b;
+  b.header(1, 0).tensor("t", {256}, 16, 0).align().zeros(66);
+  const auto file = GgufFile::parse(b.bytes(), "m");
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_THAT(file->tensors().at("t").view("t").error().message, HasSubstr("IQ2_XXS"));
+}
+
+TEST(Gguf, EveryTruncationIsAnError) {
+  const std::vector<std::byte> bytes = whole().bytes();
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(GgufFile::parse(std::span(bytes).first(size), "m").has_value()) << size;
+}
+
+// Whatever is accepted lies inside the file.
+TEST(Gguf, MutationsNeverEscape) {
+  const std::vector<std::byte> original = whole().bytes();
+  std::mt19937 random(5);
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<std::byte> bytes = original;
+    for (unsigned n = 1 + random() % 4; n > 0; --n)
+      bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+    const auto file = GgufFile::parse(bytes, "m");
+    if (!file) continue;
+    for (const auto& [name, t] : file->tensors()) {
+      ASSERT_GE(t.data.data(), bytes.data());
+      ASSERT_LE(t.data.data() + t.data.size(), bytes.data() + bytes.size());
+    }
+    for (const auto& [key, value] : file->metadata()) {
+      describe(value);
+      (void)file->texts(key);
+      (void)file->numbers(key);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ocellus::formats
