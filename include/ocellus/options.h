@@ -31,7 +31,9 @@ struct FetchPolicy {
 using LoadProgress = std::function<void(double fraction, const char* stage)>;
 
 struct ModelOptions {
-  std::filesystem::path path = {};  // a Hugging Face directory
+  // A Hugging Face directory, a GGUF language model, or a directory with such and its mmproj file.
+  std::filesystem::path path = {};
+  std::filesystem::path mmproj = {};  // tower and projector of a GGUF language model
   WeightType weights = WeightType::kAuto;
   WeightType tower_weights = WeightType::kAuto;
   Preprocess preprocess = Preprocess::kModel;

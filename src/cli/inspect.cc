@@ -55,10 +55,10 @@ Status InspectCommand::inspect_model() const {
   std::int64_t parameters = 0;
   bj::array tensors;
   for (const auto& [name, tensor] : c.tensors) {
-    parameters += tensor.entry->shape.elements().value_or(0);
-    bj::array shape(tensor.entry->shape.dims().begin(), tensor.entry->shape.dims().end());
+    parameters += tensor.shape.elements().value_or(0);
+    bj::array shape(tensor.shape.dims().begin(), tensor.shape.dims().end());
     tensors.push_back({{"name", tensor.stored_name},
-                       {"dtype", tensor.entry->dtype},
+                       {"dtype", tensor.type},
                        {"shape", std::move(shape)}});
   }
   const std::int64_t image_tokens =
@@ -113,7 +113,7 @@ Status InspectCommand::inspect_model() const {
       human_bytes(static_cast<double>(weights)), human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used"));
   for (const auto& [name, tensor] : c.tensors) {
-    print(fmt::format("  {:5} {:20} {}\n", tensor.entry->dtype, tensor.entry->shape.to_string(),
+    print(fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(),
                       tensor.stored_name));
   }
   return {};

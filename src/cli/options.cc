@@ -47,8 +47,12 @@ LoadProgress terminal_progress() {
 }  // namespace
 
 void ModelFlags::add_to(CLI::App& command) {
-  command.add_option("-m,--model", model, "Model folder (default: the demo model)")
-      ->type_name("DIR");
+  command
+      .add_option("-m,--model", model,
+                  "Model folder, or a .gguf language model (default: the demo model)")
+      ->type_name("DIR|FILE");
+  command.add_option("--mmproj", mmproj, "Tower and projector of a .gguf language model")
+      ->type_name("FILE");
   command.add_option("--dtype", dtype, "How weights are held: auto (as stored), f32, f16, bf16")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
   command.add_option("--tower-dtype", tower_dtype, "The same for the image tower and projector")
@@ -79,6 +83,7 @@ Result<ModelOptions> ModelFlags::options() const {
   } else {
     options.path = model;
   }
+  options.mmproj = mmproj;
   OCELLUS_ASSIGN_OR_RETURN(options.weights, parse_weights(dtype));
   OCELLUS_ASSIGN_OR_RETURN(options.tower_weights,
                            parse_weights(tower_dtype == "auto" ? dtype : tower_dtype));

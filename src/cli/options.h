@@ -11,6 +11,7 @@ namespace ocellus::cli {
 
 struct ModelFlags {
   std::string model;  // empty: the demo model
+  std::string mmproj;
   std::string dtype = "auto";
   std::string tower_dtype = "auto";
   std::string preprocess = "model";

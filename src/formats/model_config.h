@@ -43,6 +43,7 @@ struct RopeConfig {
   double high_freq_factor = 4.0;  // llama3
   std::int64_t original_max_position = 0;
   double partial_rotary_factor = 1.0;
+  std::vector<float> divisors;  // of each frequency, where the file has them; else none
 };
 
 struct LanguageConfig {

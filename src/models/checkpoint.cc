@@ -1,6 +1,8 @@
 #include "models/checkpoint.h"
 
 #include "base/result.h"
+#include "formats/safetensors.h"
+#include "models/gguf_checkpoint.h"
 #include "models/weight_names.h"
 
 namespace ocellus::models {
@@ -94,7 +96,10 @@ Status read_texts(Checkpoint& c) {
   return {};
 }
 
-Status map_shard(Checkpoint& c, const std::string& name) {
+// The tensors of one mapped file, by their stored names.
+using Shard = formats::SafetensorsDirectory;
+
+Result<Shard> map_shard(Checkpoint& c, const std::string& name) {
   const auto path = c.folder / name;
   auto file = base::MappedFile::open(path);
   if (!file) {
@@ -102,18 +107,20 @@ Status map_shard(Checkpoint& c, const std::string& name) {
         file.error().code == ErrorCode::kIo ? ErrorCode::kIo : ErrorCode::kBadModel;
     return make_error(code, "{}", file.error().message);
   }
-  Shard shard{.file = *std::move(file), .tensors = {}};
-  OCELLUS_ASSIGN_OR_RETURN(shard.tensors,
-                           formats::parse_safetensors(shard.file.bytes(), path.string()));
-  c.shards.push_back(std::move(shard));
-  return {};
+  OCELLUS_ASSIGN_OR_RETURN(Shard shard, formats::parse_safetensors(file->bytes(), path.string()));
+  c.files.push_back(*std::move(file));
+  return shard;
 }
 
-Status map_weights(Checkpoint& c) {
+Result<std::vector<Shard>> map_weights(Checkpoint& c) {
   const auto index_path = c.folder / "model.safetensors.index.json";
+  std::vector<Shard> shards;
   std::error_code ec;
-  if (std::filesystem::exists(c.folder / "model.safetensors", ec))
-    return map_shard(c, "model.safetensors");
+  if (std::filesystem::exists(c.folder / "model.safetensors", ec)) {
+    OCELLUS_ASSIGN_OR_RETURN(Shard only, map_shard(c, "model.safetensors"));
+    shards.push_back(std::move(only));
+    return shards;
+  }
   OCELLUS_ASSIGN_OR_RETURN(const std::string text, read_optional(index_path, kMaxIndexBytes));
   if (text.empty()) {
     return make_error(ErrorCode::kNotFound,
@@ -125,17 +132,18 @@ Status map_weights(Checkpoint& c) {
   std::map<std::string, std::size_t> shard_numbers;
   for (const auto& [tensor, file] : index) {
     if (!shard_numbers.contains(file)) {
-      shard_numbers.emplace(file, c.shards.size());
-      OCELLUS_RETURN_IF_ERROR(map_shard(c, file));
+      shard_numbers.emplace(file, shards.size());
+      OCELLUS_ASSIGN_OR_RETURN(Shard shard, map_shard(c, file));
+      shards.push_back(std::move(shard));
     }
-    if (!c.shards[shard_numbers.at(file)].tensors.contains(tensor)) {
+    if (!shards[shard_numbers.at(file)].contains(tensor)) {
       return make_error(ErrorCode::kBadModel, "{}: tensor {} is not in {}", index_path.string(),
                         tensor, file);
     }
   }
   // Where a shard has a tensor, the index must say so, and no other shard may have it too.
   for (const auto& [file, number] : shard_numbers) {
-    for (const auto& [name, entry] : c.shards[number].tensors) {
+    for (const auto& [name, entry] : shards[number]) {
       const auto listed = index.find(name);
       if (listed == index.end() || listed->second != file) {
         return make_error(ErrorCode::kBadModel, "{}: tensor {} of {} is {}", index_path.string(),
@@ -144,18 +152,25 @@ Status map_weights(Checkpoint& c) {
       }
     }
   }
-  return {};
+  return shards;
 }
 
-Status index_tensors(Checkpoint& c) {
-  for (std::size_t shard = 0; shard < c.shards.size(); ++shard) {
-    for (const auto& [name, entry] : c.shards[shard].tensors) {
+Status index_tensors(Checkpoint& c, const std::vector<Shard>& shards) {
+  for (std::size_t shard = 0; shard < shards.size(); ++shard) {
+    for (const auto& [name, entry] : shards[shard]) {
       const auto canonical = canonical_weight_name(name);
       if (!canonical) continue;
-      const auto [place, added] = c.tensors.emplace(*canonical, StoredTensor{name, &entry, shard});
+      const auto view = entry.view(name);
+      StoredTensor stored{.stored_name = name,
+                          .type = entry.dtype,
+                          .dtype = view ? std::optional(view->dtype) : std::nullopt,
+                          .shape = entry.shape,
+                          .data = entry.data,
+                          .file = shard};
+      const auto [place, added] = c.tensors.emplace(*canonical, std::move(stored));
       if (!added) {
         return make_error(ErrorCode::kBadModel, "{}: {} and {} are two spellings of one tensor",
-                          c.shards[shard].file.path().string(), place->second.stored_name, name);
+                          c.files[shard].path().string(), place->second.stored_name, name);
       }
     }
   }
@@ -171,39 +186,45 @@ Result<tensor::TensorView> Checkpoint::tensor(std::string_view canonical,
     return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", folder.string(), canonical);
   }
   const StoredTensor& stored = found->second;
-  const std::string file = shards[stored.shard].file.path().string();
-  if (!(stored.entry->shape == shape)) {
+  const std::string file = files[stored.file].path().string();
+  if (!(stored.shape == shape)) {
     return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}", file,
-                      stored.stored_name, shape.to_string(), stored.entry->shape.to_string());
+                      stored.stored_name, shape.to_string(), stored.shape.to_string());
   }
-  auto view = stored.entry->view(stored.stored_name);
-  if (!view) return base::with_context(std::move(view).error(), file);
-  return view;
+  if (!stored.dtype) {
+    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: type {} cannot be computed with",
+                      file, stored.stored_name, stored.type);
+  }
+  return tensor::TensorView{*stored.dtype, stored.shape, stored.data};
 }
 
 Status Checkpoint::unchanged() const {
-  for (const Shard& shard : shards) {
-    if (shard.file.changed()) {
+  for (const base::MappedFile& file : files) {
+    if (file.changed()) {
       return make_error(ErrorCode::kBadModel, "{}: changed while it was being loaded",
-                        shard.file.path().string());
+                        file.path().string());
     }
   }
   return {};
 }
 
-Result<Checkpoint> load_checkpoint(const std::filesystem::path& folder) {
+Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
+                                   const std::filesystem::path& mmproj) {
+  OCELLUS_ASSIGN_OR_RETURN(const std::optional<GgufPair> pair, find_gguf_pair(path, mmproj));
+  if (pair) return load_gguf_checkpoint(*pair);
   std::error_code ec;
-  if (!std::filesystem::is_directory(folder, ec)) {
-    return make_error(ErrorCode::kNotFound, "{}: expected a model folder, found {}",
-                      folder.string(), std::filesystem::exists(folder, ec) ? "a file" : "nothing");
+  if (!std::filesystem::is_directory(path, ec)) {
+    return make_error(ErrorCode::kNotFound, "{}: expected a model folder or a .gguf file, found {}",
+                      path.string(),
+                      std::filesystem::exists(path, ec) ? "another file" : "nothing");
   }
   Checkpoint c;
-  c.folder = folder;
+  c.folder = path;
   OCELLUS_RETURN_IF_ERROR(read_settings(c));
   OCELLUS_RETURN_IF_ERROR(read_image_processor(c));
   OCELLUS_RETURN_IF_ERROR(read_texts(c));
-  OCELLUS_RETURN_IF_ERROR(map_weights(c));
-  OCELLUS_RETURN_IF_ERROR(index_tensors(c));
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<Shard> shards, map_weights(c));
+  OCELLUS_RETURN_IF_ERROR(index_tensors(c, shards));
   return c;
 }
 

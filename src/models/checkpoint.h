@@ -4,13 +4,14 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "formats/gguf_model.h"
 #include "formats/hf_config.h"
 #include "formats/model_config.h"
-#include "formats/safetensors.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {
@@ -18,19 +19,20 @@ namespace ocellus::models {
 // One tensor as the file has it.
 struct StoredTensor {
   std::string stored_name;
-  const formats::SafetensorsEntry* entry = nullptr;
-  std::size_t shard = 0;  // into Checkpoint::shards
-};
-
-struct Shard {
-  base::MappedFile file;
-  formats::SafetensorsDirectory tensors;
+  std::string type;                    // as the file spells it
+  std::optional<tensor::DType> dtype;  // nothing: a type that cannot be computed with
+  tensor::Shape shape;
+  std::span<const std::byte> data;
+  std::size_t file = 0;  // into Checkpoint::files
+  // Not 0: rows come as GGUF orders queries and keys of Llama, in pairs for rotation, this many
+  // heads.
+  std::int64_t paired_heads = 0;
 };
 
 // Movable; read-only after loading, so any thread may read it while it lives. Views into it live as
 // long as it does.
 struct Checkpoint {
-  std::filesystem::path folder;
+  std::filesystem::path folder;  // or the language model's file
   formats::ModelConfig config;
   formats::ImageProcessorConfig image_processor;
   formats::GenerationConfig generation;
@@ -39,7 +41,8 @@ struct Checkpoint {
   std::string tokenizer_model;   // bytes of tokenizer.model; empty when there is none
   std::string tokenizer_config;  // texts of the files beside it; empty when there is none
   std::string added_tokens;
-  std::vector<Shard> shards;
+  std::optional<formats::GgufVocabulary> vocabulary;  // of a GGUF file
+  std::vector<base::MappedFile> files;
   std::map<std::string, StoredTensor, std::less<>> tensors;  // by canonical name
 
   // kBadModel naming the canonical name, the file and what was expected, when it is absent or has
@@ -50,8 +53,10 @@ struct Checkpoint {
   Status unchanged() const;
 };
 
-// Reads the folder's JSON files and maps its weights. kNotFound when there is no config.json or no
-// weights; kBadModel, kUnsupported, kIo naming the file. Blocks on the disk; any thread.
-Result<Checkpoint> load_checkpoint(const std::filesystem::path& folder);
+// A Hugging Face folder (its JSON files read, its weights mapped), a GGUF language model with its
+// tower in `mmproj`, or a folder that holds such a pair. kNotFound when there is no model;
+// kBadModel, kUnsupported, kIo naming the file. Blocks on the disk; any thread.
+Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
+                                   const std::filesystem::path& mmproj = {});
 
 }  // namespace ocellus::models

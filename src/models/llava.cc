@@ -13,7 +13,7 @@ bool is_language(std::string_view canonical) {
 
 std::size_t stored_bytes(const Checkpoint& checkpoint) {
   std::size_t bytes = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors) bytes += tensor.entry->data.size();
+  for (const auto& [name, tensor] : checkpoint.tensors) bytes += tensor.data.size();
   return bytes;
 }
 
@@ -23,9 +23,9 @@ std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& option
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     const auto& dtype = is_language(name) ? options.weights : options.tower_weights;
-    const auto elements = static_cast<std::size_t>(tensor.entry->shape.elements().value_or(0));
-    bytes += dtype && tensor.entry->shape.rank() > 1 ? elements * tensor::block_bytes(*dtype)
-                                                     : tensor.entry->data.size();
+    const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
+    bytes += dtype && tensor.shape.rank() > 1 ? elements * tensor::block_bytes(*dtype)
+                                              : tensor.data.size();
   }
   return bytes;
 }

@@ -32,6 +32,8 @@ Rope::Rope(const formats::RopeConfig& config, std::int64_t head_dim) {
       frequency = static_cast<float>(frequency / config.factor);
     if (config.scaling == formats::RopeConfig::Scaling::kLlama3)
       frequency = scale_llama3(frequency, config);
+    const std::size_t at = frequencies_.size();
+    if (at < config.divisors.size()) frequency /= config.divisors[at];
     frequencies_.push_back(frequency);
   }
 }

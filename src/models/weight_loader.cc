@@ -3,25 +3,24 @@
 #include <cstring>
 
 #include "base/result.h"
+#include "tensor/quant.h"
 
 namespace ocellus::models {
 namespace {
 
-// One value of a stored tensor, whatever its alignment.
-float read_value(const tensor::TensorView& view, std::size_t i) {
-  if (view.dtype == tensor::DType::kF32) {
-    float value;
-    std::memcpy(&value, view.data.data() + 4 * i, 4);
-    return value;
+// Rows in the order of the reference. GGUF has Llama's queries and keys so that the two values that
+// rotate together are neighbours: row 2 i + s of a head is the reference's row s * half + i.
+std::vector<std::byte> unpaired(const tensor::TensorView& view, std::int64_t heads) {
+  std::vector<std::byte> ordered(view.data.size());
+  const std::int64_t rows = view.shape[0], half = rows / heads / 2;
+  const std::size_t row_bytes = view.data.size() / static_cast<std::size_t>(rows);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t head = row / (2 * half), inside = row % (2 * half);
+    const std::int64_t from = head * 2 * half + inside % half * 2 + inside / half;
+    std::memcpy(ordered.data() + static_cast<std::size_t>(row) * row_bytes,
+                view.data.data() + static_cast<std::size_t>(from) * row_bytes, row_bytes);
   }
-  std::uint16_t bits;
-  std::memcpy(&bits, view.data.data() + 2 * i, 2);
-  return view.dtype == tensor::DType::kF16 ? tensor::f16_to_f32(bits) : tensor::bf16_to_f32(bits);
-}
-
-bool is_float(tensor::DType dtype) {
-  return dtype == tensor::DType::kF32 || dtype == tensor::DType::kF16 ||
-         dtype == tensor::DType::kBF16;
+  return ordered;
 }
 
 }  // namespace
@@ -32,6 +31,11 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string&
                                                               std::int64_t in) const {
   if (stop_ && stop_()) return base::make_error(ErrorCode::kCancelled, "loading was cancelled");
   OCELLUS_ASSIGN_OR_RETURN(tensor::TensorView view, checkpoint_.tensor(name, stored_shape));
+  std::vector<std::byte> ordered;
+  if (const std::int64_t heads = checkpoint_.tensors.find(name)->second.paired_heads; heads > 0) {
+    ordered = unpaired(view, heads);
+    view.data = ordered;
+  }
   view.shape = {out, in};
   auto weight = backend_.make_weight(view, dtype_.value_or(view.dtype));
   if (!weight) return base::with_context(std::move(weight).error(), name);
@@ -52,13 +56,12 @@ Result<Linear> WeightLoader::linear(const std::string& name, std::int64_t out, s
 Result<std::vector<float>> WeightLoader::vector(const std::string& name,
                                                 const tensor::Shape& shape) const {
   OCELLUS_ASSIGN_OR_RETURN(const tensor::TensorView view, checkpoint_.tensor(name, shape));
-  if (!is_float(view.dtype)) {
-    return base::make_error(ErrorCode::kUnsupported,
-                            "tensor {}: expected f32, f16 or bf16, found {}", name,
+  if (!tensor::is_plain_float(view.dtype) && !tensor::is_quantized(view.dtype)) {
+    return base::make_error(ErrorCode::kUnsupported, "tensor {}: expected numbers, found {}", name,
                             tensor::dtype_name(view.dtype));
   }
   std::vector<float> values(static_cast<std::size_t>(*shape.elements()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = read_value(view, i);
+  tensor::dequantize(view.dtype, view.data.data(), *shape.elements(), values.data());
   if (loaded_) loaded_(view.data.size());
   return values;
 }

@@ -60,6 +60,17 @@ class Tokenizer {
                                                               bool prefix_space,
                                                               std::vector<AddedToken> added);
 
+  // A byte-level vocabulary with its merges ("left right"); `kind` says how text is cut into words,
+  // by the names that GGUF files use. kUnsupported for a kind that is not built in.
+  static Result<std::unique_ptr<const Tokenizer>> from_merges(std::span<const std::string> tokens,
+                                                              std::span<const std::string> merges,
+                                                              std::string_view kind,
+                                                              std::span<const AddedToken> added);
+
+  // The same tokenizer with another start token in front of every prompt, or none.
+  static std::unique_ptr<const Tokenizer> with_begin(std::unique_ptr<const Tokenizer> tokenizer,
+                                                     std::optional<std::int32_t> begin);
+
   // The prompt's ids. Control tokens are recognised in trusted segments only; everything else is
   // tokenized as if the segments were one text. `add_special_tokens`: those that the file puts
   // around a text (a leading BOS).

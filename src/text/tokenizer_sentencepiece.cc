@@ -124,6 +124,7 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const 
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Piece& piece = pieces[i];
     const auto id = static_cast<std::int32_t>(i);
+    if (piece.type == Type::kUnused) continue;  // fills up the matrix, names nothing
     if (piece.text.empty() || !base::is_valid_utf8(piece.text) || !std::isfinite(piece.score)) {
       return make_error(ErrorCode::kBadModel,
                         "vocabulary: piece {} is empty, not UTF-8, or has no finite score", i);
@@ -133,10 +134,11 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const 
                         piece.text);
     }
     if (piece.type == Type::kUnknown) options.unknown = id;
-    if (piece.type == Type::kUnknown || piece.type == Type::kControl) {
+    if (piece.type != Type::kNormal && piece.type != Type::kByte) {
       const bool known = std::ranges::any_of(
           added, [&](const AddedToken& token) { return token.content == piece.text; });
-      if (!known) added.push_back({.content = piece.text, .id = id, .special = true});
+      const bool special = piece.type != Type::kUserDefined;
+      if (!known) added.push_back({.content = piece.text, .id = id, .special = special});
       if (piece.text == "<s>") begin = id;
     }
   }

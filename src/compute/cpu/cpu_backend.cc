@@ -70,8 +70,7 @@ class CpuBackend final : public Backend {
   Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override {
     const auto& weight = static_cast<const PackedWeight&>(table);
     pool_->run(static_cast<std::int64_t>(ids.size()), [&](std::int64_t row, int) {
-      for (std::int64_t i = 0; i < weight.in(); ++i)
-        out.row(row)[i] = weight.value(ids[static_cast<std::size_t>(row)], i);
+      weight.row(ids[static_cast<std::size_t>(row)], out.row(row));
     });
     return {};
   }

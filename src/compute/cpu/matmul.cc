@@ -64,11 +64,7 @@ Status matmul(const Kernels& kernels, ThreadPool& pool, const PackedWeight& weig
       float* const sums = expanded + kBlockK * kPanel;
       for (std::int64_t k = 0; k < depth; k += kBlockK) {
         const std::int64_t length = std::min<std::int64_t>(kBlockK, depth - k);
-        const float* block = reinterpret_cast<const float*>(weight.at(panel, k));
-        if (weight.element() != Element::kF32) {
-          kernels.expand(weight.element(), weight.at(panel, k), length * kPanel, expanded);
-          block = expanded;
-        }
+        const float* const block = weight.block(kernels, panel, k, length, expanded);
         for (std::int64_t tile = 0; tile < tiles; ++tile) {
           kernels.tile(packed.at(tile, k), packed.rows_of(tile), block, length, k > 0,
                        sums + tile * kernels.tile_rows * kPanel);

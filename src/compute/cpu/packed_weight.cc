@@ -2,17 +2,22 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/checked.h"
 #include "base/result.h"
+#include "tensor/quant.h"
 
 namespace ocellus::compute::cpu {
 namespace {
 
 using base::make_error;
 
-bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+bool can_hold(DType dtype) { return tensor::is_plain_float(dtype) || tensor::is_quantized(dtype); }
+
+std::size_t bytes_of(DType dtype, std::int64_t values) {
+  return static_cast<std::size_t>(values) / tensor::block_values(dtype) *
+         tensor::block_bytes(dtype);
 }
 
 // Value i of unaligned memory.
@@ -56,11 +61,25 @@ void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in
   }
 }
 
+// To another plain type; `line` has room for one row.
 void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::int64_t in,
-                   DType to, std::byte* panel) {
+                   DType to, std::vector<float>& line, std::byte* panel) {
   for (std::int64_t o = 0; o < rows; ++o) {
+    tensor::dequantize(from, source + bytes_of(from, o * in), in, line.data());
     for (std::int64_t k = 0; k < in; ++k)
-      write(to, panel, k * kPanel + o, read(from, source, o * in + k));
+      write(to, panel, k * kPanel + o, line[static_cast<std::size_t>(k)]);
+  }
+}
+
+// Block types: the same blocks, in runs of kBlockK values, row after row.
+void gather_panel(DType dtype, const std::byte* source, std::int64_t rows, std::int64_t in,
+                  std::byte* panel) {
+  for (std::int64_t k = 0; k < in; k += kBlockK) {
+    const std::size_t run = bytes_of(dtype, std::min<std::int64_t>(kBlockK, in - k));
+    for (std::int64_t o = 0; o < rows; ++o)
+      std::memcpy(panel + static_cast<std::size_t>(o) * run, source + bytes_of(dtype, o * in + k),
+                  run);
+    panel += run * kPanel;
   }
 }
 
@@ -72,13 +91,42 @@ Element PackedWeight::element() const {
                                   : Element::kF32;
 }
 
-float PackedWeight::value(std::int64_t o, std::int64_t i) const {
-  return read(dtype_, at(o / kPanel, i), o % kPanel);
+const float* PackedWeight::block(const Kernels& kernels, std::int64_t panel, std::int64_t k,
+                                 std::int64_t length, float* scratch) const {
+  const std::byte* const from = at(panel, k);
+  if (dtype_ == DType::kF32) return reinterpret_cast<const float*>(from);
+  if (!tensor::is_quantized(dtype_)) {
+    kernels.expand(element(), from, length * kPanel, scratch);
+    return scratch;
+  }
+  const std::size_t run = bytes_of(dtype_, length);
+  float line[kBlockK];
+  for (int o = 0; o < kPanel; ++o) {
+    tensor::dequantize(dtype_, from + static_cast<std::size_t>(o) * run, length, line);
+    for (std::int64_t i = 0; i < length; ++i) scratch[i * kPanel + o] = line[i];
+  }
+  return scratch;
+}
+
+void PackedWeight::row(std::int64_t o, float* out) const {
+  const std::int64_t panel = o / kPanel, inside = o % kPanel;
+  for (std::int64_t k = 0; k < in_; k += kBlockK) {
+    const std::int64_t length = std::min<std::int64_t>(kBlockK, in_ - k);
+    if (tensor::is_quantized(dtype_)) {
+      const std::size_t run = bytes_of(dtype_, length);
+      tensor::dequantize(dtype_, at(panel, k) + static_cast<std::size_t>(inside) * run, length,
+                         out + k);
+      continue;
+    }
+    for (std::int64_t i = 0; i < length; ++i) out[k + i] = read(dtype_, at(panel, k + i), inside);
+  }
 }
 
 Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
                                                          DType dtype, ThreadPool& pool) {
-  if (!is_float(source.dtype) || !is_float(dtype)) {
+  // Into a block type only what is one already: rounding weights is quantisation, not packing.
+  if (!can_hold(source.dtype) || !can_hold(dtype) ||
+      (tensor::is_quantized(dtype) && source.dtype != dtype)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }
@@ -90,16 +138,16 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
   weight->out_ = source.shape[0];
   weight->in_ = source.shape[1];
   weight->dtype_ = dtype;
-  const std::size_t from_size = tensor::block_bytes(source.dtype),
-                    to_size = tensor::block_bytes(dtype);
   const auto elements = source.shape.elements();
-  if (!elements || static_cast<std::size_t>(*elements) * from_size != source.data.size()) {
+  if (!elements ||
+      weight->in_ % static_cast<std::int64_t>(tensor::block_values(source.dtype)) != 0 ||
+      bytes_of(source.dtype, *elements) != source.data.size()) {
     return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes",
                       source.shape.to_string(), tensor::dtype_name(source.dtype),
                       source.data.size());
   }
   const std::int64_t panels = weight->panels(), in = weight->in_, out = weight->out_;
-  const std::size_t panel_bytes = static_cast<std::size_t>(in * kPanel) * to_size;
+  const std::size_t panel_bytes = bytes_of(dtype, in * kPanel);
   const auto bytes = base::checked_mul(static_cast<std::size_t>(panels), panel_bytes);
   if (!bytes)
     return make_error(ErrorCode::kOutOfMemory, "a weight of shape {} is too large",
@@ -107,13 +155,15 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
   OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(*bytes));
   pool.run(panels, [&](std::int64_t p, int) {
     std::byte* const panel = weight->buffer_.data() + static_cast<std::size_t>(p) * panel_bytes;
-    const std::byte* const rows =
-        source.data.data() + static_cast<std::size_t>(p * kPanel * in) * from_size;
+    const std::byte* const rows = source.data.data() + bytes_of(source.dtype, p * kPanel * in);
     const std::int64_t count = std::min<std::int64_t>(kPanel, out - p * kPanel);
     if (count < kPanel) std::memset(panel, 0, panel_bytes);
     if (source.dtype != dtype) {
-      convert_panel(source.dtype, rows, count, in, dtype, panel);
-    } else if (to_size == 4) {
+      std::vector<float> line(static_cast<std::size_t>(in));
+      convert_panel(source.dtype, rows, count, in, dtype, line, panel);
+    } else if (tensor::is_quantized(dtype)) {
+      gather_panel(dtype, rows, count, in, panel);
+    } else if (dtype == DType::kF32) {
       transpose_panel<std::uint32_t>(rows, count, in, panel);
     } else {
       transpose_panel<std::uint16_t>(rows, count, in, panel);

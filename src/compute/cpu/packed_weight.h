@@ -9,7 +9,8 @@
 namespace ocellus::compute::cpu {
 
 // [out / 32][in][32] in the stored element type, the last panel padded with zeros: a panel's
-// product walks memory once, forwards.
+// product walks memory once, forwards. Block types keep their blocks: [out / 32][in / 256][32] runs
+// of (up to) 256 values of one row.
 class PackedWeight final : public Weight {
  public:
   static Result<std::unique_ptr<PackedWeight>> pack(const tensor::TensorView& source, DType dtype,
@@ -21,15 +22,21 @@ class PackedWeight final : public Weight {
   std::size_t bytes() const override { return buffer_.size(); }
 
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
-  Element element() const;
-  // The values of 32 outputs for inputs from k on.
-  const std::byte* at(std::int64_t panel, std::int64_t k) const {
-    return buffer_.data() +
-           static_cast<std::size_t>((panel * in_ + k) * kPanel) * tensor::block_bytes(dtype_);
-  }
-  float value(std::int64_t o, std::int64_t i) const;
+  // `length` x 32 values from k on (a multiple of kBlockK), [length][32] in f32: in place where
+  // they are stored so, else through `scratch` [kBlockK * 32].
+  const float* block(const Kernels& kernels, std::int64_t panel, std::int64_t k,
+                     std::int64_t length, float* scratch) const;
+  // Row o of the matrix in f32.
+  void row(std::int64_t o, float* out) const;
 
  private:
+  Element element() const;
+  // Where the values of 32 outputs for inputs from k on begin.
+  const std::byte* at(std::int64_t panel, std::int64_t k) const {
+    return buffer_.data() + static_cast<std::size_t>((panel * in_ + k) * kPanel) /
+                                tensor::block_values(dtype_) * tensor::block_bytes(dtype_);
+  }
+
   std::int64_t out_ = 0, in_ = 0;
   DType dtype_ = DType::kF32;
   base::AlignedBuffer buffer_;
