@@ -8,6 +8,7 @@
 #include "base/mapped_file.h"
 #include "base/result.h"
 #include "cli/commands.h"
+#include "cli/inspect_gguf.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "image/image.h"
@@ -57,9 +58,8 @@ Status InspectCommand::inspect_model() const {
   for (const auto& [name, tensor] : c.tensors) {
     parameters += tensor.shape.elements().value_or(0);
     bj::array shape(tensor.shape.dims().begin(), tensor.shape.dims().end());
-    tensors.push_back({{"name", tensor.stored_name},
-                       {"dtype", tensor.type},
-                       {"shape", std::move(shape)}});
+    tensors.push_back(
+        {{"name", tensor.stored_name}, {"dtype", tensor.type}, {"shape", std::move(shape)}});
   }
   const std::int64_t image_tokens =
       tower.patches() + (tower.has_class_token() ? 1 : 0) -
@@ -126,7 +126,8 @@ Status InspectCommand::inspect_picture() const {
   OCELLUS_ASSIGN_OR_RETURN(const image::ImageInfo info,
                            image::read_image_info(std::as_bytes(std::span(content))));
   OCELLUS_ASSIGN_OR_RETURN(const ModelOptions options, model.options());
-  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c, models::load_checkpoint(options.path));
+  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c,
+                           models::load_checkpoint(options.path, options.mmproj));
   OCELLUS_ASSIGN_OR_RETURN(
       const image::PreprocessSettings settings,
       vision::preprocess_settings(c.image_processor, c.config.tower, options.preprocess));
@@ -179,16 +180,17 @@ Status InspectCommand::inspect_picture() const {
 
 Status InspectCommand::run() const {
   std::error_code ec;
-  return std::filesystem::is_directory(subject, ec) ? inspect_model() : inspect_picture();
+  if (std::filesystem::is_directory(subject, ec)) return inspect_model();
+  return is_gguf(subject) ? inspect_gguf(subject, json) : inspect_picture();
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "inspect", "Say what a model folder or a picture is, without running anything");
+      "inspect", "Say what a model folder, a .gguf file or a picture is, without running it");
   auto flags = std::make_shared<InspectCommand>();
-  command->add_option("subject", flags->subject, "A model folder or a picture")
+  command->add_option("subject", flags->subject, "A model folder, a .gguf file or a picture")
       ->required()
       ->type_name("MODEL|IMAGE");
   flags->model.add_to(*command);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes a golden model again as the GGUF pair that people have of such models: MODEL/gguf/lm.gguf and MODEL/gguf/mmproj.gguf.
+"""Writes a golden model again as the GGUF pair that people have of such models: lm.gguf and mmproj.gguf.
 
-Usage: tests/golden/make_gguf_pair.py [--type F32] [--legacy-tower] MODEL_DIR OUT_DIR; needs gguf, numpy, safetensors, sentencepiece-free.
+Usage: tests/golden/make_gguf_pair.py [--type F32] [--legacy-tower] MODEL_DIR OUT_DIR; needs gguf, numpy and safetensors.
 Keys, names, order of dimensions and the reordering of queries and keys are those of published files. --legacy-tower leaves out the last layer and
 the norm behind it, and swaps the names of the tower's two MLP matrices, as older converters did.
 """
@@ -58,7 +58,7 @@ def write_language(config, tensors, folder, out, kind):
     arch = "qwen2" if text.get("model_type") == "qwen2" else "llama"
     writer = gguf.GGUFWriter(out, arch)
     writer.add_block_count(text["num_hidden_layers"])
-    writer.add_context_length(text["max_position_embeddings"])
+    writer.add_context_length(text.get("max_position_embeddings", 32768))
     writer.add_embedding_length(text["hidden_size"])
     writer.add_feed_forward_length(text["intermediate_size"])
     writer.add_head_count(text["num_attention_heads"])
@@ -125,7 +125,10 @@ def write_tower(config, tensors, processor, out, kind, legacy):
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", vision.get("layer_norm_eps", 1e-5))
     writer.add_array("clip.vision.image_mean", [float(x) for x in processor["image_mean"]])
     writer.add_array("clip.vision.image_std", [float(x) for x in processor["image_std"]])
-    writer.add_bool("clip.use_gelu", vision.get("hidden_act", "quick_gelu") == "gelu")
+    writer.add_bool("clip.use_gelu", "gelu" in vision.get("hidden_act", "quick_gelu").removeprefix("quick_gelu"))
+    feature = config.get("vision_feature_layer", -2)
+    if feature != -2:
+        writer.add_array("clip.vision.feature_layer", [f if f >= 0 else vision["num_hidden_layers"] + f + 1 for f in ([feature] if isinstance(feature, int) else feature)])
     names = dict(TOWER_LAYER, **({"mlp.fc1": "ffn_down", "mlp.fc2": "ffn_up"} if legacy else {}))
     for name, array in tensors.items():
         name = name.removeprefix("model.")

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "base/checked.h"
 #include "base/result.h"
@@ -61,13 +60,16 @@ void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in
   }
 }
 
-// To another plain type; `line` has room for one row.
+// To another plain type.
 void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::int64_t in,
-                   DType to, std::vector<float>& line, std::byte* panel) {
+                   DType to, std::byte* panel) {
+  float line[kBlockK];  // a multiple of every block
   for (std::int64_t o = 0; o < rows; ++o) {
-    tensor::dequantize(from, source + bytes_of(from, o * in), in, line.data());
-    for (std::int64_t k = 0; k < in; ++k)
-      write(to, panel, k * kPanel + o, line[static_cast<std::size_t>(k)]);
+    for (std::int64_t k = 0; k < in; k += kBlockK) {
+      const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
+      tensor::dequantize(from, source + bytes_of(from, o * in) + bytes_of(from, k), length, line);
+      for (std::int64_t i = 0; i < length; ++i) write(to, panel, (k + i) * kPanel + o, line[i]);
+    }
   }
 }
 
@@ -159,8 +161,7 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
     const std::int64_t count = std::min<std::int64_t>(kPanel, out - p * kPanel);
     if (count < kPanel) std::memset(panel, 0, panel_bytes);
     if (source.dtype != dtype) {
-      std::vector<float> line(static_cast<std::size_t>(in));
-      convert_panel(source.dtype, rows, count, in, dtype, line, panel);
+      convert_panel(source.dtype, rows, count, in, dtype, panel);
     } else if (tensor::is_quantized(dtype)) {
       gather_panel(dtype, rows, count, in, panel);
     } else if (dtype == DType::kF32) {

@@ -1,0 +1,105 @@
+// GGUF pairs against the Hugging Face directories that they were made from
+// (tests/golden/make_gguf_pair.py): the same weights, so the same bits.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/mapped_file.h"
+#include "vision/trace.h"
+
+namespace ocellus::vision {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+fs::path golden() { return fs::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden"; }
+
+Result<Trace> answer(const fs::path& path, WeightType weights, const fs::path& mmproj = {}) {
+  ModelOptions model{.path = path, .mmproj = mmproj, .weights = weights, .tower_weights = weights};
+  model.prompt_template = "llava-1.5";  // these files carry no template
+  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
+  return trace(model, {.threads = 2}, std::as_bytes(std::span(*picture)),
+               "What is an <image> </s>?", {.max_new_tokens = 16, .temperature = 0.0f});
+}
+
+void expect_same(const Trace& a, const Trace& b) {
+  EXPECT_EQ(a.pixel_values, b.pixel_values);
+  EXPECT_EQ(a.tower_features, b.tower_features);
+  EXPECT_EQ(a.image_embeddings, b.image_embeddings);
+  EXPECT_EQ(a.input_ids, b.input_ids);
+  EXPECT_EQ(a.logits, b.logits);
+  EXPECT_EQ(a.tokens, b.tokens);
+}
+
+// A tower as older converters wrote it, Llama's reordered queries; SigLIP and Qwen2 with biases.
+TEST(Gguf, TheSameWeightsGiveTheSameLogits) {
+  for (const char* name : {"clip_llama", "qwen2_chatml"}) {
+    SCOPED_TRACE(name);
+    const auto directory = answer(golden() / name / "model", WeightType::kF32);
+    const auto pair = answer(golden() / "gguf" / name / "lm.gguf", WeightType::kF32);
+    ASSERT_TRUE(directory.has_value()) << directory.error().message;
+    ASSERT_TRUE(pair.has_value()) << pair.error().message;
+    expect_same(*directory, *pair);
+  }
+}
+
+// Weights held in blocks are the values that they expand to; a folder needs no names.
+TEST(Gguf, HeldInBlocksOrExpandedIsTheSame) {
+  const fs::path folder = golden() / "gguf/mistral_gqa";
+  const auto blocks = answer(folder, WeightType::kAuto);
+  const auto expanded = answer(folder, WeightType::kF32);
+  ASSERT_TRUE(blocks.has_value()) << blocks.error().message;
+  ASSERT_TRUE(expanded.has_value()) << expanded.error().message;
+  expect_same(*blocks, *expanded);
+  // And they are near those that were rounded.
+  const auto exact = answer(golden() / "mistral_gqa/model", WeightType::kF32);
+  ASSERT_TRUE(exact.has_value());
+  EXPECT_EQ(exact->input_ids, blocks->input_ids);
+  double difference = 0, magnitude = 0;
+  for (std::int64_t i = 0; i < exact->vocabulary; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    difference =
+        std::max(difference, std::abs(static_cast<double>(exact->logits[at] - blocks->logits[at])));
+    magnitude = std::max(magnitude, std::abs(static_cast<double>(exact->logits[at])));
+  }
+  EXPECT_GT(difference, 0);
+  EXPECT_LT(difference, 0.05 * magnitude);
+}
+
+TEST(Gguf, WhatIsNoPairIsAnError) {
+  const fs::path gguf = golden() / "gguf";
+  const auto message = [](const Result<Trace>& result) {
+    return result ? std::string("accepted") : result.error().message;
+  };
+  EXPECT_THAT(
+      message(answer(gguf / "clip_llama/lm.gguf", WeightType::kAuto, gguf / "clip_llama/lm.gguf")),
+      HasSubstr("expected clip (a tower), found \"llama\""));
+  EXPECT_THAT(message(answer(gguf / "clip_llama/mmproj.gguf", WeightType::kAuto,
+                             gguf / "clip_llama/mmproj.gguf")),
+              HasSubstr("--mmproj"));
+  EXPECT_THAT(message(answer(golden() / "clip_llama/model", WeightType::kAuto,
+                             gguf / "clip_llama/mmproj.gguf")),
+              HasSubstr("--mmproj goes with a .gguf"));
+  EXPECT_THAT(message(answer(gguf / "none.gguf", WeightType::kAuto)), HasSubstr("none.gguf"));
+  EXPECT_THAT(message(answer(gguf / "clip_llama/lm.gguf", WeightType::kAuto, gguf / "none.gguf")),
+              HasSubstr("none.gguf"));
+  // Another model's tower, of another width.
+  const fs::path demo = fs::temp_directory_path() / "ocellus-gguf-test-pair";
+  fs::create_directories(demo);
+  fs::copy_file(gguf / "clip_llama/lm.gguf", demo / "lm.gguf",
+                fs::copy_options::overwrite_existing);
+  EXPECT_THAT(message(answer(demo / "lm.gguf", WeightType::kAuto)),
+              HasSubstr("give its tower with --mmproj"));
+  std::ofstream(demo / "damaged.gguf") << "GGUF and nothing more";
+  EXPECT_THAT(
+      message(answer(demo / "damaged.gguf", WeightType::kAuto, gguf / "clip_llama/mmproj.gguf")),
+      HasSubstr("damaged.gguf"));
+  fs::remove_all(demo);
+}
+
+}  // namespace
+}  // namespace ocellus::vision
