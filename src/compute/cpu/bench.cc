@@ -36,7 +36,8 @@ double peak_fma(const Kernels& kernels, ThreadPool& pool, int threads, double bu
     pool.run(threads, [&](std::int64_t, int) {
       alignas(64) float a[kDepth * kMaxTileRows] = {}, b[kDepth * kPanel] = {},
                                    c[kMaxTileRows * kPanel] = {};
-      for (std::int64_t i = 0; i < kRepeats; ++i) kernels.tile(a, rows, b, kDepth, true, c);
+      for (std::int64_t i = 0; i < kRepeats; ++i)
+        kernels.tile(a, rows, Element::kF32, b, kDepth, true, c);
     });
   });
   return 2.0 * static_cast<double>(kDepth * kRepeats * rows * kPanel * threads) / seconds / 1e9;

@@ -14,6 +14,8 @@ namespace ocellus::compute::cpu {
 
 inline constexpr int kPanel = 32;        // outputs that lie together in a packed weight
 inline constexpr int kMaxTileRows = 12;  // rows of the largest register tile
+// So few rows multiply 16-bit weights as they come; more share one expansion to f32.
+inline constexpr int kDirectRows = 4;
 inline constexpr int kBlockK =
     256;  // 256 x 32 f32 of weights: 32 KiB, half of a 64 KiB L1 + L2 round trip
 inline constexpr int kLanes = 16;  // lanes of the virtual vector that reductions are written with
@@ -40,9 +42,10 @@ struct Kernels {
   const char* name;
   int tile_rows;  // rows of this table's register tile, at most kMaxTileRows
 
-  // c[r][0..32) (+)= sum over k < depth of a[k * rows + r] * b[k * 32 + o]; rows <= tile_rows.
-  // `add`: else c is overwritten.
-  void (*tile)(const float* a, int rows, const float* b, std::int64_t depth, bool add, float* c);
+  // c[r][0..32) (+)= sum over k < depth of a[k * rows + r] * b[k * 32 + o]; rows <= tile_rows, and
+  // <= kDirectRows where b is not f32. `add`: else c is overwritten.
+  void (*tile)(const float* a, int rows, Element element, const void* b, std::int64_t depth,
+               bool add, float* c);
   // n values (a multiple of 16, 64-byte aligned source not required) to f32.
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
   // y[i] = function(c[i] + bias[i]) + residual[i], i < n <= 32; bias and residual may be null.

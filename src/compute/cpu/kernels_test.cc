@@ -88,11 +88,44 @@ TEST_P(KernelTable, TileEqualsScalarAtEveryShape) {
             Floats row(static_cast<std::size_t>(depth));
             for (std::int64_t k = 0; k < depth; ++k)
               row[static_cast<std::size_t>(k)] = a.data()[k * rows + r];
-            scalar_kernels().tile(row.data(), 1, b.data(), depth, add,
+            scalar_kernels().tile(row.data(), 1, Element::kF32, b.data(), depth, add,
                                   expected.data() + r * kPanel);
           }
           const FencedFloats found(before, edge);
-          table_->tile(a.data(), rows, b.data(), depth, add, found.data());
+          table_->tile(a.data(), rows, Element::kF32, b.data(), depth, add, found.data());
+          ASSERT_TRUE(same(found.span(), expected));
+          ASSERT_TRUE(found.guards_unchanged());
+        }
+      }
+    }
+  }
+}
+
+// Few rows take 16-bit weights as they come: the same bits as by way of f32.
+TEST_P(KernelTable, TileOfNarrowWeightsEqualsThatOfExpandedOnes) {
+  for (const Element element : {Element::kF16, Element::kBF16}) {
+    for (int rows = 1; rows <= kDirectRows; ++rows) {
+      for (const std::int64_t depth : {1, 2, 3, 255, 256}) {
+        SCOPED_TRACE(::testing::Message() << rows << " rows, depth " << depth);
+        const auto seed = static_cast<std::uint64_t>(rows * 1000 + depth);
+        const FencedFloats a(
+            random_values(static_cast<std::size_t>(depth * rows), kAllValues[0], seed),
+            Edge::kBack);
+        std::vector<std::uint16_t> narrow(static_cast<std::size_t>(depth * kPanel));
+        for (std::size_t i = 0; i < narrow.size(); ++i)
+          narrow[i] =
+              static_cast<std::uint16_t>((i * 2654435761u + seed) % 0x7000 + 0x8000 * (i % 2));
+        const Fenced<std::uint16_t> b(std::span<const std::uint16_t>(narrow), Edge::kBack);
+        Floats wide(narrow.size());
+        scalar_kernels().expand(element, narrow.data(), static_cast<std::int64_t>(narrow.size()),
+                                wide.data());
+        const Floats before =
+            random_values(static_cast<std::size_t>(rows * kPanel), kAllValues[0], seed + 2);
+        for (const bool add : {false, true}) {
+          Floats expected = before;
+          table_->tile(a.data(), rows, Element::kF32, wide.data(), depth, add, expected.data());
+          const FencedFloats found(before, Edge::kBack);
+          table_->tile(a.data(), rows, element, b.data(), depth, add, found.data());
           ASSERT_TRUE(same(found.span(), expected));
           ASSERT_TRUE(found.guards_unchanged());
         }

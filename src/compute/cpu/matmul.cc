@@ -64,10 +64,10 @@ Status matmul(const Kernels& kernels, ThreadPool& pool, const PackedWeight& weig
       float* const sums = expanded + kBlockK * kPanel;
       for (std::int64_t k = 0; k < depth; k += kBlockK) {
         const std::int64_t length = std::min<std::int64_t>(kBlockK, depth - k);
-        const float* const block = weight.block(kernels, panel, k, length, expanded);
+        const PackedWeight::Block block = weight.block(kernels, rows, panel, k, length, expanded);
         for (std::int64_t tile = 0; tile < tiles; ++tile) {
-          kernels.tile(packed.at(tile, k), packed.rows_of(tile), block, length, k > 0,
-                       sums + tile * kernels.tile_rows * kPanel);
+          kernels.tile(packed.at(tile, k), packed.rows_of(tile), block.element, block.data, length,
+                       k > 0, sums + tile * kernels.tile_rows * kPanel);
         }
       }
       const std::int64_t o = panel * kPanel;

@@ -93,13 +93,14 @@ Element PackedWeight::element() const {
                                   : Element::kF32;
 }
 
-const float* PackedWeight::block(const Kernels& kernels, std::int64_t panel, std::int64_t k,
-                                 std::int64_t length, float* scratch) const {
+PackedWeight::Block PackedWeight::block(const Kernels& kernels, std::int64_t rows,
+                                        std::int64_t panel, std::int64_t k, std::int64_t length,
+                                        float* scratch) const {
   const std::byte* const from = at(panel, k);
-  if (dtype_ == DType::kF32) return reinterpret_cast<const float*>(from);
   if (!tensor::is_quantized(dtype_)) {
+    if (dtype_ == DType::kF32 || rows <= kDirectRows) return {element(), from};
     kernels.expand(element(), from, length * kPanel, scratch);
-    return scratch;
+    return {Element::kF32, scratch};
   }
   const std::size_t run = bytes_of(dtype_, length);
   float line[kBlockK];
@@ -107,7 +108,7 @@ const float* PackedWeight::block(const Kernels& kernels, std::int64_t panel, std
     tensor::dequantize(dtype_, from + static_cast<std::size_t>(o) * run, length, line);
     for (std::int64_t i = 0; i < length; ++i) scratch[i * kPanel + o] = line[i];
   }
-  return scratch;
+  return {Element::kF32, scratch};
 }
 
 void PackedWeight::row(std::int64_t o, float* out) const {

@@ -22,10 +22,14 @@ class PackedWeight final : public Weight {
   std::size_t bytes() const override { return buffer_.size(); }
 
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
-  // `length` x 32 values from k on (a multiple of kBlockK), [length][32] in f32: in place where
-  // they are stored so, else through `scratch` [kBlockK * 32].
-  const float* block(const Kernels& kernels, std::int64_t panel, std::int64_t k,
-                     std::int64_t length, float* scratch) const;
+  // `length` x 32 values from k on (a multiple of kBlockK), [length][32]: in place where that suits
+  // the product of `rows` rows, else expanded to f32 in `scratch` [kBlockK * 32].
+  struct Block {
+    Element element;
+    const void* data;
+  };
+  Block block(const Kernels& kernels, std::int64_t rows, std::int64_t panel, std::int64_t k,
+              std::int64_t length, float* scratch) const;
   // Row o of the matrix in f32.
   void row(std::int64_t o, float* out) const;
 
