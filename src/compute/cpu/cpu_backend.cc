@@ -70,7 +70,7 @@ class CpuBackend final : public Backend {
   Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override {
     const auto& weight = static_cast<const PackedWeight&>(table);
     pool_->run(static_cast<std::int64_t>(ids.size()), [&](std::int64_t row, int) {
-      weight.row(ids[static_cast<std::size_t>(row)], out.row(row));
+      weight.row(kernels_, ids[static_cast<std::size_t>(row)], out.row(row));
     });
     return {};
   }

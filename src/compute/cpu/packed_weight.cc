@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/result.h"
+#include "compute/cpu/quant_panel.h"
 #include "tensor/quant.h"
 
 namespace ocellus::compute::cpu {
@@ -73,16 +74,20 @@ void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::
   }
 }
 
-// Block types: the same blocks, in runs of kBlockK values, row after row.
-void gather_panel(DType dtype, const std::byte* source, std::int64_t rows, std::int64_t in,
-                  std::byte* panel) {
+// Block types: chunk after chunk.
+void pack_chunks(DType dtype, const std::byte* source, std::int64_t rows, std::int64_t in,
+                 std::byte* panel) {
   for (std::int64_t k = 0; k < in; k += kBlockK) {
-    const std::size_t run = bytes_of(dtype, std::min<std::int64_t>(kBlockK, in - k));
-    for (std::int64_t o = 0; o < rows; ++o)
-      std::memcpy(panel + static_cast<std::size_t>(o) * run, source + bytes_of(dtype, o * in + k),
-                  run);
-    panel += run * kPanel;
+    const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
+    pack_quant_chunk(dtype, source + bytes_of(dtype, k), bytes_of(dtype, in), rows, length, panel);
+    panel += quant_chunk_bytes(dtype, length);
   }
+}
+
+std::size_t bytes_of_panel(DType dtype, std::int64_t in) {
+  if (!tensor::is_quantized(dtype)) return bytes_of(dtype, in * kPanel);
+  return static_cast<std::size_t>(in / kBlockK) * quant_chunk_bytes(dtype, kBlockK) +
+         quant_chunk_bytes(dtype, in % kBlockK);
 }
 
 }  // namespace
@@ -102,26 +107,21 @@ PackedWeight::Block PackedWeight::block(const Kernels& kernels, std::int64_t row
     kernels.expand(element(), from, length * kPanel, scratch);
     return {Element::kF32, scratch};
   }
-  const std::size_t run = bytes_of(dtype_, length);
-  float line[kBlockK];
-  for (int o = 0; o < kPanel; ++o) {
-    tensor::dequantize(dtype_, from + static_cast<std::size_t>(o) * run, length, line);
-    for (std::int64_t i = 0; i < length; ++i) scratch[i * kPanel + o] = line[i];
-  }
+  kernels.expand_quant(quant_chunk(dtype_, from, length), scratch);
   return {Element::kF32, scratch};
 }
 
-void PackedWeight::row(std::int64_t o, float* out) const {
+void PackedWeight::row(const Kernels& kernels, std::int64_t o, float* out) const {
   const std::int64_t panel = o / kPanel, inside = o % kPanel;
+  alignas(64) float chunk[kBlockK * kPanel];
   for (std::int64_t k = 0; k < in_; k += kBlockK) {
     const std::int64_t length = std::min<std::int64_t>(kBlockK, in_ - k);
-    if (tensor::is_quantized(dtype_)) {
-      const std::size_t run = bytes_of(dtype_, length);
-      tensor::dequantize(dtype_, at(panel, k) + static_cast<std::size_t>(inside) * run, length,
-                         out + k);
+    if (!tensor::is_quantized(dtype_)) {
+      for (std::int64_t i = 0; i < length; ++i) out[k + i] = read(dtype_, at(panel, k + i), inside);
       continue;
     }
-    for (std::int64_t i = 0; i < length; ++i) out[k + i] = read(dtype_, at(panel, k + i), inside);
+    kernels.expand_quant(quant_chunk(dtype_, at(panel, k), length), chunk);
+    for (std::int64_t i = 0; i < length; ++i) out[k + i] = chunk[i * kPanel + inside];
   }
 }
 
@@ -150,7 +150,9 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
                       source.data.size());
   }
   const std::int64_t panels = weight->panels(), in = weight->in_, out = weight->out_;
-  const std::size_t panel_bytes = bytes_of(dtype, in * kPanel);
+  const std::size_t panel_bytes = bytes_of_panel(dtype, in);
+  weight->panel_bytes_ = panel_bytes;
+  weight->chunk_bytes_ = tensor::is_quantized(dtype) ? quant_chunk_bytes(dtype, kBlockK) : 0;
   const auto bytes = base::checked_mul(static_cast<std::size_t>(panels), panel_bytes);
   if (!bytes)
     return make_error(ErrorCode::kOutOfMemory, "a weight of shape {} is too large",
@@ -164,7 +166,7 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
     if (source.dtype != dtype) {
       convert_panel(source.dtype, rows, count, in, dtype, panel);
     } else if (tensor::is_quantized(dtype)) {
-      gather_panel(dtype, rows, count, in, panel);
+      pack_chunks(dtype, rows, count, in, panel);
     } else if (dtype == DType::kF32) {
       transpose_panel<std::uint32_t>(rows, count, in, panel);
     } else {

@@ -9,8 +9,7 @@
 namespace ocellus::compute::cpu {
 
 // [out / 32][in][32] in the stored element type, the last panel padded with zeros: a panel's
-// product walks memory once, forwards. Block types keep their blocks: [out / 32][in / 256][32] runs
-// of (up to) 256 values of one row.
+// product walks memory once, forwards. Block types: [out / 32][in / 256] chunks (quant_panel.h).
 class PackedWeight final : public Weight {
  public:
   static Result<std::unique_ptr<PackedWeight>> pack(const tensor::TensorView& source, DType dtype,
@@ -31,18 +30,21 @@ class PackedWeight final : public Weight {
   Block block(const Kernels& kernels, std::int64_t rows, std::int64_t panel, std::int64_t k,
               std::int64_t length, float* scratch) const;
   // Row o of the matrix in f32.
-  void row(std::int64_t o, float* out) const;
+  void row(const Kernels& kernels, std::int64_t o, float* out) const;
 
  private:
   Element element() const;
   // Where the values of 32 outputs for inputs from k on begin.
   const std::byte* at(std::int64_t panel, std::int64_t k) const {
-    return buffer_.data() + static_cast<std::size_t>((panel * in_ + k) * kPanel) /
-                                tensor::block_values(dtype_) * tensor::block_bytes(dtype_);
+    return buffer_.data() + static_cast<std::size_t>(panel) * panel_bytes_ +
+           (tensor::is_quantized(dtype_)
+                ? static_cast<std::size_t>(k / kBlockK) * chunk_bytes_
+                : static_cast<std::size_t>(k * kPanel) * tensor::block_bytes(dtype_));
   }
 
   std::int64_t out_ = 0, in_ = 0;
   DType dtype_ = DType::kF32;
+  std::size_t panel_bytes_ = 0, chunk_bytes_ = 0;  // chunks: of kBlockK values
   base::AlignedBuffer buffer_;
 };
 

@@ -48,6 +48,20 @@ inline __m256 widen_half(const std::uint16_t* p) {
 }
 inline V load_bfloat(const std::uint16_t* p) { return {widen_bfloat(p), widen_bfloat(p + 8)}; }
 inline V load_half(const std::uint16_t* p) { return {widen_half(p), widen_half(p + 8)}; }
+inline __m256 widen_bytes(const std::int8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+inline V load_bytes(const std::int8_t* p) { return {widen_bytes(p), widen_bytes(p + 8)}; }
+inline void widen_nibbles(const std::int8_t* p, __m256& low, __m256& high) {
+  const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  low = _mm256_cvtepi32_ps(_mm256_and_si256(bytes, _mm256_set1_epi32(15)));
+  high = _mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4));
+}
+inline void load_nibbles(const std::int8_t* p, V& low, V& high) {
+  widen_nibbles(p, low.low, high.low);
+  widen_nibbles(p + 8, low.high, high.high);
+}
 inline V fma(V a, V b, V c) {
   return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }

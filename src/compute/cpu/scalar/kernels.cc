@@ -51,6 +51,13 @@ inline V load_half(const std::uint16_t* p) {
     return sign != 0 ? -magnitude : magnitude;
   });
 }
+inline V load_bytes(const std::int8_t* p) {
+  return each([=](int i) { return static_cast<float>(p[i]); });
+}
+inline void load_nibbles(const std::int8_t* p, V& low, V& high) {
+  low = each([=](int i) { return static_cast<float>(p[i] & 15); });
+  high = each([=](int i) { return static_cast<float>(static_cast<std::uint8_t>(p[i]) >> 4); });
+}
 inline V fma(V a, V b, V c) {
   return each([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
 }

@@ -1,0 +1,36 @@
+// A block of a quantised type taken apart: small integers and their scales.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace ocellus::tensor {
+
+// Values are  d * scale * (q - bias) - dmin * min  with one scale (and min) for each `sub` values;
+// types without scales have 1 for them, types without mins have none. Every product and the
+// difference is f32, in this order, so they are dequantize()'s values.
+struct QuantLayout {
+  int values;    // of a block: 32 or 256
+  int sub;       // values of one scale: 16 or 32
+  int bias;      // of q
+  bool nibbles;  // q is 0 to 15, else -128 to 127
+  bool scales;
+  bool mins;
+};
+
+// For a quantised type.
+QuantLayout quant_layout(DType type) noexcept;
+
+struct QuantParts {
+  std::uint16_t d = 0, dmin = 0;  // f16
+  std::int8_t scales[16] = {};
+  std::int8_t mins[16] = {};
+  std::int8_t q[256] = {};
+};
+
+// Takes one block of a quantised type apart.
+void split_block(DType type, const std::byte* block, QuantParts& parts) noexcept;
+
+}  // namespace ocellus::tensor
