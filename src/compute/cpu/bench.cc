@@ -96,15 +96,27 @@ Result<BenchReport> run_bench(const BenchOptions& options) {
     source[i] = static_cast<float>(i % 251) * 0.01f - 1.25f;
   std::vector<float> x(static_cast<std::size_t>(options.tokens * options.in), 0.5f),
       y(static_cast<std::size_t>(options.tokens * options.out));
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0,
+                            DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ2_K, DType::kQ3_K,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const auto values = static_cast<std::int64_t>(tensor::block_values(dtype));
+    if (options.in % values != 0) continue;
+    // Block types come as they are: any bytes are blocks, and these are ordinary numbers.
+    std::vector<std::byte> blocks;
+    if (tensor::is_quantized(dtype)) {
+      blocks.assign(
+          static_cast<std::size_t>(options.out * options.in / values) * tensor::block_bytes(dtype),
+          std::byte{0x2C});
+    }
+    const tensor::Shape shape{options.out, options.in};
+    const tensor::TensorView stored =
+        blocks.empty() ? tensor::TensorView{DType::kF32, shape, std::as_bytes(std::span(source))}
+                       : tensor::TensorView{dtype, shape, blocks};
     // Several copies, so that a decode step finds none of them in the caches, as it would in a
     // model.
     std::vector<std::unique_ptr<Weight>> copies;
     for (int i = 0; i < 6; ++i) {
-      OCELLUS_ASSIGN_OR_RETURN(
-          auto weight,
-          backend->make_weight(
-              {DType::kF32, {options.out, options.in}, std::as_bytes(std::span(source))}, dtype));
+      OCELLUS_ASSIGN_OR_RETURN(auto weight, backend->make_weight(stored, dtype));
       copies.push_back(std::move(weight));
     }
     for (const std::int64_t tokens : {options.tokens, std::int64_t{1}}) {

@@ -16,6 +16,7 @@ inline constexpr int kPanel = 32;        // outputs that lie together in a packe
 inline constexpr int kMaxTileRows = 12;  // rows of the largest register tile
 // So few rows multiply 16-bit weights as they come; more share one expansion to f32.
 inline constexpr int kDirectRows = 4;
+inline constexpr int kDirectQuantRows = 2;  // the same for quantised weights
 inline constexpr int kBlockK =
     256;  // 256 x 32 f32 of weights: 32 KiB, half of a 64 KiB L1 + L2 round trip
 inline constexpr int kLanes = 16;  // lanes of the virtual vector that reductions are written with
@@ -63,6 +64,8 @@ struct Kernels {
                bool add, float* c);
   // n values (a multiple of 16, 64-byte aligned source not required) to f32.
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
+  // Like tile over the whole chunk, for up to kDirectQuantRows rows.
+  void (*tile_quant)(const float* a, int rows, const QuantChunk& chunk, bool add, float* c);
   // The chunk in f32, [length][32].
   void (*expand_quant)(const QuantChunk& chunk, float* to);
   // y[i] = function(c[i] + bias[i]) + residual[i], i < n <= 32; bias and residual may be null.

@@ -13,18 +13,7 @@ constexpr std::int64_t kRowsAtOnce = 512 / kMaxTileRows * kMaxTileRows;
 
 // Activations in the order of the tiles: [tile][k][rows of the tile], so that a tile's product
 // reads them forwards.
-struct PackedRows {
-  const float* data;
-  std::int64_t rows, depth;
-  int tile_rows;
-
-  int rows_of(std::int64_t tile) const {
-    return static_cast<int>(std::min<std::int64_t>(tile_rows, rows - tile * tile_rows));
-  }
-  const float* at(std::int64_t tile, std::int64_t k) const {
-    return data + tile * tile_rows * depth + k * rows_of(tile);
-  }
-};
+using PackedRows = PackedWeight::Rows;
 
 void pack_tile(ConstMatrix x, std::int64_t tile, const PackedRows& packed, float* to) {
   const int rows = packed.rows_of(tile);
@@ -56,19 +45,15 @@ Status matmul(const Kernels& kernels, ThreadPool& pool, const PackedWeight& weig
     auto* const packed_data = reinterpret_cast<float*>(packed_memory);
     const PackedRows packed{packed_data, rows, depth, kernels.tile_rows};
     const ConstMatrix part = x.slice_rows(first, rows);
-    const std::int64_t tiles = (rows + kernels.tile_rows - 1) / kernels.tile_rows;
-    pool.run(tiles, [&](std::int64_t tile, int) { pack_tile(part, tile, packed, packed_data); });
+    pool.run(packed.tiles(),
+             [&](std::int64_t tile, int) { pack_tile(part, tile, packed, packed_data); });
     pool.run(weight.panels(), [&](std::int64_t panel, int thread) {
       auto* const expanded =
           reinterpret_cast<float*>(tile_memory + kPerThread * static_cast<std::size_t>(thread));
       float* const sums = expanded + kBlockK * kPanel;
       for (std::int64_t k = 0; k < depth; k += kBlockK) {
         const std::int64_t length = std::min<std::int64_t>(kBlockK, depth - k);
-        const PackedWeight::Block block = weight.block(kernels, rows, panel, k, length, expanded);
-        for (std::int64_t tile = 0; tile < tiles; ++tile) {
-          kernels.tile(packed.at(tile, k), packed.rows_of(tile), block.element, block.data, length,
-                       k > 0, sums + tile * kernels.tile_rows * kPanel);
-        }
+        weight.multiply(kernels, packed, panel, k, length, expanded, sums);
       }
       const std::int64_t o = panel * kPanel;
       const int outs = static_cast<int>(std::min<std::int64_t>(kPanel, weight.out() - o));

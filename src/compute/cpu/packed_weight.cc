@@ -98,17 +98,26 @@ Element PackedWeight::element() const {
                                   : Element::kF32;
 }
 
-PackedWeight::Block PackedWeight::block(const Kernels& kernels, std::int64_t rows,
-                                        std::int64_t panel, std::int64_t k, std::int64_t length,
-                                        float* scratch) const {
+void PackedWeight::multiply(const Kernels& kernels, const Rows& x, std::int64_t panel,
+                            std::int64_t k, std::int64_t length, float* scratch, float* c) const {
   const std::byte* const from = at(panel, k);
-  if (!tensor::is_quantized(dtype_)) {
-    if (dtype_ == DType::kF32 || rows <= kDirectRows) return {element(), from};
-    kernels.expand(element(), from, length * kPanel, scratch);
-    return {Element::kF32, scratch};
+  const bool add = k > 0;
+  Element held = element();
+  const void* data = from;
+  if (tensor::is_quantized(dtype_)) {
+    const QuantChunk chunk = quant_chunk(dtype_, from, length);
+    if (x.rows <= kDirectQuantRows && x.rows <= x.tile_rows)
+      return kernels.tile_quant(x.at(0, k), static_cast<int>(x.rows), chunk, add, c);
+    kernels.expand_quant(chunk, scratch);
+    held = Element::kF32, data = scratch;
+  } else if (held != Element::kF32 && x.rows > kDirectRows) {
+    kernels.expand(held, from, length * kPanel, scratch);
+    held = Element::kF32, data = scratch;
   }
-  kernels.expand_quant(quant_chunk(dtype_, from, length), scratch);
-  return {Element::kF32, scratch};
+  for (std::int64_t tile = 0; tile < x.tiles(); ++tile) {
+    kernels.tile(x.at(tile, k), x.rows_of(tile), held, data, length, add,
+                 c + tile * x.tile_rows * kPanel);
+  }
 }
 
 void PackedWeight::row(const Kernels& kernels, std::int64_t o, float* out) const {

@@ -21,14 +21,24 @@ class PackedWeight final : public Weight {
   std::size_t bytes() const override { return buffer_.size(); }
 
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
-  // `length` x 32 values from k on (a multiple of kBlockK), [length][32]: in place where that suits
-  // the product of `rows` rows, else expanded to f32 in `scratch` [kBlockK * 32].
-  struct Block {
-    Element element;
-    const void* data;
+  // Multiplies `length` inputs from k on (a multiple of kBlockK) with 32 outputs, by the contract
+  // of kernels.h: `tiles` of `a` into c [rows][32]. `scratch`: [kBlockK * 32].
+  struct Rows {
+    const float* data;  // [tile][depth][rows of the tile]
+    std::int64_t rows, depth;
+    int tile_rows;
+
+    std::int64_t tiles() const { return (rows + tile_rows - 1) / tile_rows; }
+    int rows_of(std::int64_t tile) const {
+      return static_cast<int>(rows - tile * tile_rows < tile_rows ? rows - tile * tile_rows
+                                                                  : tile_rows);
+    }
+    const float* at(std::int64_t tile, std::int64_t k) const {
+      return data + tile * tile_rows * depth + k * rows_of(tile);
+    }
   };
-  Block block(const Kernels& kernels, std::int64_t rows, std::int64_t panel, std::int64_t k,
-              std::int64_t length, float* scratch) const;
+  void multiply(const Kernels& kernels, const Rows& x, std::int64_t panel, std::int64_t k,
+                std::int64_t length, float* scratch, float* c) const;
   // Row o of the matrix in f32.
   void row(const Kernels& kernels, std::int64_t o, float* out) const;
 

@@ -68,5 +68,37 @@ TEST(QuantPanel, ExpandsToTheBlocksValues) {
   }
 }
 
+// Few rows multiply chunks as they are: the same bits as by way of f32.
+TEST(QuantPanel, TilesEqualThoseOfExpandedChunks) {
+  std::mt19937 random(9);
+  std::normal_distribution<float> normal;
+  for (const Kernels* kernels : {&scalar_kernels(), avx2_kernels(), avx512_kernels()}) {
+    if (kernels == nullptr) continue;
+    for (const DType type : kTypes) {
+      const std::size_t per_row = kBlockK / tensor::block_values(type);
+      const auto blocks = random_blocks(type, per_row * kPanel, 4);
+      std::vector<std::byte> packed(quant_chunk_bytes(type, kBlockK));
+      pack_quant_chunk(type, blocks.data(), per_row * tensor::block_bytes(type), kPanel, kBlockK,
+                       packed.data());
+      const QuantChunk chunk = quant_chunk(type, packed.data(), kBlockK);
+      std::vector<float> wide(static_cast<std::size_t>(kBlockK * kPanel));
+      kernels->expand_quant(chunk, wide.data());
+      for (int rows = 1; rows <= kDirectQuantRows; ++rows) {
+        for (const bool add : {false, true}) {
+          SCOPED_TRACE(::testing::Message()
+                       << kernels->name << ' ' << tensor::dtype_name(type) << ' ' << rows);
+          std::vector<float> a(static_cast<std::size_t>(rows * kBlockK));
+          for (float& x : a) x = normal(random);
+          std::vector<float> expected(static_cast<std::size_t>(rows * kPanel), 0.5f);
+          std::vector<float> found = expected;
+          kernels->tile(a.data(), rows, Element::kF32, wide.data(), kBlockK, add, expected.data());
+          kernels->tile_quant(a.data(), rows, chunk, add, found.data());
+          EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)), 0);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ocellus::compute::cpu
