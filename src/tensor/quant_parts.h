@@ -33,4 +33,7 @@ struct QuantParts {
 // Takes one block of a quantised type apart.
 void split_block(DType type, const std::byte* block, QuantParts& parts) noexcept;
 
+// The reverse: parts in the ranges that split_block() gives become its block again, bit for bit.
+void join_block(DType type, const QuantParts& parts, std::byte* block) noexcept;
+
 }  // namespace ocellus::tensor

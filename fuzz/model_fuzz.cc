@@ -1,0 +1,77 @@
+// The files of a model, whatever bytes they hold: errors or values, never a crash. The first byte
+// chooses the parser.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "formats/gguf.h"
+#include "formats/gguf_model.h"
+#include "formats/hf_config.h"
+#include "formats/safetensors.h"
+#include "text/prompt.h"
+#include "text/tokenizer.h"
+
+namespace {
+
+using namespace ocellus;
+
+void read_gguf(std::span<const std::byte> bytes) {
+  const auto file = formats::GgufFile::parse(bytes, "f");
+  if (!file) return;
+  formats::ModelConfig config;
+  formats::ImageProcessorConfig processor;
+  (void)formats::read_gguf_language(*file, config);
+  (void)formats::read_gguf_vocabulary(*file);
+  (void)formats::read_gguf_tower(*file, config, processor);
+}
+
+void render(std::string_view source) {
+  const auto parsed = text::PromptTemplate::parse(source, "f");
+  if (!parsed) return;
+  const std::vector<text::Message> talk = {{text::Message::Role::kSystem, "s", 0},
+                                           {text::Message::Role::kUser, "What is it?", 1},
+                                           {text::Message::Role::kAssistant, "A", 0},
+                                           {text::Message::Role::kUser, "Is it?", 0}};
+  (void)parsed->render(talk, {"<s>", "</s>", "<image>"}, true);
+}
+
+void tokenize(std::string_view json) {
+  const auto tokenizer = text::Tokenizer::parse_json(json, "f");
+  if (!tokenizer) return;
+  const auto ids = (*tokenizer)->encode("a <s> b\xC3\xA9 12 \n", true, true);
+  (void)(*tokenizer)->decode(ids, false);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto bytes = std::as_bytes(std::span(data + 1, size - 1));
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 6) {
+    case 0:
+      read_gguf(bytes);
+      break;
+    case 1:
+      (void)formats::parse_safetensors(bytes, "f");
+      break;
+    case 2:
+      (void)formats::parse_model_config(text, "f");
+      (void)formats::parse_image_processor(text, "f");
+      (void)formats::parse_generation_config(text, "f");
+      break;
+    case 3:
+      render(text);
+      break;
+    case 4:
+      tokenize(text);
+      break;
+    case 5:
+      (void)formats::parse_safetensors_index(text, "f");
+      (void)formats::parse_chat_template(text, "f");
+      break;
+  }
+  return 0;
+}

@@ -1,0 +1,17 @@
+// Floats to block types: the parts that the families of types share.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/dtype.h"
+#include "tensor/quant_parts.h"
+
+namespace ocellus::tensor {
+
+// One block of values, all finite, as parts. The types of 32 values are cut as the reference cuts
+// them (gguf/quants.py), bit for bit; the types of 256 search for the scales, mins and integers of
+// least squared error. False where a scale goes beyond what f16 holds.
+bool quantize_legacy(DType type, const float* x, QuantParts& parts) noexcept;
+bool quantize_k(DType type, const float* x, QuantParts& parts) noexcept;
+
+}  // namespace ocellus::tensor
