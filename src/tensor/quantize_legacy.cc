@@ -39,8 +39,8 @@ void affine(const float* x, int levels, QuantParts& parts) noexcept {
   for (int i = 0; i < kValues; ++i) {
     const float q = (x[i] - min) * id + 0.5f;
     // A range beyond f32 leaves no d to speak of; the caller is told.
-    parts.q[i] = static_cast<std::int8_t>(std::clamp(
-        static_cast<int>(std::min(q, static_cast<float>(levels))), 0, levels));
+    parts.q[i] = static_cast<std::int8_t>(
+        std::clamp(static_cast<int>(std::min(q, static_cast<float>(levels))), 0, levels));
   }
 }
 
