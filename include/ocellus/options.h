@@ -13,7 +13,24 @@
 namespace ocellus {
 
 // How weights are held in memory. Arithmetic is f32 for all of these.
-enum class WeightType : std::uint8_t { kAuto /* as stored */, kF32, kF16, kBF16 };
+// The block types are GGUF's, rounded while loading; embeddings, the last layer and the projector
+// stay as they are stored.
+enum class WeightType : std::uint8_t {
+  kAuto,  // as stored
+  kF32,
+  kF16,
+  kBF16,
+  kQ8_0,
+  kQ6_K,
+  kQ5_K,
+  kQ5_1,
+  kQ5_0,
+  kQ4_K,
+  kQ4_1,
+  kQ4_0,
+  kQ3_K,
+  kQ2_K,
+};
 
 // What happens to a picture that is not square. kCrop: shortest edge, centre crop (Hugging Face
 // LLaVA-1.5); kPad: padded to a square with the mean colour (the original LLaVA); kModel: what the

@@ -5,19 +5,32 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
 namespace ocellus::cli {
 namespace {
 
+constexpr std::pair<const char*, WeightType> kWeightTypes[] = {
+    {"auto", WeightType::kAuto}, {"f32", WeightType::kF32},   {"f16", WeightType::kF16},
+    {"bf16", WeightType::kBF16}, {"q8_0", WeightType::kQ8_0}, {"q6_k", WeightType::kQ6_K},
+    {"q5_k", WeightType::kQ5_K}, {"q5_1", WeightType::kQ5_1}, {"q5_0", WeightType::kQ5_0},
+    {"q4_k", WeightType::kQ4_K}, {"q4_1", WeightType::kQ4_1}, {"q4_0", WeightType::kQ4_0},
+    {"q3_k", WeightType::kQ3_K}, {"q2_k", WeightType::kQ2_K}};
+
+std::vector<std::string> weight_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kWeightTypes) names.emplace_back(name);
+  return names;
+}
+
 Result<WeightType> parse_weights(const std::string& name) {
-  if (name == "auto") return WeightType::kAuto;
-  if (name == "f32") return WeightType::kF32;
-  if (name == "f16") return WeightType::kF16;
-  if (name == "bf16") return WeightType::kBF16;
-  return base::make_error(ErrorCode::kInvalidArgument,
-                          "--dtype: expected auto, f32, f16 or bf16, found {}", name);
+  for (const auto& [known, type] : kWeightTypes) {
+    if (name == known) return type;
+  }
+  return base::make_error(ErrorCode::kInvalidArgument, "--weights: \"{}\" is not known", name);
 }
 
 Result<Preprocess> parse_preprocess(const std::string& name) {
@@ -53,10 +66,16 @@ void ModelFlags::add_to(CLI::App& command) {
       ->type_name("DIR|FILE");
   command.add_option("--mmproj", mmproj, "Tower and projector of a .gguf language model")
       ->type_name("FILE");
-  command.add_option("--dtype", dtype, "How weights are held: auto (as stored), f32, f16, bf16")
-      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
-  command.add_option("--tower-dtype", tower_dtype, "The same for the image tower and projector")
-      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+  command
+      .add_option("--weights,--dtype", dtype,
+                  "How weights are held: as stored (auto), or rounded while loading")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(weight_names()));
+  command
+      .add_option("--tower-weights,--tower-dtype", tower_dtype,
+                  "The same for tower and projector (default: as --weights)")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(weight_names()));
   command
       .add_option("--preprocess", preprocess,
                   "Pictures that are not square: model (as the checkpoint says), crop or pad")

@@ -89,9 +89,9 @@ class Backend {
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
   // Copies `source` [out, in] (f32, f16, bf16 or a block type, any alignment) into the backend's
-  // layout, stored as `dtype`: f32, f16 or bf16, rounded to nearest even where narrower, or the
-  // source's own block type, whose values take part as they expand, in f32. kUnsupported for other
-  // types.
+  // layout, stored as `dtype`: f32, f16 or bf16, rounded to nearest even where narrower, or
+  // a block type (tensor/quant.h), whose values take part as they expand, in f32. kUnsupported for
+  // other types.
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                                       DType dtype) const = 0;
 

@@ -23,9 +23,14 @@ std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& option
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     const auto& dtype = is_language(name) ? options.weights : options.tower_weights;
+    const std::size_t rank = tensor.shape.rank();
+    if (!dtype || rank < 2 || !tensor.dtype) {
+      bytes += tensor.data.size();
+      continue;
+    }
+    const tensor::DType held = held_as(name, *tensor.dtype, tensor.shape[rank - 1], dtype);
     const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
-    bytes += dtype && tensor.shape.rank() > 1 ? elements * tensor::block_bytes(*dtype)
-                                              : tensor.data.size();
+    bytes += elements / tensor::block_values(held) * tensor::block_bytes(held);
   }
   return bytes;
 }

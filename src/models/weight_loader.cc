@@ -25,6 +25,15 @@ std::vector<std::byte> unpaired(const tensor::TensorView& view, std::int64_t hea
 
 }  // namespace
 
+tensor::DType held_as(std::string_view name, tensor::DType stored, std::int64_t in,
+                      std::optional<tensor::DType> wanted) {
+  if (!wanted) return stored;
+  const bool layer = name.starts_with("language.layers.") || name.starts_with("tower.encoder.");
+  const auto values = static_cast<std::int64_t>(tensor::block_values(*wanted));
+  if (tensor::is_quantized(*wanted) && (!layer || in % values != 0)) return stored;
+  return *wanted;
+}
+
 Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string& name,
                                                               const tensor::Shape& stored_shape,
                                                               std::int64_t out,
@@ -37,7 +46,7 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string&
     view.data = ordered;
   }
   view.shape = {out, in};
-  auto weight = backend_.make_weight(view, dtype_.value_or(view.dtype));
+  auto weight = backend_.make_weight(view, held_as(name, view.dtype, in, dtype_));
   if (!weight) return base::with_context(std::move(weight).error(), name);
   if (loaded_) loaded_(view.data.size());
   return weight;

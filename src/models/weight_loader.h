@@ -34,11 +34,17 @@ struct Norm {
   std::vector<float> weight, bias;  // bias empty for RMS norms
 };
 
+// How a matrix whose rows have `in` values is held when `wanted` is asked for. Block types are for
+// the layers' matrices: embeddings, the last layer, patches and the projector, on which accuracy
+// hangs, stay as they are stored, and so do rows that are no whole blocks.
+tensor::DType held_as(std::string_view name, tensor::DType stored, std::int64_t in,
+                      std::optional<tensor::DType> wanted);
+
 // Reads one checkpoint into one backend. One thread. `prefix` names the part, e.g.
 // "tower.encoder.layers.3.".
 class WeightLoader {
  public:
-  // `dtype`: how matrices are held; nothing: as stored.
+  // `dtype`: how matrices are held (see held_as()); nothing: as stored.
   WeightLoader(const Checkpoint& checkpoint, const compute::Backend& backend,
                std::optional<tensor::DType> dtype, StopCheck stop,
                std::function<void(std::size_t)> loaded)

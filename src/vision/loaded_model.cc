@@ -26,6 +26,26 @@ std::optional<tensor::DType> dtype_of(WeightType type) {
       return tensor::DType::kF16;
     case WeightType::kBF16:
       return tensor::DType::kBF16;
+    case WeightType::kQ8_0:
+      return tensor::DType::kQ8_0;
+    case WeightType::kQ6_K:
+      return tensor::DType::kQ6_K;
+    case WeightType::kQ5_K:
+      return tensor::DType::kQ5_K;
+    case WeightType::kQ5_1:
+      return tensor::DType::kQ5_1;
+    case WeightType::kQ5_0:
+      return tensor::DType::kQ5_0;
+    case WeightType::kQ4_K:
+      return tensor::DType::kQ4_K;
+    case WeightType::kQ4_1:
+      return tensor::DType::kQ4_1;
+    case WeightType::kQ4_0:
+      return tensor::DType::kQ4_0;
+    case WeightType::kQ3_K:
+      return tensor::DType::kQ3_K;
+    case WeightType::kQ2_K:
+      return tensor::DType::kQ2_K;
   }
   return std::nullopt;
 }

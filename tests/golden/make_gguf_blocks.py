@@ -32,6 +32,15 @@ def main():
         expanded = quants.dequantize(blocks, kind).astype(np.float32)
         tensors[f"{name.lower()}/blocks"] = blocks
         tensors[f"{name.lower()}/values"] = np.ascontiguousarray(expanded)
+    # Rows to round: usual ones, a large value among small ones, zeros, halves between two steps.
+    rows = random.standard_normal((8, 256)).astype(np.float32) * np.float32(0.02)
+    rows[1, 5] = 3.0
+    rows[2] = 0
+    rows[3] = (np.arange(256) % 32 - 16) / np.float32(8)
+    rows[4] = np.abs(rows[4])
+    tensors["rows"] = rows
+    for name in ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]:
+        tensors[f"{name.lower()}/rounded"] = quants.quantize(rows, gguf.GGMLQuantizationType[name])
     save_file(tensors, str(pathlib.Path(__file__).parent / "gguf_blocks.safetensors"))
 
 

@@ -74,13 +74,27 @@ void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::
   }
 }
 
-// Block types: chunk after chunk.
-void pack_chunks(DType dtype, const std::byte* source, std::int64_t rows, std::int64_t in,
+// Block types: chunk after chunk; values of another type are rounded on the way.
+void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::int64_t in, DType to,
                  std::byte* panel) {
+  float line[kBlockK];
+  std::byte blocks[kPanel * kBlockK * 2];  // no block type has more than 2 bytes a value
   for (std::int64_t k = 0; k < in; k += kBlockK) {
     const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
-    pack_quant_chunk(dtype, source + bytes_of(dtype, k), bytes_of(dtype, in), rows, length, panel);
-    panel += quant_chunk_bytes(dtype, length);
+    const std::byte* rows_of_chunk = source + bytes_of(from, k);
+    std::size_t row_bytes = bytes_of(from, in);
+    if (from != to) {
+      for (std::int64_t row = 0; row < rows; ++row) {
+        tensor::dequantize(from, rows_of_chunk + static_cast<std::size_t>(row) * row_bytes, length,
+                           line);
+        tensor::quantize(to, line, length,
+                         blocks + static_cast<std::size_t>(row) * bytes_of(to, length));
+      }
+      rows_of_chunk = blocks;
+      row_bytes = bytes_of(to, length);
+    }
+    pack_quant_chunk(to, rows_of_chunk, row_bytes, rows, length, panel);
+    panel += quant_chunk_bytes(to, length);
   }
 }
 
@@ -136,9 +150,7 @@ void PackedWeight::row(const Kernels& kernels, std::int64_t o, float* out) const
 
 Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
                                                          DType dtype, ThreadPool& pool) {
-  // Into a block type only what is one already: rounding weights is quantisation, not packing.
-  if (!can_hold(source.dtype) || !can_hold(dtype) ||
-      (tensor::is_quantized(dtype) && source.dtype != dtype)) {
+  if (!can_hold(source.dtype) || !can_hold(dtype)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }
@@ -153,6 +165,7 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
   const auto elements = source.shape.elements();
   if (!elements ||
       weight->in_ % static_cast<std::int64_t>(tensor::block_values(source.dtype)) != 0 ||
+      weight->in_ % static_cast<std::int64_t>(tensor::block_values(dtype)) != 0 ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
     return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes",
                       source.shape.to_string(), tensor::dtype_name(source.dtype),
@@ -172,10 +185,10 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
     const std::byte* const rows = source.data.data() + bytes_of(source.dtype, p * kPanel * in);
     const std::int64_t count = std::min<std::int64_t>(kPanel, out - p * kPanel);
     if (count < kPanel) std::memset(panel, 0, panel_bytes);
-    if (source.dtype != dtype) {
+    if (tensor::is_quantized(dtype)) {
+      pack_chunks(source.dtype, rows, count, in, dtype, panel);
+    } else if (source.dtype != dtype) {
       convert_panel(source.dtype, rows, count, in, dtype, panel);
-    } else if (tensor::is_quantized(dtype)) {
-      pack_chunks(dtype, rows, count, in, panel);
     } else if (dtype == DType::kF32) {
       transpose_panel<std::uint32_t>(rows, count, in, panel);
     } else {
