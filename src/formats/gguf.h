@@ -12,10 +12,15 @@
 #include <variant>
 #include <vector>
 
+#include "formats/gguf_types.h"
 #include "ocellus/error.h"
 #include "tensor/view.h"
 
 namespace ocellus::formats {
+
+// Where the file's limits stand (tensors: kMaxTensors of safetensors.h).
+inline constexpr std::uint64_t kMaxGgufEntries = 65'536;
+inline constexpr std::size_t kMaxGgufText = std::size_t{64} << 20;
 
 struct GgufArray;
 // Texts borrow the file's bytes. Integers of every width are one kind, by sign.
@@ -27,6 +32,13 @@ struct GgufArray {
   std::uint32_t type = 0;  // the format's number of the element type
   std::uint64_t count = 0;
   std::span<const std::byte> data = {};
+};
+
+// A metadata entry as the file has it: what a writer needs to give the same again.
+struct GgufEntry {
+  std::string_view key;
+  GgufType type;
+  std::span<const std::byte> value;  // behind the type; of an array: its type, count, elements
 };
 
 struct GgufTensor {
@@ -51,6 +63,7 @@ class GgufFile {
 
   const Metadata& metadata() const { return metadata_; }
   const Tensors& tensors() const { return tensors_; }
+  const std::vector<GgufEntry>& entries() const { return entries_; }  // in the file's order
   std::uint32_t version() const { return version_; }
   const std::string& file() const { return file_; }
 
@@ -75,6 +88,7 @@ class GgufFile {
   std::string file_;
   std::uint32_t version_ = 0;
   Metadata metadata_;
+  std::vector<GgufEntry> entries_;
   Tensors tensors_;
 };
 
