@@ -5,10 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
-#include <map>
-#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -26,8 +23,10 @@ namespace ocellus::formats {
 //   GgufWriter writer;
 //   writer.put_text("general.architecture", "llama");
 //   writer.add_tensor("output.weight", DType::kQ8_0, Shape{32000, 4096});
-//   auto written = writer.write("m.gguf", [&](std::size_t i, const GgufWriter::Sink& sink) {
-//     return sink(next_bytes); });
+//   auto file = base::AtomicFile::create("m.gguf");
+//   writer.write([&](std::span<const std::byte> bytes) { return file->append(bytes); },
+//                [&](std::size_t i, const GgufWriter::Sink& sink) { return sink(bytes_of(i)); });
+//   file->commit();
 //
 // The first mistake in a description (a key or name that is empty, too long, not UTF-8 or there
 // twice; a shape that the type's blocks do not divide) is kept and is what write() gives.
@@ -42,22 +41,22 @@ class GgufWriter {
   void put_texts(std::string_view key, std::span<const std::string_view> values);
   void put_i32s(std::string_view key, std::span<const std::int32_t> values);
   void put_f32s(std::string_view key, std::span<const float> values);
-  // As another file has it, in the same bytes.
-  void put(std::string_view key, const GgufEntry& entry);
+  // As another file has it, in the same bytes; general.alignment is passed over, for this file has
+  // its own.
+  void put(const GgufEntry& entry);
 
   // Shape outermost first, as everywhere here; 1 to 4 dimensions, none of them 0.
   void add_tensor(std::string_view name, tensor::DType type, const tensor::Shape& shape);
 
-  // Takes the next bytes of the tensor being written, any number of them at a time.
+  // Takes the next bytes, any number at a time.
   using Sink = std::function<Status(std::span<const std::byte>)>;
   // Gives the bytes of tensor number `index`, in order of add_tensor(): all of them before it
   // returns. An error ends the writing.
   using Source = std::function<Status(std::size_t index, const Sink& sink)>;
 
-  // Writes beside the target, syncs and renames: readers see the old file or the whole new one, and
-  // a failure leaves nothing behind. kInvalidArgument for a description or a source that does not
-  // hold together, kIo, or the source's own error.
-  Status write(const std::filesystem::path& path, const Source& source) const;
+  // The whole file, in order, to `out`. kInvalidArgument for a description or a source that does
+  // not hold together, or the error that `out` or the source gave.
+  Status write(const Sink& out, const Source& source) const;
 
   // Bytes of the file that write() makes.
   std::uint64_t file_bytes() const;
@@ -68,9 +67,11 @@ class GgufWriter {
     std::uint64_t bytes;
   };
 
-  void begin_entry(std::string_view key, std::uint32_t type);
-  void fail(std::string message);
+  bool begin_entry(std::string_view key, GgufType type);
+  void begin_array(GgufType type, std::size_t count);
+  void fail(std::string message);  // keeps the first
   std::vector<std::byte> header() const;
+  std::size_t header_bytes() const;
 
   std::vector<std::byte> metadata_, directory_;
   std::set<std::string, std::less<>> keys_, names_;

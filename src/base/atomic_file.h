@@ -1,0 +1,41 @@
+// A large file written piece by piece that appears under its name only when it is whole.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "ocellus/error.h"
+
+namespace ocellus::base {
+
+// Writes beside the target; commit() syncs and renames, so that readers see the old file or the
+// whole new one. Destroyed before that, it leaves nothing behind. Owned by one thread.
+class AtomicFile {
+ public:
+  // kIo.
+  static Result<AtomicFile> create(std::filesystem::path path);
+
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&& other) noexcept;
+  ~AtomicFile();
+
+  // kIo naming the target and the offset: a full disk.
+  Status append(std::span<const std::byte> bytes);
+  // The last call.
+  Status commit();
+
+  std::uint64_t size() const { return size_; }
+
+ private:
+  AtomicFile() = default;
+
+  std::filesystem::path path_;
+  std::string temporary_;  // empty once there is no such file
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace ocellus::base
