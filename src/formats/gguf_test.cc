@@ -7,49 +7,14 @@
 #include <functional>
 #include <random>
 
+#include "formats/gguf_test_builder.h"
+
 namespace ocellus::formats {
 namespace {
 
 using ::testing::HasSubstr;
 
-// Writes what it is told, right or wrong.
-class Builder {
- public:
-  template <typename T>
-  Builder& put(T value) {
-    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), bytes, bytes + sizeof(T));
-    return *this;
-  }
-  Builder& text(std::string_view text) {
-    put<std::uint64_t>(text.size());
-    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-    bytes_.insert(bytes_.end(), bytes, bytes + text.size());
-    return *this;
-  }
-  Builder& header(std::uint64_t tensors, std::uint64_t entries, std::uint32_t version = 3) {
-    return put<std::uint32_t>(0x46554747).put(version).put(tensors).put(entries);
-  }
-  Builder& entry(std::string_view key, std::uint32_t type) { return text(key).put(type); }
-  Builder& tensor(std::string_view name, std::vector<std::uint64_t> sizes, std::uint32_t type,
-                  std::uint64_t offset) {
-    text(name).put<std::uint32_t>(static_cast<std::uint32_t>(sizes.size()));
-    for (const std::uint64_t size : sizes) put(size);
-    return put(type).put(offset);
-  }
-  Builder& align(std::size_t to = 32) {
-    while (bytes_.size() % to != 0) bytes_.push_back(std::byte{0});
-    return *this;
-  }
-  Builder& zeros(std::size_t count) {
-    bytes_.resize(bytes_.size() + count);
-    return *this;
-  }
-  const std::vector<std::byte>& bytes() const { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
+using Builder = GgufBuilder;
 
 Builder whole() {
   Builder b;
