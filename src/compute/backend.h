@@ -18,6 +18,10 @@ using tensor::ConstMatrix;
 using tensor::DType;
 using tensor::Matrix;
 
+// kExact: f32 multiply-adds, the same bits on every instruction set. kFast: what the machine is
+// fastest at (bf16 dot products, 8-bit integers), with a measured distance (docs/numerics.md).
+enum class Arithmetic : std::uint8_t { kExact, kFast };
+
 // A weight matrix [out, in] in the backend's own layout (packed panels on the CPU). Immutable; any
 // thread may use it.
 class Weight {
