@@ -17,6 +17,7 @@ constexpr Layout kLayouts[] = {
     {"i32", 1, 4},      {"u8", 1, 1},       {"q4_0", 32, 18},   {"q4_1", 32, 20},
     {"q5_0", 32, 22},   {"q5_1", 32, 24},   {"q8_0", 32, 34},   {"q2_k", 256, 84},
     {"q3_k", 256, 110}, {"q4_k", 256, 144}, {"q5_k", 256, 176}, {"q6_k", 256, 210},
+    {"q8", 128, 130},   {"q4", 128, 66},
 };
 
 const Layout& layout_of(DType type) noexcept { return kLayouts[static_cast<std::size_t>(type)]; }

@@ -8,7 +8,7 @@
 
 namespace ocellus::tensor {
 
-// The plain types, then the block types of GGUF (quant.h).
+// The plain types, the block types of GGUF, then two of our own (quant.h).
 enum class DType : std::uint8_t {
   kF32,
   kF16,
@@ -26,9 +26,11 @@ enum class DType : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  kQ8,
+  kQ4,
 };
 
-std::string_view dtype_name(DType type) noexcept;  // "f32", "bf16", "i64", "q4_0", "q4_k" ...
+std::string_view dtype_name(DType type) noexcept;  // "f32", "bf16", "i64", "q4_0", "q4_k", "q8" ...
 
 // Values per block and bytes per block: 1 and the element size for the plain types.
 std::size_t block_values(DType type) noexcept;

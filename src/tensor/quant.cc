@@ -136,6 +136,22 @@ void q6_k(const Byte* block, float* out) noexcept {
   }
 }
 
+// q8: d f16, 128 signed bytes.
+void q8(const Byte* block, float* out) noexcept {
+  const float d = half_at(block);
+  for (int i = 0; i < 128; ++i)
+    out[i] = d * static_cast<float>(static_cast<std::int8_t>(block[2 + i]));
+}
+
+// q4: d f16, 64 bytes: the low nibbles are values 0 to 63, the high ones 64 to 127.
+void q4(const Byte* block, float* out) noexcept {
+  const float d = half_at(block);
+  for (int i = 0; i < 64; ++i) {
+    out[i] = d * static_cast<float>((block[2 + i] & 15) - 8);
+    out[i + 64] = d * static_cast<float>((block[2 + i] >> 4) - 8);
+  }
+}
+
 using Expand = void (*)(const Byte*, float*) noexcept;
 
 Expand expander(DType type) noexcept {
@@ -160,6 +176,10 @@ Expand expander(DType type) noexcept {
       return q5_k;
     case DType::kQ6_K:
       return q6_k;
+    case DType::kQ8:
+      return q8;
+    case DType::kQ4:
+      return q4;
     default:
       return nullptr;
   }

@@ -77,7 +77,7 @@ void join_q6_k(const QuantParts& parts, Byte* block) noexcept {
 void join_block(DType type, const QuantParts& parts, std::byte* bytes) noexcept {
   auto* const block = reinterpret_cast<Byte*>(bytes);
   std::memset(block, 0, block_bytes(type));
-  if (block_values(type) == 32) put_half(block, parts.d);
+  if (block_values(type) < 256) put_half(block, parts.d);
   const std::uint16_t m = parts.dmin ^ 0x8000u;  // split_block() turned its sign
   switch (type) {
     case DType::kQ4_0:
@@ -99,6 +99,12 @@ void join_block(DType type, const QuantParts& parts, std::byte* bytes) noexcept 
       return join_q4_or_q5_k(parts, type == DType::kQ5_K, block);
     case DType::kQ6_K:
       return join_q6_k(parts, block);
+    case DType::kQ8:
+      std::memcpy(block + 2, parts.q, 128);
+      return;
+    case DType::kQ4:
+      for (int i = 0; i < 128; ++i) set(block[2 + i % 64], (parts.q[i] & 15) << (i / 64 * 4));
+      return;
     default:  // q8_0
       std::memcpy(block + 2, parts.q, 32);
   }

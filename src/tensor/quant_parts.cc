@@ -94,6 +94,10 @@ QuantLayout quant_layout(DType type) noexcept {
       return {256, 32, 0, false, true, true};
     case DType::kQ6_K:
       return {256, 16, 0, false, true, false};
+    case DType::kQ8:
+      return {128, 32, 0, false, false, false};
+    case DType::kQ4:
+      return {128, 32, 8, true, false, false};
     default:  // q5_0, q8_0
       return {32, 32, 0, false, false, false};
   }
@@ -122,6 +126,13 @@ void split_block(DType type, const std::byte* bytes, QuantParts& parts) noexcept
       return split_q4_or_q5_k(block, type == DType::kQ5_K, parts);
     case DType::kQ6_K:
       return split_q6_k(block, parts);
+    case DType::kQ8:
+      for (int i = 0; i < 128; ++i) parts.q[i] = small(block[2 + i]);
+      return;
+    case DType::kQ4:
+      for (int i = 0; i < 128; ++i)
+        parts.q[i] = small(i < 64 ? block[2 + i] & 15 : block[2 + i - 64] >> 4);
+      return;
     default:  // q8_0
       for (int i = 0; i < 32; ++i) parts.q[i] = small(block[2 + i]);
   }

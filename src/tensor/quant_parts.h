@@ -12,7 +12,7 @@ namespace ocellus::tensor {
 // types without scales have 1 for them, types without mins have none. Every product and the
 // difference is f32, in this order, so they are dequantize()'s values.
 struct QuantLayout {
-  int values;    // of a block: 32 or 256
+  int values;    // of a block: 32, 128 or 256
   int sub;       // values of one scale: 16 or 32
   int bias;      // of q
   bool nibbles;  // q is 0 to 15, else -128 to 127

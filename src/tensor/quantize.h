@@ -13,5 +13,7 @@ namespace ocellus::tensor {
 // least squared error. False where a scale goes beyond what f16 holds.
 bool quantize_legacy(DType type, const float* x, QuantParts& parts) noexcept;
 bool quantize_k(DType type, const float* x, QuantParts& parts) noexcept;
+// q8: the largest magnitude is 127. q4: the scale of least squared error among those tried.
+bool quantize_long(DType type, const float* x, QuantParts& parts) noexcept;
 
 }  // namespace ocellus::tensor
