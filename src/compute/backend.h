@@ -41,12 +41,32 @@ class Workspace {
   virtual std::size_t bytes() const = 0;
 };
 
+// How a weight is held and multiplied. f32, f16 and bf16 are multiplied in f32; bf16 that is kFast,
+// in bf16 where the machine can. Block types are multiplied in 8-bit integers.
+struct WeightForm {
+  DType dtype = DType::kF32;
+  Arithmetic arithmetic = Arithmetic::kExact;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a type alone says enough
+  WeightForm(DType type, Arithmetic way = Arithmetic::kExact) : dtype(type), arithmetic(way) {}
+};
+
 // What happens to the rows of a linear layer after the product, in this order: + bias, activation,
 // + residual.
 struct Epilogue {
   const float* bias = nullptr;  // [out], or none
   Activation activation = Activation::kNone;
   ConstMatrix residual = {};  // [rows, out], or none (data == nullptr); may be the output itself
+};
+
+// One of several linear layers that read the same rows.
+struct LinearCall {
+  const Weight* weight = nullptr;
+  Epilogue epilogue = {};
+  Matrix y = {};                 // [rows, out]
+  const Weight* gate = nullptr;  // y = activation(gate x + gate_bias) * (weight x + bias); same
+                                 // shape as weight; no residual then
+  const float* gate_bias = nullptr;  // [out], or none
 };
 
 // How a key-value cache is cut into blocks. One block holds, for every layer, the keys and values
@@ -93,15 +113,26 @@ class Backend {
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
   // Copies `source` [out, in] (f32, f16, bf16 or a block type, any alignment) into the backend's
-  // layout, stored as `dtype`: f32, f16 or bf16, rounded to nearest even where narrower, or
-  // a block type (tensor/quant.h), whose values take part as they expand, in f32. kUnsupported for
-  // other types.
+  // layout, stored as form.dtype: f32, f16 or bf16, rounded to nearest even where narrower, or a
+  // block type (tensor/quant.h). kUnsupported for other types; kInvalidArgument where rows are no
+  // whole blocks (but for q8 and q4, whose last block may be part of one).
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                                      DType dtype) const = 0;
+                                                      WeightForm form) const = 0;
 
-  // y[r, o] = epilogue(sum over i of x[r, i] * w[o, i]); x [rows, in], y [rows, out].
-  virtual Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+  // For each call: y[r, o] = epilogue(sum over i of x[r, i] * w[o, i]); x [rows, in]. The first
+  // `generated` rows are tokens that the model generated, the others belong to prompts and
+  // pictures: for block types the former take the weights' exact values, the latter the values
+  // rounded to 8 bits with one scale for each 128; activations are rounded to 8 bits likewise. So a
+  // row's result depends on what it is, never on how many rows there are.
+  virtual Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
                         Workspace& workspace) const = 0;
+
+  // One layer alone.
+  Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+                Workspace& workspace, std::int64_t generated = 0) const {
+    const LinearCall call{&w, epilogue, y};
+    return linear(x, generated, {&call, 1}, workspace);
+  }
 
   // out[r] = row ids[r] of the table, in f32. Every id is in [0, table.out()).
   virtual Status embed(const Weight& table, std::span<const std::int32_t> ids,

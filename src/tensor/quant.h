@@ -17,9 +17,9 @@ namespace ocellus::tensor {
 void dequantize(DType type, const std::byte* blocks, std::int64_t n, float* out) noexcept;
 
 // The reverse, for the same types. F16 and BF16 round to nearest even. q4_0, q4_1, q5_0, q5_1 and
-// q8_0 are bit for bit the reference's; the k types and q4 search for the scales of least squared error.
-// A block holding a value that is not finite, or one whose scale f16 cannot hold, expands to NaN
-// throughout: it cannot pass for weights. The same bytes on every machine. Any thread.
+// q8_0 are bit for bit the reference's; the k types and q4 search for the scales of least squared
+// error. A block holding a value that is not finite, or one whose scale f16 cannot hold, expands to
+// NaN throughout: it cannot pass for weights. The same bytes on every machine. Any thread.
 void quantize(DType type, const float* values, std::int64_t n, std::byte* blocks) noexcept;
 
 }  // namespace ocellus::tensor

@@ -79,27 +79,29 @@ void split_q6_k(const Byte* block, QuantParts& parts) noexcept {
 QuantLayout quant_layout(DType type) noexcept {
   switch (type) {
     case DType::kQ4_0:
-      return {32, 32, 8, true, false, false};
+      return {32, 32, 8, 0, 4, 0, false, false};
     case DType::kQ4_1:
-      return {32, 32, 0, true, false, true};
+      return {32, 32, 0, 0, 4, 0, false, true};
+    case DType::kQ5_0:
+      return {32, 32, 0, 16, 4, 1, false, false};
     case DType::kQ5_1:
-      return {32, 32, 0, false, false, true};
+      return {32, 32, 0, 0, 4, 1, false, true};
     case DType::kQ2_K:
-      return {256, 16, 0, true, true, true};
+      return {256, 16, 0, 0, 2, 0, true, true};
     case DType::kQ3_K:
-      return {256, 16, 4, true, true, false};
+      return {256, 16, 4, 0, 2, 1, true, false};
     case DType::kQ4_K:
-      return {256, 32, 0, true, true, true};
+      return {256, 32, 0, 0, 4, 0, true, true};
     case DType::kQ5_K:
-      return {256, 32, 0, false, true, true};
+      return {256, 32, 0, 0, 4, 1, true, true};
     case DType::kQ6_K:
-      return {256, 16, 0, false, true, false};
+      return {256, 16, 0, 32, 4, 2, true, false};
     case DType::kQ8:
-      return {128, 32, 0, false, false, false};
+      return {128, 32, 0, 128, 8, 0, false, false};
     case DType::kQ4:
-      return {128, 32, 8, true, false, false};
-    default:  // q5_0, q8_0
-      return {32, 32, 0, false, false, false};
+      return {128, 32, 8, 0, 4, 0, false, false};
+    default:  // q8_0
+      return {32, 32, 0, 128, 8, 0, false, false};
   }
 }
 

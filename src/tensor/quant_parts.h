@@ -12,12 +12,15 @@ namespace ocellus::tensor {
 // types without scales have 1 for them, types without mins have none. Every product and the
 // difference is f32, in this order, so they are dequantize()'s values.
 struct QuantLayout {
-  int values;    // of a block: 32, 128 or 256
-  int sub;       // values of one scale: 16 or 32
-  int bias;      // of q
-  bool nibbles;  // q is 0 to 15, else -128 to 127
+  int values;     // of a block: 32, 128 or 256
+  int sub;        // values of one scale: 16 or 32; 32 also where a whole block has one
+  int bias;       // of q
+  int offset;     // q + offset is not negative and has low + high bits
+  int low, high;  // 2, 4 or 8 and 0, 1 or 2
   bool scales;
   bool mins;
+
+  int zero() const { return bias + offset; }  // what q + offset is for the value 0
 };
 
 // For a quantised type.

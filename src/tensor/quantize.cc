@@ -41,10 +41,9 @@ void quantize(DType type, const float* values, std::int64_t n, std::byte* blocks
   QuantParts parts;
   for (std::int64_t i = 0; i < n; i += size, blocks += block_bytes(type)) {
     const float* const x = values + i;
-    if (!all_finite(x, size) ||
-        !(size == 32    ? quantize_legacy(type, x, parts)
-          : size == 128 ? quantize_long(type, x, parts)
-                        : quantize_k(type, x, parts))) {
+    if (!all_finite(x, size) || !(size == 32    ? quantize_legacy(type, x, parts)
+                                  : size == 128 ? quantize_long(type, x, parts)
+                                                : quantize_k(type, x, parts))) {
       poison(type, parts);
     }
     join_block(type, parts, blocks);

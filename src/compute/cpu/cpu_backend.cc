@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "compute/cpu/kernels.h"
+#include "compute/cpu/cpu_kernels.h"
 #include "compute/cpu/kv_blocks.h"
-#include "compute/cpu/matmul.h"
+#include "compute/cpu/linear.h"
 #include "compute/cpu/packed_weight.h"
+#include "compute/cpu/read_row.h"
 #include "compute/cpu/thread_pool.h"
 #include "compute/cpu/workspace.h"
 
@@ -19,34 +20,16 @@ using base::make_error;
 
 constexpr int kMaxThreads = 1024;
 
-Function function_of(Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return Function::kNone;
-    case Activation::kGelu:
-      return Function::kGelu;
-    case Activation::kGeluTanh:
-      return Function::kGeluTanh;
-    case Activation::kQuickGelu:
-      return Function::kQuickGelu;
-    case Activation::kSilu:
-      return Function::kSilu;
-    case Activation::kRelu:
-      return Function::kRelu;
-  }
-  return Function::kNone;
-}
-
 // Rows per task of the cheap row-wise operations: enough work to be worth handing out.
 constexpr std::int64_t kRowsPerTask = 8;
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const Kernels& kernels, std::unique_ptr<ThreadPool> pool)
-      : kernels_(kernels), pool_(std::move(pool)) {}
+  CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool)
+      : tables_(tables), kernels_(*tables.f32), pool_(std::move(pool)) {}
 
   std::string describe() const override {
-    return fmt::format("cpu: {}, {} thread{}", kernels_.name, pool_->threads(),
+    return fmt::format("cpu: {}, {} thread{}", describe_tables(), pool_->threads(),
                        pool_->threads() == 1 ? "" : "s");
   }
 
@@ -55,22 +38,23 @@ class CpuBackend final : public Backend {
   }
 
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                              DType dtype) const override {
-    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, dtype, *pool_));
+                                              WeightForm form) const override {
+    const bool fast = form.arithmetic == Arithmetic::kFast && tables_.bf16 != nullptr;
+    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, form.dtype, fast, *pool_));
     return weight;
   }
 
-  Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+  using Backend::linear;
+  Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
                 Workspace& workspace) const override {
-    return matmul(kernels_, *pool_, static_cast<const PackedWeight&>(w), x,
-                  {epilogue.bias, function_of(epilogue.activation), epilogue.residual}, y,
-                  static_cast<CpuWorkspace&>(workspace));
+    return cpu::linear({tables_, *pool_, static_cast<CpuWorkspace&>(workspace)}, x, generated,
+                       calls);
   }
 
   Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override {
     const auto& weight = static_cast<const PackedWeight&>(table);
     pool_->run(static_cast<std::int64_t>(ids.size()), [&](std::int64_t row, int) {
-      weight.row(kernels_, ids[static_cast<std::size_t>(row)], out.row(row));
+      read_row(tables_, weight, ids[static_cast<std::size_t>(row)], out.row(row));
     });
     return {};
   }
@@ -226,24 +210,39 @@ class CpuBackend final : public Backend {
     return {};
   }
 
+  // "avx512" alone, or with what multiplies integers and bf16: "avx512 (avx512vnni, avx512bf16)".
+  std::string describe_tables() const {
+    const std::string_view f32 = kernels_.name, int8 = tables_.int8->name;
+    if (f32 == int8 && tables_.bf16 == nullptr) return std::string(f32);
+    return fmt::format("{} ({}{}{})", f32, int8, tables_.bf16 == nullptr ? "" : ", ",
+                       tables_.bf16 == nullptr ? "" : tables_.bf16->name);
+  }
+
+  const CpuKernels tables_;
   const Kernels& kernels_;
   std::unique_ptr<ThreadPool> pool_;
 };
 
-const Kernels* choose(Isa isa) {
+// Null tables where the machine lacks the instructions.
+CpuKernels choose(Isa isa) {
+  const Int8Kernels* const int8 =
+      avx2_int8_kernels() != nullptr ? avx2_int8_kernels() : &scalar_int8_kernels();
   switch (isa) {
     case Isa::kScalar:
-      return &scalar_kernels();
+      return {&scalar_kernels(), &scalar_int8_kernels(), nullptr};
     case Isa::kAvx2:
-      return avx2_kernels();
+      return {avx2_kernels(), int8, nullptr};
     case Isa::kAvx512:
-      return avx512_kernels();
+      // The first machines with AVX-512 have no products of bytes.
+      return {avx512_kernels(), avx512_int8_kernels() != nullptr ? avx512_int8_kernels() : int8,
+              avx512_bf16_kernels()};
     case Isa::kAuto:
       break;
   }
-  if (const Kernels* kernels = avx512_kernels()) return kernels;
-  if (const Kernels* kernels = avx2_kernels()) return kernels;
-  return &scalar_kernels();
+  for (const Isa best : {Isa::kAvx512, Isa::kAvx2}) {
+    if (const CpuKernels tables = choose(best); tables.f32 != nullptr) return tables;
+  }
+  return choose(Isa::kScalar);
 }
 
 }  // namespace
@@ -262,13 +261,13 @@ Result<std::shared_ptr<const Backend>> make_cpu_backend(const CpuOptions& option
     return make_error(ErrorCode::kInvalidArgument, "threads: expected 1 to {}, found {}",
                       kMaxThreads, threads);
   }
-  const Kernels* kernels = choose(options.isa);
-  if (kernels == nullptr) {
+  const CpuKernels tables = choose(options.isa);
+  if (tables.f32 == nullptr) {
     return make_error(ErrorCode::kUnsupported,
                       "this machine does not have the instruction set that was asked for");
   }
   OCELLUS_ASSIGN_OR_RETURN(auto pool, ThreadPool::create(threads));
-  return std::make_shared<const CpuBackend>(*kernels, std::move(pool));
+  return std::make_shared<const CpuBackend>(tables, std::move(pool));
 }
 
 }  // namespace ocellus::compute::cpu

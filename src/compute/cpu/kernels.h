@@ -16,7 +16,6 @@ inline constexpr int kPanel = 32;        // outputs that lie together in a packe
 inline constexpr int kMaxTileRows = 12;  // rows of the largest register tile
 // So few rows multiply 16-bit weights as they come; more share one expansion to f32.
 inline constexpr int kDirectRows = 4;
-inline constexpr int kDirectQuantRows = 2;  // the same for quantised weights
 inline constexpr int kBlockK =
     256;  // 256 x 32 f32 of weights: 32 KiB, half of a 64 KiB L1 + L2 round trip
 inline constexpr int kLanes = 16;  // lanes of the virtual vector that reductions are written with
@@ -39,21 +38,6 @@ struct Attend {
   float* out;     // [value_stride]; the first head_dim values are the result
 };
 
-// Quantised values of 32 rows (quant_panel.h): value k of row r is
-// d[k / values][r] * scales[k / sub][r] * (q[k][r] - bias) - dmin[k / values][r] * mins[k /
-// sub][r].
-struct QuantChunk {
-  const std::uint16_t* d;     // f16
-  const std::uint16_t* dmin;  // null: no minimum
-  const std::int8_t* scales;  // null: 1
-  const std::int8_t* mins;    // null: 1
-  const std::int8_t* q;       // [length][32], or nibbles [length / 2][32]: even k in the low half
-  std::int64_t length;        // a multiple of 32
-  int values, sub;
-  float bias;
-  bool nibbles;
-};
-
 struct Kernels {
   const char* name;
   int tile_rows;  // rows of this table's register tile, at most kMaxTileRows
@@ -64,10 +48,6 @@ struct Kernels {
                bool add, float* c);
   // n values (a multiple of 16, 64-byte aligned source not required) to f32.
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
-  // Like tile over the whole chunk, for up to kDirectQuantRows rows.
-  void (*tile_quant)(const float* a, int rows, const QuantChunk& chunk, bool add, float* c);
-  // The chunk in f32, [length][32].
-  void (*expand_quant)(const QuantChunk& chunk, float* to);
   // y[i] = function(c[i] + bias[i]) + residual[i], i < n <= 32; bias and residual may be null.
   void (*finish)(const float* c, const float* bias, Function function, const float* residual, int n,
                  float* y);

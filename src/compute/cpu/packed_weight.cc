@@ -15,37 +15,18 @@ using base::make_error;
 
 bool can_hold(DType dtype) { return tensor::is_plain_float(dtype) || tensor::is_quantized(dtype); }
 
+// Our own types are made here, so a row may end inside a block: the rest is zero.
+bool may_end_inside(DType dtype) { return dtype == DType::kQ8 || dtype == DType::kQ4; }
+
 std::size_t bytes_of(DType dtype, std::int64_t values) {
   return static_cast<std::size_t>(values) / tensor::block_values(dtype) *
          tensor::block_bytes(dtype);
 }
 
-// Value i of unaligned memory.
-float read(DType dtype, const std::byte* from, std::int64_t i) {
-  if (dtype == DType::kF32) {
-    float value;
-    std::memcpy(&value, from + 4 * i, sizeof(value));
-    return value;
-  }
-  std::uint16_t bits;
-  std::memcpy(&bits, from + 2 * i, sizeof(bits));
-  return dtype == DType::kF16 ? tensor::f16_to_f32(bits) : tensor::bf16_to_f32(bits);
-}
-
-void write(DType dtype, std::byte* to, std::int64_t i, float value) {
-  if (dtype == DType::kF32) {
-    std::memcpy(to + 4 * i, &value, sizeof(value));
-    return;
-  }
-  const std::uint16_t bits =
-      dtype == DType::kF16 ? tensor::f32_to_f16(value) : tensor::f32_to_bf16(value);
-  std::memcpy(to + 2 * i, &bits, sizeof(bits));
-}
-
-// Transposes `rows` <= 32 rows of the source into one panel; the type stays, so values are only
-// moved.
+// Moves or converts `rows` <= 32 rows of the source into one panel of plain floats, `pair` values
+// of k together.
 template <typename Bits>
-void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in,
+void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in, std::int64_t pair,
                      std::byte* panel) {
   constexpr std::int64_t kStrip =
       64;  // 64 x 32 values of the panel stay in the L1 while 32 rows are read
@@ -54,22 +35,29 @@ void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in
     for (std::int64_t o = 0; o < rows; ++o) {
       const std::byte* row = source + static_cast<std::size_t>(o * in) * sizeof(Bits);
       for (std::int64_t k = first; k < last; ++k) {
-        std::memcpy(panel + static_cast<std::size_t>(k * kPanel + o) * sizeof(Bits),
+        const std::int64_t at = (k / pair * kPanel + o) * pair + k % pair;
+        std::memcpy(panel + static_cast<std::size_t>(at) * sizeof(Bits),
                     row + static_cast<std::size_t>(k) * sizeof(Bits), sizeof(Bits));
       }
     }
   }
 }
 
-// To another plain type.
 void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::int64_t in,
-                   DType to, std::byte* panel) {
+                   DType to, std::int64_t pair, std::byte* panel) {
   float line[kBlockK];  // a multiple of every block
+  std::byte narrow[kBlockK * sizeof(float)];
+  const std::size_t size = tensor::block_bytes(to);
   for (std::int64_t o = 0; o < rows; ++o) {
     for (std::int64_t k = 0; k < in; k += kBlockK) {
       const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
       tensor::dequantize(from, source + bytes_of(from, o * in) + bytes_of(from, k), length, line);
-      for (std::int64_t i = 0; i < length; ++i) write(to, panel, (k + i) * kPanel + o, line[i]);
+      tensor::quantize(to, line, length, narrow);
+      for (std::int64_t i = 0; i < length; ++i) {
+        const std::int64_t at = ((k + i) / pair * kPanel + o) * pair + (k + i) % pair;
+        std::memcpy(panel + static_cast<std::size_t>(at) * size,
+                    narrow + static_cast<std::size_t>(i) * size, size);
+      }
     }
   }
 }
@@ -80,28 +68,26 @@ void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::in
   float line[kBlockK];
   std::byte blocks[kPanel * kBlockK * 2];  // no block type has more than 2 bytes a value
   for (std::int64_t k = 0; k < in; k += kBlockK) {
-    const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
+    const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k),
+                       padded = (length + kStretch - 1) / kStretch * kStretch;
     const std::byte* rows_of_chunk = source + bytes_of(from, k);
     std::size_t row_bytes = bytes_of(from, in);
     if (from != to) {
+      std::fill(line + length, line + kBlockK, 0.0f);
+      const auto block = static_cast<std::int64_t>(tensor::block_values(to));
+      const std::int64_t whole = (length + block - 1) / block * block;
       for (std::int64_t row = 0; row < rows; ++row) {
         tensor::dequantize(from, rows_of_chunk + static_cast<std::size_t>(row) * row_bytes, length,
                            line);
-        tensor::quantize(to, line, length,
-                         blocks + static_cast<std::size_t>(row) * bytes_of(to, length));
+        tensor::quantize(to, line, whole,
+                         blocks + static_cast<std::size_t>(row) * bytes_of(to, whole));
       }
       rows_of_chunk = blocks;
-      row_bytes = bytes_of(to, length);
+      row_bytes = bytes_of(to, whole);
     }
-    pack_quant_chunk(to, rows_of_chunk, row_bytes, rows, length, panel);
-    panel += quant_chunk_bytes(to, length);
+    pack_quant_chunk(to, rows_of_chunk, row_bytes, rows, padded, panel);
+    panel += quant_chunk_bytes(to, padded);
   }
-}
-
-std::size_t bytes_of_panel(DType dtype, std::int64_t in) {
-  if (!tensor::is_quantized(dtype)) return bytes_of(dtype, in * kPanel);
-  return static_cast<std::size_t>(in / kBlockK) * quant_chunk_bytes(dtype, kBlockK) +
-         quant_chunk_bytes(dtype, in % kBlockK);
 }
 
 }  // namespace
@@ -112,44 +98,28 @@ Element PackedWeight::element() const {
                                   : Element::kF32;
 }
 
-void PackedWeight::multiply(const Kernels& kernels, const Rows& x, std::int64_t panel,
-                            std::int64_t k, std::int64_t length, float* scratch, float* c) const {
-  const std::byte* const from = at(panel, k);
-  const bool add = k > 0;
-  Element held = element();
-  const void* data = from;
-  if (tensor::is_quantized(dtype_)) {
-    const QuantChunk chunk = quant_chunk(dtype_, from, length);
-    if (x.rows <= kDirectQuantRows && x.rows <= x.tile_rows)
-      return kernels.tile_quant(x.at(0, k), static_cast<int>(x.rows), chunk, add, c);
-    kernels.expand_quant(chunk, scratch);
-    held = Element::kF32, data = scratch;
-  } else if (held != Element::kF32 && x.rows > kDirectRows) {
-    kernels.expand(held, from, length * kPanel, scratch);
-    held = Element::kF32, data = scratch;
+void PackedWeight::pack_panel(const tensor::TensorView& source, std::int64_t number) {
+  std::byte* const to = buffer_.data() + static_cast<std::size_t>(number) * panel_bytes_;
+  const std::byte* const rows = source.data.data() + bytes_of(source.dtype, number * kPanel * in_);
+  const std::int64_t count = std::min<std::int64_t>(kPanel, out_ - number * kPanel);
+  const std::int64_t pair = layout_ == PanelLayout::kBf16Pairs ? 2 : 1;
+  if (layout_ == PanelLayout::kQuant) {
+    pack_chunks(source.dtype, rows, count, in_, dtype_, to);
+    return;
   }
-  for (std::int64_t tile = 0; tile < x.tiles(); ++tile) {
-    kernels.tile(x.at(tile, k), x.rows_of(tile), held, data, length, add,
-                 c + tile * x.tile_rows * kPanel);
-  }
-}
-
-void PackedWeight::row(const Kernels& kernels, std::int64_t o, float* out) const {
-  const std::int64_t panel = o / kPanel, inside = o % kPanel;
-  alignas(64) float chunk[kBlockK * kPanel];
-  for (std::int64_t k = 0; k < in_; k += kBlockK) {
-    const std::int64_t length = std::min<std::int64_t>(kBlockK, in_ - k);
-    if (!tensor::is_quantized(dtype_)) {
-      for (std::int64_t i = 0; i < length; ++i) out[k + i] = read(dtype_, at(panel, k + i), inside);
-      continue;
-    }
-    kernels.expand_quant(quant_chunk(dtype_, at(panel, k), length), chunk);
-    for (std::int64_t i = 0; i < length; ++i) out[k + i] = chunk[i * kPanel + inside];
+  if (count < kPanel || in_ % pair != 0) std::memset(to, 0, panel_bytes_);
+  if (source.dtype != dtype_) {
+    convert_panel(source.dtype, rows, count, in_, dtype_, pair, to);
+  } else if (dtype_ == DType::kF32) {
+    transpose_panel<std::uint32_t>(rows, count, in_, pair, to);
+  } else {
+    transpose_panel<std::uint16_t>(rows, count, in_, pair, to);
   }
 }
 
 Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
-                                                         DType dtype, ThreadPool& pool) {
+                                                         DType dtype, bool fast_bf16,
+                                                         ThreadPool& pool) {
   if (!can_hold(source.dtype) || !can_hold(dtype)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
@@ -163,38 +133,37 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
   weight->in_ = source.shape[1];
   weight->dtype_ = dtype;
   const auto elements = source.shape.elements();
-  if (!elements ||
-      weight->in_ % static_cast<std::int64_t>(tensor::block_values(source.dtype)) != 0 ||
-      weight->in_ % static_cast<std::int64_t>(tensor::block_values(dtype)) != 0 ||
+  const auto whole_blocks = [&](DType type) {
+    return weight->in_ % static_cast<std::int64_t>(tensor::block_values(type)) == 0;
+  };
+  if (!elements || !whole_blocks(source.dtype) ||
+      !(whole_blocks(dtype) || (may_end_inside(dtype) && source.dtype != dtype)) ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
-    return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes",
-                      source.shape.to_string(), tensor::dtype_name(source.dtype),
-                      source.data.size());
+    return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes of {}",
+                      source.shape.to_string(), tensor::dtype_name(dtype), source.data.size(),
+                      tensor::dtype_name(source.dtype));
   }
-  const std::int64_t panels = weight->panels(), in = weight->in_, out = weight->out_;
-  const std::size_t panel_bytes = bytes_of_panel(dtype, in);
-  weight->panel_bytes_ = panel_bytes;
-  weight->chunk_bytes_ = tensor::is_quantized(dtype) ? quant_chunk_bytes(dtype, kBlockK) : 0;
-  const auto bytes = base::checked_mul(static_cast<std::size_t>(panels), panel_bytes);
+  const std::int64_t in = weight->in_;
+  if (tensor::is_quantized(dtype)) {
+    weight->layout_ = PanelLayout::kQuant;
+    weight->chunk_bytes_ = quant_chunk_bytes(dtype, kBlockK);
+    weight->panel_bytes_ = static_cast<std::size_t>(in / kBlockK) * weight->chunk_bytes_ +
+                           quant_chunk_bytes(dtype, weight->padded_in() % kBlockK);
+    // in % 256 above 224 fills a whole chunk once padded.
+    if (weight->padded_in() / kBlockK > in / kBlockK) weight->panel_bytes_ += weight->chunk_bytes_;
+  } else if (dtype == DType::kBF16 && fast_bf16) {
+    weight->layout_ = PanelLayout::kBf16Pairs;
+    weight->panel_bytes_ = bytes_of(dtype, (in + 1) / 2 * 2 * kPanel);
+  } else {
+    weight->panel_bytes_ = bytes_of(dtype, in * kPanel);
+  }
+  const std::int64_t panels = weight->panels();
+  const auto bytes = base::checked_mul(static_cast<std::size_t>(panels), weight->panel_bytes_);
   if (!bytes)
     return make_error(ErrorCode::kOutOfMemory, "a weight of shape {} is too large",
                       source.shape.to_string());
   OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(*bytes));
-  pool.run(panels, [&](std::int64_t p, int) {
-    std::byte* const panel = weight->buffer_.data() + static_cast<std::size_t>(p) * panel_bytes;
-    const std::byte* const rows = source.data.data() + bytes_of(source.dtype, p * kPanel * in);
-    const std::int64_t count = std::min<std::int64_t>(kPanel, out - p * kPanel);
-    if (count < kPanel) std::memset(panel, 0, panel_bytes);
-    if (tensor::is_quantized(dtype)) {
-      pack_chunks(source.dtype, rows, count, in, dtype, panel);
-    } else if (source.dtype != dtype) {
-      convert_panel(source.dtype, rows, count, in, dtype, panel);
-    } else if (dtype == DType::kF32) {
-      transpose_panel<std::uint32_t>(rows, count, in, panel);
-    } else {
-      transpose_panel<std::uint16_t>(rows, count, in, panel);
-    }
-  });
+  pool.run(panels, [&](std::int64_t number, int) { weight->pack_panel(source, number); });
   return weight;
 }
 

@@ -8,53 +8,46 @@
 
 namespace ocellus::compute::cpu {
 
-// [out / 32][in][32] in the stored element type, the last panel padded with zeros: a panel's
-// product walks memory once, forwards. Block types: [out / 32][in / 256] chunks (quant_panel.h).
+// How the values of 32 outputs, a panel, lie in memory. Panels stand one behind the other, the last
+// one padded with zeros, so that a product walks memory once, forwards.
+enum class PanelLayout : std::uint8_t {
+  kFloat,      // [in][32], f32, f16 or bf16: multiplied in f32
+  kBf16Pairs,  // [in / 2][32][2], an odd last input padded with zero: multiplied in bf16
+  kQuant,      // [in / 256] chunks (quant_panel.h): multiplied in 8-bit integers
+};
+
+// Immutable; any thread.
 class PackedWeight final : public Weight {
  public:
+  // Chooses the layout: block types are kQuant; bf16 is kBf16Pairs when `fast_bf16` and kFloat
+  // otherwise. Values are rounded where `dtype` has fewer bits than the source.
   static Result<std::unique_ptr<PackedWeight>> pack(const tensor::TensorView& source, DType dtype,
-                                                    ThreadPool& pool);
+                                                    bool fast_bf16, ThreadPool& pool);
 
   std::int64_t out() const override { return out_; }
   std::int64_t in() const override { return in_; }
   DType dtype() const override { return dtype_; }
   std::size_t bytes() const override { return buffer_.size(); }
 
+  PanelLayout layout() const { return layout_; }
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
-  // Multiplies `length` inputs from k on (a multiple of kBlockK) with 32 outputs, by the contract
-  // of kernels.h: `tiles` of `a` into c [rows][32]. `scratch`: [kBlockK * 32].
-  struct Rows {
-    const float* data;  // [tile][depth][rows of the tile]
-    std::int64_t rows, depth;
-    int tile_rows;
-
-    std::int64_t tiles() const { return (rows + tile_rows - 1) / tile_rows; }
-    int rows_of(std::int64_t tile) const {
-      return static_cast<int>(rows - tile * tile_rows < tile_rows ? rows - tile * tile_rows
-                                                                  : tile_rows);
-    }
-    const float* at(std::int64_t tile, std::int64_t k) const {
-      return data + tile * tile_rows * depth + k * rows_of(tile);
-    }
-  };
-  void multiply(const Kernels& kernels, const Rows& x, std::int64_t panel, std::int64_t k,
-                std::int64_t length, float* scratch, float* c) const;
-  // Row o of the matrix in f32.
-  void row(const Kernels& kernels, std::int64_t o, float* out) const;
+  const std::byte* panel(std::int64_t number) const {
+    return buffer_.data() + static_cast<std::size_t>(number) * panel_bytes_;
+  }
+  // kFloat: as the kernels name the type.
+  Element element() const;
+  // kQuant: bytes of a chunk of kBlockK values; value k of a panel begins in chunk k / kBlockK.
+  std::size_t chunk_bytes() const { return chunk_bytes_; }
+  // kQuant: inputs that the chunks hold: in(), rounded up to whole stretches of 32.
+  std::int64_t padded_in() const { return (in_ + 31) / 32 * 32; }
 
  private:
-  Element element() const;
-  // Where the values of 32 outputs for inputs from k on begin.
-  const std::byte* at(std::int64_t panel, std::int64_t k) const {
-    return buffer_.data() + static_cast<std::size_t>(panel) * panel_bytes_ +
-           (tensor::is_quantized(dtype_)
-                ? static_cast<std::size_t>(k / kBlockK) * chunk_bytes_
-                : static_cast<std::size_t>(k * kPanel) * tensor::block_bytes(dtype_));
-  }
+  void pack_panel(const tensor::TensorView& source, std::int64_t number);
 
   std::int64_t out_ = 0, in_ = 0;
   DType dtype_ = DType::kF32;
-  std::size_t panel_bytes_ = 0, chunk_bytes_ = 0;  // chunks: of kBlockK values
+  PanelLayout layout_ = PanelLayout::kFloat;
+  std::size_t panel_bytes_ = 0, chunk_bytes_ = 0;
   base::AlignedBuffer buffer_;
 };
 

@@ -1,14 +1,23 @@
-// Quantised weights in the order in which the kernels expand them: integers and scales of 32 rows
-// side by side.
+// Quantised weights in the order in which the kernels take them apart: integers and scales of 32
+// rows side by side.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "compute/cpu/kernels.h"
+#include "compute/cpu/int8_kernels.h"
 #include "tensor/quant_parts.h"
 
 namespace ocellus::compute::cpu {
+
+// A chunk holds up to kBlockK values of 32 rows: d, dmin, scales, mins (QuantChunk), then for each
+// stretch of 32 values the low plane and the high plane. As bytes, a stretch is sixteen vectors of
+// 64: vector 2 i + h has values 4 i to 4 i + 3 of rows 16 h to 16 h + 15, one row behind the other.
+// Planes keep a few bits of each byte:
+//   low 8: the vectors. low 4: 64-byte words, word w = 2 j + h holds vector 4 j + h in its low and
+//   vector 4 j + 2 + h in its high nibbles. low 2: word w holds vectors 4 w to 4 w + 3, lowest bits
+//   first. high 1: for each vector 8 bytes, bit b for byte b. high 2: like low 2.
+// So a type takes no more memory here than in its file.
 
 // Bytes of a chunk of `length` values (a multiple of 32, at most kBlockK) of 32 rows.
 std::size_t quant_chunk_bytes(tensor::DType type, std::int64_t length);

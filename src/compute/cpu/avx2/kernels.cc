@@ -12,6 +12,7 @@ constexpr int kTileVectors = 1;
 #define OCELLUS_TILE_ROWS 6
 
 #include "compute/cpu/avx2/vector.inc"
+// The loops over it.
 #include "compute/cpu/kernels_body.inc"
 
 }  // namespace

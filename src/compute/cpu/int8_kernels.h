@@ -1,0 +1,97 @@
+// The inner loops of products in 8-bit integers, one table for each instruction set.
+//
+// The contract of all tables: integers are exact, and what is f32 is the same sequence of
+// operations, so results are equal bit for bit between instruction sets. Activations are rounded to
+// 8 bits with one scale for each kGroup values of a row. A product over K is cut into these groups,
+// in order; what a group gives stands at each kernel. This header has plain data only (kernels.h
+// says why).
+#pragma once
+
+#include <cstdint>
+
+#include "compute/cpu/kernels.h"
+
+namespace ocellus::compute::cpu {
+
+// Long enough that scaling costs the products little, short enough that a large channel spoils few
+// others: at 128 rounding adds 2 to 4 % of the noise that 4-bit weights have anyway.
+inline constexpr int kGroup = 128;
+inline constexpr int kSumLength = 16;  // activations' sums are kept for as many values
+inline constexpr int kStretch = 32;    // quantised weights are taken apart so many values at a time
+inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
+
+// Rows of 8-bit activations as they come: x is about scale * q. `depth` is rounded up to kGroup,
+// the rest is zero.
+struct Int8Rows {
+  const std::int8_t* q;      // [rows][depth], -127 to 127
+  const float* scales;       // [rows][depth / kGroup]
+  const std::int32_t* sums;  // [rows][depth / kSumLength], of q
+  std::int64_t rows, depth;
+};
+
+// The rows of one register tile, interleaved.
+struct Int8Tile {
+  const std::int8_t* q;        // [depth / 4][rows][4]
+  const float* scales;         // [depth / kGroup][rows]
+  const std::int32_t* starts;  // [depth / kGroup][rows]: -128 times the sum of the group
+  int rows;
+};
+
+// 8-bit weights of 32 outputs: w is scales * (q - 128).
+struct Int8Panel {
+  const std::uint8_t*
+      q;  // group g from (g / 2) * pair_bytes + (g % 2) * 4096 on: [kGroup / 4][32][4]
+  std::int64_t pair_bytes;
+  const float* scales;  // [group][32]
+};
+
+// Quantised values of 32 rows (quant_panel.h): value k of row r is
+// d[k / values][r] * scales[k / sub][r] * (u[k][r] - zero) - dmin[k / values][r] * mins[k /
+// sub][r].
+struct QuantChunk {
+  const std::uint16_t* d;     // f16
+  const std::uint16_t* dmin;  // null: no minimum
+  const std::int8_t* scales;  // null: 1
+  const std::int8_t* mins;    // null: 1
+  const std::uint8_t* u;      // stretch by stretch: low plane, high plane
+  std::int64_t length;        // a multiple of kStretch
+  int values, sub;
+  int zero;       // 128 where low is 8
+  int low, high;  // bits in the planes: 8, 4 or 2; 0, 1 or 2
+
+  std::int64_t stretch_bytes() const { return std::int64_t{low + high} * kStretch * kPanel / 8; }
+};
+
+struct Int8Kernels {
+  const char* name;
+  int tile_rows;  // rows of this table's register tile, at most kMaxInt8Rows
+
+  // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
+  // groups with zeros. A group with a value that is not finite has the scale NaN.
+  void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
+                    std::int32_t* sums);
+  // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
+  // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
+  // multiple of 4, groups beginning at 0.
+  void (*tile)(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool add, float* c);
+  // c[r][o] (+)= the chunk's values, exact, times the rows from value k on (a multiple of kGroup).
+  // For each group: the chain over its stretches of scale * integers (- minimum * sum), then
+  // c + chain * row scale. `sums`: scratch, [rows][32].
+  void (*dot)(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add, float* sums,
+              float* c);
+  // The chunk in f32, [length][32].
+  void (*expand)(const QuantChunk& chunk, float* to);
+  // The chunk as 8-bit weights with one scale for each kGroup values of an output, the largest
+  // magnitude of which becomes 127; q [length / kGroup][kGroup / 4][32][4], scales
+  // [length / kGroup][32]. Off by at most 0.8 of a step (0.5, and what 16-bit multipliers lose).
+  // Types with one scale for kGroup values lose nothing. A group with an infinite or undefined
+  // value has the scale NaN.
+  void (*requantize)(const QuantChunk& chunk, std::uint8_t* q, float* scales);
+};
+
+const Int8Kernels& scalar_int8_kernels();
+// Null where the machine does not have the instructions.
+const Int8Kernels* avx2_int8_kernels();    // AVX2, FMA, F16C
+const Int8Kernels* avx512_int8_kernels();  // AVX-512 F, BW, VL, DQ, VNNI
+
+}  // namespace ocellus::compute::cpu

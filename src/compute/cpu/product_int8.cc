@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "base/result.h"
+#include "compute/cpu/product.h"
+#include "compute/cpu/quant_panel.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+// Weights at a time: 64 KiB of a panel beside a tile's 24 KiB of activations. A multiple of
+// kBlockK.
+constexpr std::int64_t kInt8BlockK = 2048;
+
+std::int64_t whole_groups(std::int64_t n) { return (n + kGroup - 1) / kGroup * kGroup; }
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Memory for `rows` rows of 8-bit activations, one part behind the other.
+struct RowMemory {
+  std::size_t q, scales, sums, end;
+
+  RowMemory(std::int64_t rows, std::int64_t depth) {
+    const auto values = static_cast<std::size_t>(rows * depth);
+    q = 0;
+    scales = aligned(values);
+    sums = scales + aligned(values / kGroup * sizeof(float));
+    end = sums + aligned(values / kSumLength * sizeof(std::int32_t));
+  }
+};
+
+}  // namespace
+
+Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, ConstMatrix x) {
+  const Int8Kernels& kernels = *tools.kernels.int8;
+  const std::int64_t depth = whole_groups(x.cols), groups = depth / kGroup;
+  Int8PromptProduct product(tools.kernels, x.rows, depth);
+  const auto count = static_cast<std::size_t>(x.rows * groups);
+  const std::size_t scale_bytes = aligned(count * sizeof(float));
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const memory,
+      tools.workspace.take(CpuWorkspace::kActivations, count * kGroup + 2 * scale_bytes));
+  product.q_ = reinterpret_cast<std::int8_t*>(memory + 2 * scale_bytes);
+  product.scales_ = reinterpret_cast<float*>(memory);
+  product.starts_ = reinterpret_cast<std::int32_t*>(memory + scale_bytes);
+  // A tile's rows before they are interleaved.
+  const RowMemory parts(kernels.tile_rows, depth);
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const rounded,
+      tools.workspace.take(CpuWorkspace::kTiles,
+                           parts.end * static_cast<std::size_t>(tools.pool.threads())));
+  const RowTiles& tiles = product.tiles_;
+  tools.pool.run(tiles.count(), [&](std::int64_t tile, int thread) {
+    std::byte* const mine = rounded + static_cast<std::size_t>(thread) * parts.end;
+    auto* const q = reinterpret_cast<std::int8_t*>(mine);
+    auto* const scales = reinterpret_cast<float*>(mine + parts.scales);
+    auto* const sums = reinterpret_cast<std::int32_t*>(mine + parts.sums);
+    const std::int64_t first = tiles.first(tile);
+    const int rows = tiles.rows(tile);
+    for (int r = 0; r < rows; ++r) {
+      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups, sums);
+      for (std::int64_t g = 0; g < groups; ++g) {
+        std::int32_t sum = 0;
+        for (int i = 0; i < kGroup / kSumLength; ++i) sum += sums[g * (kGroup / kSumLength) + i];
+        product.starts_[first * groups + g * rows + r] = -128 * sum;
+      }
+    }
+    interleave(scales, groups, rows, groups, product.scales_ + first * groups);
+    interleave(reinterpret_cast<const std::int32_t*>(q), depth / 4, rows, depth / 4,
+               reinterpret_cast<std::int32_t*>(product.q_ + first * depth));
+  });
+  return product;
+}
+
+std::size_t Int8PromptProduct::scratch_bytes() const {
+  return kInt8BlockK * kPanel +                          // weights
+         kInt8BlockK / kGroup * kPanel * sizeof(float);  // their scales
+}
+
+void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
+                                 float* sums) const {
+  const Int8Kernels& kernels = *kernels_->int8;
+  auto* const q = reinterpret_cast<std::uint8_t*>(scratch);
+  auto* const scales = reinterpret_cast<float*>(scratch + kInt8BlockK * kPanel);
+  const std::int64_t depth = weight.padded_in();
+  const std::byte* from = weight.panel(panel);
+  for (std::int64_t k = 0; k < depth; k += kInt8BlockK) {
+    const std::int64_t length = std::min(kInt8BlockK, depth - k);
+    Int8Panel ready{q, 2 * kGroup * kPanel, scales};
+    for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
+      const QuantChunk chunk =
+          quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
+      if (chunk.low == 8 && chunk.values == kGroup) {
+        // These are ready as they lie.
+        if (at == 0)
+          ready.q = chunk.u, ready.pair_bytes = static_cast<std::int64_t>(weight.chunk_bytes());
+        kernels_->f32->expand(Element::kF16, chunk.d, (chunk.length + kGroup - 1) / kGroup * kPanel,
+                              scales + at / kGroup * kPanel);
+      } else {
+        kernels.requantize(chunk, q + at * kPanel, scales + at / kGroup * kPanel);
+      }
+    }
+    for (std::int64_t tile = 0; tile < tiles_.count(); ++tile) {
+      const std::int64_t first = tiles_.first(tile), groups = depth_ / kGroup;
+      const int rows = tiles_.rows(tile);
+      const std::int64_t scale_at = first * groups + k / kGroup * rows;
+      const Int8Tile operand{q_ + first * depth_ + k * rows, scales_ + scale_at, starts_ + scale_at,
+                             rows};
+      kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
+    }
+  }
+}
+
+Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, ConstMatrix x) {
+  const Int8Kernels& kernels = *tools.kernels.int8;
+  const std::int64_t depth = whole_groups(x.cols);
+  const RowMemory parts(x.rows, depth);
+  OCELLUS_ASSIGN_OR_RETURN(std::byte* const memory,
+                           tools.workspace.take(CpuWorkspace::kActivations, parts.end));
+  auto* const q = reinterpret_cast<std::int8_t*>(memory);
+  auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
+  auto* const sums = reinterpret_cast<std::int32_t*>(memory + parts.sums);
+  const auto round = [&](std::int64_t row, int) {
+    kernels.round_row(x.row(row), x.cols, q + row * depth, scales + row * (depth / kGroup),
+                      sums + row * (depth / kSumLength));
+  };
+  if (x.rows == 1) {
+    round(0, 0);  // waking a thread would take longer
+  } else {
+    tools.pool.run(x.rows, round);
+  }
+  return Int8DecodeProduct(kernels, {q, scales, sums, x.rows, depth});
+}
+
+void Int8DecodeProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
+                                 float* sums) const {
+  auto* const chains = reinterpret_cast<float*>(scratch);
+  const std::int64_t depth = weight.padded_in();
+  const std::byte* from = weight.panel(panel);
+  for (std::int64_t k = 0; k < depth; k += kBlockK, from += weight.chunk_bytes()) {
+    kernels_->dot(quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, depth - k)),
+                  rows_, k, k > 0, chains, sums);
+  }
+}
+
+}  // namespace ocellus::compute::cpu

@@ -1,0 +1,36 @@
+// Rows of activations in the order of the register tiles.
+#pragma once
+
+#include <cstdint>
+
+namespace ocellus::compute::cpu {
+
+// Rows cut into as few tiles as possible, all of nearly the same height: a tile of one row would
+// cost as much as one of four.
+class RowTiles {
+ public:
+  RowTiles(std::int64_t rows, int tile_rows)
+      : count_((rows + tile_rows - 1) / tile_rows),
+        low_(count_ == 0 ? 0 : rows / count_),
+        taller_(count_ == 0 ? 0 : rows % count_) {}
+
+  std::int64_t count() const { return count_; }
+  // The first `taller_` tiles have one row more.
+  std::int64_t first(std::int64_t tile) const {
+    return tile * low_ + (tile < taller_ ? tile : taller_);
+  }
+  int rows(std::int64_t tile) const { return static_cast<int>(low_ + (tile < taller_ ? 1 : 0)); }
+
+ private:
+  std::int64_t count_, low_, taller_;
+};
+
+// out[unit][r] = row r's unit, for `rows` rows that stand `stride` units apart.
+template <typename Unit>
+void interleave(const Unit* from, std::int64_t stride, int rows, std::int64_t units, Unit* out) {
+  for (std::int64_t u = 0; u < units; ++u) {
+    for (int r = 0; r < rows; ++r) out[u * rows + r] = from[r * stride + u];
+  }
+}
+
+}  // namespace ocellus::compute::cpu
