@@ -77,6 +77,8 @@ struct KvGeometry {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t block_tokens = 64;
+  // kF32; kF16, rounded to nearest even; or kQ8_0, which means here: one signed byte per value with
+  // one f32 scale for the keys and one for the values of each position and head.
   DType dtype = DType::kF32;
 };
 
@@ -86,6 +88,9 @@ struct SequenceRows {
   std::int64_t rows = 0;
   std::int64_t first_position = 0;  // of the first row; the cache holds all positions before it
   std::span<std::byte* const> blocks = {};  // enough for first_position + rows positions
+  // Rows of a prompt (false) or tokens that were generated, one or several at once. Generated rows
+  // are attended in f32 whatever the shape's arithmetic.
+  bool generated = false;
 };
 
 struct AttentionShape {
@@ -96,6 +101,9 @@ struct AttentionShape {
   float scale = 0;  // usually 1 / sqrt(head_dim)
   std::int64_t window =
       0;  // sliding window: a position sees itself and the window - 1 before; 0: all
+  // kFast: rows of prompts and pictures are multiplied as bf16 where the machine can, summed in
+  // f32.
+  Arithmetic arithmetic = Arithmetic::kExact;
 };
 
 // All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "compute/cpu/attention.h"
 #include "compute/cpu/cpu_kernels.h"
 #include "compute/cpu/kv_blocks.h"
 #include "compute/cpu/linear.h"
@@ -26,7 +27,10 @@ constexpr std::int64_t kRowsPerTask = 8;
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool)
-      : tables_(tables), kernels_(*tables.f32), pool_(std::move(pool)) {}
+      : tables_(tables),
+        kernels_(*tables.f32),
+        attention_(attention_tables(*tables.f32)),
+        pool_(std::move(pool)) {}
 
   std::string describe() const override {
     return fmt::format("cpu: {}, {} thread{}", describe_tables(), pool_->threads(),
@@ -115,14 +119,13 @@ class CpuBackend final : public Backend {
     for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = memory + i * layout.block_bytes();
     const SequenceRows rows{0, q.rows, 0, blocks};
     OCELLUS_RETURN_IF_ERROR(kv_store(geometry, 0, {&rows, 1}, k, v));
-    return attend(shape, layout, 0, {&rows, 1}, false, q, out, scratch);
+    return attend(attention_, *pool_, shape, layout, 0, {&rows, 1}, false, q, out, scratch);
   }
 
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
-    if (geometry.block_tokens != kKvBlockTokens ||
-        (geometry.dtype != DType::kF32 && geometry.dtype != DType::kF16)) {
+    if (geometry.block_tokens != kKvBlockTokens || !KvLayout::supports(geometry.dtype)) {
       return make_error(ErrorCode::kUnsupported,
-                        "a KV cache of {} in blocks of {} tokens; expected f32 or f16 and {}",
+                        "a KV cache of {} in blocks of {} tokens; expected f32, f16 or q8_0 and {}",
                         tensor::dtype_name(geometry.dtype), geometry.block_tokens, kKvBlockTokens);
     }
     return KvLayout(geometry).block_bytes();
@@ -132,18 +135,18 @@ class CpuBackend final : public Backend {
                   std::span<const SequenceRows> sequences, ConstMatrix k,
                   ConstMatrix v) const override {
     const KvLayout layout(geometry);
-    for (const SequenceRows& sequence : sequences) {
-      // One key-value head per task: tasks then never write to one cache line.
-      pool_->run(geometry.kv_heads,
-                 [&](std::int64_t head, int) { layout.store(layer, head, sequence, k, v); });
-    }
+    // One key-value head per task: tasks then never write to one cache line.
+    pool_->run(std::ssize(sequences) * geometry.kv_heads, [&](std::int64_t task, int) {
+      layout.store(*attention_.exact, layer, task % geometry.kv_heads,
+                   sequences[static_cast<std::size_t>(task / geometry.kv_heads)], k, v);
+    });
     return {};
   }
 
   Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
                           std::int64_t layer, std::span<const SequenceRows> sequences,
                           ConstMatrix q, Matrix out, Workspace& workspace) const override {
-    return attend(shape, KvLayout(geometry), layer, sequences, true, q, out,
+    return attend(attention_, *pool_, shape, KvLayout(geometry), layer, sequences, true, q, out,
                   static_cast<CpuWorkspace&>(workspace));
   }
 
@@ -156,60 +159,6 @@ class CpuBackend final : public Backend {
     });
   }
 
-  Status attend(const AttentionShape& shape, const KvLayout& layout, std::int64_t layer,
-                std::span<const SequenceRows> sequences, bool causal, ConstMatrix q, Matrix out,
-                CpuWorkspace& workspace) const {
-    std::int64_t longest = 0;
-    for (const SequenceRows& s : sequences) longest = std::max(longest, s.first_position + s.rows);
-    const std::int64_t blocks = (longest + kKvBlockTokens - 1) / kKvBlockTokens;
-    // For each thread: pointers to the blocks of one head, scores, one padded row of output.
-    const std::size_t pointers = static_cast<std::size_t>(2 * blocks) * sizeof(void*);
-    const std::size_t floats =
-        static_cast<std::size_t>(blocks * kKvBlockTokens + layout.value_stride());
-    const std::size_t each = (pointers + floats * sizeof(float) + 63) / 64 * 64;
-    OCELLUS_ASSIGN_OR_RETURN(
-        std::byte* const memory,
-        workspace.take(CpuWorkspace::kScores, each * static_cast<std::size_t>(pool_->threads())));
-    for (const SequenceRows& sequence : sequences) {
-      const std::int64_t groups = (sequence.rows + kRowsPerTask - 1) / kRowsPerTask;
-      pool_->run(shape.heads * groups, [&](std::int64_t task, int thread) {
-        const std::int64_t head = task / groups, first = task % groups * kRowsPerTask;
-        const std::int64_t kv_head = head / (shape.heads / shape.kv_heads);
-        std::byte* const mine = memory + each * static_cast<std::size_t>(thread);
-        auto** const keys = reinterpret_cast<const std::uint8_t**>(mine);
-        auto** const values = keys + blocks;
-        auto* const scores = reinterpret_cast<float*>(mine + pointers);
-        const std::int64_t end = sequence.first_position + sequence.rows;
-        for (std::int64_t b = 0; b * kKvBlockTokens < end; ++b) {
-          const std::byte* const block = sequence.blocks[static_cast<std::size_t>(b)];
-          keys[b] = reinterpret_cast<const std::uint8_t*>(layout.keys(block, layer, kv_head));
-          values[b] = reinterpret_cast<const std::uint8_t*>(layout.values(block, layer, kv_head));
-        }
-        Attend args{};
-        args.head_dim = static_cast<int>(shape.head_dim);
-        args.scale = shape.scale;
-        args.keys = keys;
-        args.values = values;
-        args.value_stride = static_cast<int>(layout.value_stride());
-        args.element = layout.element();
-        args.scores = scores;
-        args.out = scores + blocks * kKvBlockTokens;
-        for (std::int64_t i = first; i < std::min(sequence.rows, first + kRowsPerTask); ++i) {
-          const std::int64_t row = sequence.first_row + i, position = sequence.first_position + i;
-          args.q = q.row(row) + head * shape.head_dim;
-          args.to = causal ? position + 1 : end;
-          args.from = causal && shape.window > 0
-                          ? std::max<std::int64_t>(0, position + 1 - shape.window)
-                          : 0;
-          kernels_.attend(args);
-          std::memcpy(out.row(row) + head * shape.head_dim, args.out,
-                      static_cast<std::size_t>(shape.head_dim) * sizeof(float));
-        }
-      });
-    }
-    return {};
-  }
-
   // "avx512" alone, or with what multiplies integers and bf16: "avx512 (avx512vnni, avx512bf16)".
   std::string describe_tables() const {
     const std::string_view f32 = kernels_.name, int8 = tables_.int8->name;
@@ -220,6 +169,7 @@ class CpuBackend final : public Backend {
 
   const CpuKernels tables_;
   const Kernels& kernels_;
+  const AttentionTables attention_;
   std::unique_ptr<ThreadPool> pool_;
 };
 

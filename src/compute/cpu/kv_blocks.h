@@ -4,42 +4,66 @@
 #include <cstdint>
 
 #include "compute/backend.h"
-#include "compute/cpu/kernels.h"
+#include "compute/cpu/attention_kernels.h"
 
 namespace ocellus::compute::cpu {
 
-// A block holds for each layer and key-value head: keys [head_dim][64 tokens], transposed, so that
-// sixteen scores are one vector; then values [64 tokens][value_stride], head_dim rounded up to
-// sixteen.
+// A block holds for each layer and key-value head, in the order in which attention reads them: keys
+// [head_dim][64 tokens], transposed, so that sixteen scores are one vector; of 8-bit caches the f32
+// scales of the keys [64] and of the values [64]; values [64 tokens][value_stride], head_dim
+// rounded up to sixteen.
 class KvLayout {
  public:
+  static bool supports(DType dtype) {
+    return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kQ8_0;
+  }
+
   explicit KvLayout(const KvGeometry& geometry)
       : geometry_(geometry), value_stride_((geometry.head_dim + kLanes - 1) / kLanes * kLanes) {}
 
   std::int64_t value_stride() const { return value_stride_; }
-  Element element() const { return geometry_.dtype == DType::kF16 ? Element::kF16 : Element::kF32; }
+  KvElement element() const {
+    return geometry_.dtype == DType::kQ8_0  ? KvElement::kQ8
+           : geometry_.dtype == DType::kF16 ? KvElement::kF16
+                                            : KvElement::kF32;
+  }
   std::size_t block_bytes() const {
     return static_cast<std::size_t>(geometry_.layers * geometry_.kv_heads) * head_bytes();
   }
-  template <typename Byte>
-  Byte* keys(Byte* block, std::int64_t layer, std::int64_t head) const {
-    return block + static_cast<std::size_t>(layer * geometry_.kv_heads + head) * head_bytes();
-  }
-  template <typename Byte>
-  Byte* values(Byte* block, std::int64_t layer, std::int64_t head) const {
-    return keys(block, layer, head) +
-           static_cast<std::size_t>(geometry_.head_dim * kKvBlockTokens) * element_bytes();
+
+  // One key-value head of one layer inside a block; the scales are null unless the cache is 8-bit.
+  struct Head {
+    std::uint8_t* keys;
+    float* key_scales;
+    float* value_scales;
+    std::uint8_t* values;
+  };
+  Head head(std::byte* block, std::int64_t layer, std::int64_t kv_head) const {
+    auto* const keys =
+        reinterpret_cast<std::uint8_t*>(block) +
+        static_cast<std::size_t>(layer * geometry_.kv_heads + kv_head) * head_bytes();
+    std::uint8_t* const scales =
+        keys + static_cast<std::size_t>(geometry_.head_dim * kKvBlockTokens) * element_bytes();
+    if (element() != KvElement::kQ8) return {keys, nullptr, nullptr, scales};
+    auto* const key_scales = reinterpret_cast<float*>(scales);
+    return {keys, key_scales, key_scales + kKvBlockTokens, scales + scale_bytes()};
   }
 
   // Writes one head's part of the rows of k and v.
-  void store(std::int64_t layer, std::int64_t head, const SequenceRows& sequence, ConstMatrix k,
-             ConstMatrix v) const;
+  void store(const AttentionKernels& kernels, std::int64_t layer, std::int64_t kv_head,
+             const SequenceRows& sequence, ConstMatrix k, ConstMatrix v) const;
 
  private:
-  std::size_t element_bytes() const { return tensor::block_bytes(geometry_.dtype); }
+  std::size_t element_bytes() const {
+    return element() == KvElement::kF32 ? 4 : element() == KvElement::kF16 ? 2 : 1;
+  }
+  std::size_t scale_bytes() const {
+    return element() == KvElement::kQ8 ? 2 * kKvBlockTokens * sizeof(float) : 0;
+  }
   std::size_t head_bytes() const {
     return static_cast<std::size_t>((geometry_.head_dim + value_stride_) * kKvBlockTokens) *
-           element_bytes();
+               element_bytes() +
+           scale_bytes();
   }
 
   KvGeometry geometry_;

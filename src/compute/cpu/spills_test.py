@@ -61,7 +61,7 @@ def check(object_file):
             continue
         has_frame = any(m == "mov" and o == "%rsp,%rbp" for _, m, o in body)
         for loop in innermost_loops(body):
-            sums = [i for i in loop if i[1].startswith("vfmadd")]
+            sums = [i for i in loop if i[1].startswith(("vfmadd", "vdpbf16ps"))]
             if not sums:
                 continue
             loops += 1

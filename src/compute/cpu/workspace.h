@@ -12,7 +12,7 @@ namespace ocellus::compute::cpu {
 class CpuWorkspace final : public Workspace {
  public:
   // What lives at the same time has a slot of its own.
-  enum Slot { kActivations, kTiles, kGate, kKeys, kScores, kSlots };
+  enum Slot { kActivations, kTiles, kGate, kKeys, kScores, kPartials, kSlots };
 
   // At least `bytes` of 64-byte aligned memory, contents undefined; valid until the slot is taken
   // again. kOutOfMemory.

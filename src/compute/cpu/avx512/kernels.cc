@@ -12,7 +12,8 @@ constexpr int kTileVectors = 2;
 #define OCELLUS_TILE_ROWS 12
 
 #include "compute/cpu/avx512/vector.inc"
-// The loops over it.
+#include "compute/cpu/vector_math.inc"
+// The loops over them.
 #include "compute/cpu/kernels_body.inc"
 
 }  // namespace

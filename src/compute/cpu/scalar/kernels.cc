@@ -10,7 +10,8 @@ constexpr int kTileVectors = 1;
 #define OCELLUS_TILE_ROWS 6
 
 #include "compute/cpu/scalar/vector.inc"
-// The loops over it.
+#include "compute/cpu/vector_math.inc"
+// The loops over them.
 #include "compute/cpu/kernels_body.inc"
 
 }  // namespace

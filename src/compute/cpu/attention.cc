@@ -1,0 +1,300 @@
+#include "compute/cpu/attention.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+// Query heads of rows that one task takes: their outputs stay in the L2 (192 x 2 x 160 f32: 240
+// KiB), and bringing a block to the form of the products costs little beside them.
+constexpr std::int64_t kTaskQueries = 192;
+// So few share the positions out between tasks instead.
+constexpr std::int64_t kSplitQueries = 32;
+constexpr std::int64_t kRangePositions = std::int64_t{kRangeBlocks} * kKvBlockTokens;
+constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// Some rows of a sequence over some ranges of positions; one for each key-value head.
+struct Task {
+  const SequenceRows* sequence;
+  std::int64_t first, rows;              // of the sequence's rows
+  std::int64_t first_range, last_range;  // inclusive
+  std::int64_t partial = -1;             // index of its first partial record; -1: it finishes alone
+  bool fast;
+};
+
+struct Span {
+  std::int64_t from, to;
+};
+
+class Attention {
+ public:
+  Attention(const AttentionTables& tables, const AttentionShape& shape, const KvLayout& layout,
+            std::int64_t layer, bool causal, ConstMatrix q, Matrix out)
+      : tables_(tables),
+        shape_(shape),
+        layout_(layout),
+        layer_(layer),
+        causal_(causal),
+        q_(q),
+        out_(out),
+        group_(shape.heads / shape.kv_heads),
+        stride_(static_cast<int>(layout.value_stride())),
+        record_(kStateFixed + stride_) {}
+
+  void add(const SequenceRows& sequence) {
+    if (sequence.rows == 0) return;
+    const bool fast =
+        shape_.arithmetic == Arithmetic::kFast && !sequence.generated && tables_.fast != nullptr;
+    const std::int64_t last_row = sequence.rows - 1;
+    const std::int64_t first_range = seen(sequence, 0).from / kRangePositions,
+                       last_range = (seen(sequence, last_row).to - 1) / kRangePositions;
+    if (sequence.rows * group_ <= kSplitQueries && first_range < last_range) {
+      splits_.push_back({&sequence, 0, sequence.rows, first_range, last_range, partials_, fast});
+      for (std::int64_t range = first_range; range <= last_range; ++range) {
+        tasks_.push_back({&sequence, 0, sequence.rows, range, range, partials_, fast});
+        partials_ += shape_.kv_heads * sequence.rows * group_;
+      }
+    } else {
+      const std::int64_t count = divide_up(sequence.rows * group_, kTaskQueries);
+      const std::int64_t each = divide_up(sequence.rows, count);
+      for (std::int64_t first = 0; first < sequence.rows; first += each) {
+        const std::int64_t rows = std::min(each, sequence.rows - first);
+        tasks_.push_back({&sequence, first, rows, seen(sequence, first).from / kRangePositions,
+                          (seen(sequence, first + rows - 1).to - 1) / kRangePositions, -1, fast});
+      }
+    }
+    for (const Task& task : tasks_) most_rows_ = std::max(most_rows_, task.rows);
+  }
+
+  Status run(ThreadPool& pool, CpuWorkspace& workspace) {
+    // The longest first, so that no thread waits long for the last.
+    std::ranges::stable_sort(tasks_, std::greater(), [&](const Task& task) {
+      return task.rows * (seen(*task.sequence, task.first + task.rows - 1).to);
+    });
+    OCELLUS_ASSIGN_OR_RETURN(
+        std::byte* const memory,
+        workspace.take(CpuWorkspace::kScores,
+                       scratch_bytes() * static_cast<std::size_t>(pool.threads())));
+    OCELLUS_ASSIGN_OR_RETURN(
+        std::byte* const partial_memory,
+        workspace.take(CpuWorkspace::kPartials,
+                       static_cast<std::size_t>(partials_ * record_) * sizeof(float)));
+    auto* const partials = reinterpret_cast<float*>(partial_memory);
+    pool.run(std::ssize(tasks_) * shape_.kv_heads, [&](std::int64_t index, int thread) {
+      run_task(tasks_[static_cast<std::size_t>(index / shape_.kv_heads)], index % shape_.kv_heads,
+               memory + scratch_bytes() * static_cast<std::size_t>(thread), partials);
+    });
+    pool.run(std::ssize(splits_) * shape_.kv_heads, [&](std::int64_t index, int) {
+      merge_split(splits_[static_cast<std::size_t>(index / shape_.kv_heads)],
+                  index % shape_.kv_heads, partials);
+    });
+    return {};
+  }
+
+ private:
+  // Positions that row i of a sequence sees.
+  Span seen(const SequenceRows& sequence, std::int64_t i) const {
+    if (!causal_) return {0, sequence.first_position + sequence.rows};
+    const std::int64_t to = sequence.first_position + i + 1;
+    return {shape_.window > 0 ? std::max<std::int64_t>(0, to - shape_.window) : 0, to};
+  }
+
+  std::size_t scratch_bytes() const {
+    const std::int64_t queries = most_rows_ * group_;
+    const std::int64_t floats =
+        queries * (query_stride() + 2 * record_) + (shape_.head_dim + 1 + stride_) * kKvBlockTokens;
+    return static_cast<std::size_t>(divide_up(floats, kLanes) * kLanes) * sizeof(float);
+  }
+  int query_stride() const { return static_cast<int>(divide_up(shape_.head_dim, 32) * 32); }
+
+  float unit(bool fast) const { return fast ? kLn2 : 1.0f; }
+
+  void pack_queries(const Task& task, std::int64_t kv_head, float* to) const {
+    for (std::int64_t i = 0; i < task.rows * group_; ++i) {
+      const float* const from = q_.row(task.sequence->first_row + task.first + i / group_) +
+                                (kv_head * group_ + i % group_) * shape_.head_dim;
+      if (task.fast) {
+        tables_.fast->pack_query(from, static_cast<int>(shape_.head_dim), shape_.scale * kLog2E,
+                                 reinterpret_cast<std::uint16_t*>(to) + i * query_stride());
+      } else {
+        std::memcpy(to + i * query_stride(), from,
+                    static_cast<std::size_t>(shape_.head_dim) * sizeof(float));
+      }
+    }
+  }
+
+  // Sets the operands of a block, brought to the form of the products where that pays.
+  void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, float* panels,
+                  AttentionBlock& args) const {
+    const SequenceRows& sequence = *task.sequence;
+    const KvLayout::Head stored =
+        layout_.head(sequence.blocks[static_cast<std::size_t>(block)], layer_, kv_head);
+    args.key_scales = stored.key_scales;
+    args.value_scales = stored.value_scales;
+    args.keys = stored.keys;
+    args.values = stored.values;
+    args.element = layout_.element();
+    // What lies behind the sequence's end was perhaps never written.
+    const std::int64_t written = std::min<std::int64_t>(
+        kKvBlockTokens, sequence.first_position + sequence.rows - block * kKvBlockTokens);
+    const int dim = static_cast<int>(shape_.head_dim);
+    float* const values = panels + (shape_.head_dim + 1) * kKvBlockTokens;
+    if (task.fast) {
+      tables_.fast->pack_pairs(args.element, stored.keys, dim, kKvBlockTokens,
+                               reinterpret_cast<std::uint16_t*>(panels));
+      tables_.fast->pack_pairs(args.element, stored.values, static_cast<int>(written), stride_,
+                               reinterpret_cast<std::uint16_t*>(values));
+    } else if (args.element != KvElement::kF32 && task.rows * group_ > kAttentionRows) {
+      tables_.exact->expand(args.element, stored.keys, shape_.head_dim * kKvBlockTokens, panels);
+      tables_.exact->expand(args.element, stored.values, written * stride_, values);
+      args.element = KvElement::kF32;
+    } else {
+      return;
+    }
+    args.keys = reinterpret_cast<const std::uint8_t*>(panels);
+    args.values = reinterpret_cast<const std::uint8_t*>(values);
+  }
+
+  // All rows of the task against one block.
+  void run_block(const Task& task, std::int64_t block, const float* queries, float* state,
+                 AttentionBlock& args) const {
+    const std::int64_t count = task.rows * group_, base = block * kKvBlockTokens;
+    for (std::int64_t first = 0; first < count; first += kAttentionRows) {
+      args.rows = static_cast<int>(std::min<std::int64_t>(kAttentionRows, count - first));
+      bool any = false;
+      for (int r = 0; r < args.rows; ++r) {
+        const Span span = seen(*task.sequence, task.first + (first + r) / group_);
+        args.from[r] =
+            static_cast<int>(std::clamp<std::int64_t>(span.from - base, 0, kKvBlockTokens));
+        args.to[r] = static_cast<int>(std::clamp<std::int64_t>(span.to - base, 0, kKvBlockTokens));
+        any = any || args.from[r] < args.to[r];
+      }
+      if (!any) continue;
+      args.q = task.fast
+                   ? static_cast<const void*>(reinterpret_cast<const std::uint16_t*>(queries) +
+                                              first * query_stride())
+                   : queries + first * query_stride();
+      args.state = state + first * record_;
+      (task.fast ? tables_.fast->block : tables_.exact->block)(args);
+    }
+  }
+
+  void run_task(const Task& task, std::int64_t kv_head, std::byte* scratch, float* partials) const {
+    const std::int64_t count = task.rows * group_;
+    auto* const queries = reinterpret_cast<float*>(scratch);
+    float* const state = queries + count * query_stride();
+    float* const merged = state + count * record_;
+    float* const panels = merged + count * record_;
+    AttentionBlock args{};
+    args.head_dim = static_cast<int>(shape_.head_dim);
+    args.stride = stride_;
+    args.scale = shape_.scale;
+    args.q_stride = query_stride();
+    args.state_stride = static_cast<int>(record_);
+    pack_queries(task, kv_head, queries);
+    const std::int64_t from = seen(*task.sequence, task.first).from,
+                       to = seen(*task.sequence, task.first + task.rows - 1).to;
+    for (std::int64_t range = task.first_range; range <= task.last_range; ++range) {
+      std::fill_n(state, count * record_, 0.0f);
+      for (std::int64_t i = 0; i < count; ++i)
+        state[i * record_ + kStateMost] = -std::numeric_limits<float>::infinity();
+      const std::int64_t first = std::max(from / kKvBlockTokens, range * kRangeBlocks),
+                         end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
+      for (std::int64_t block = first; block < end; ++block) {
+        take_block(task, kv_head, block, panels, args);
+        run_block(task, block, queries, state, args);
+      }
+      for (std::int64_t i = 0; i < count; ++i) {
+        float* const record = state + i * record_;
+        const Span span = seen(*task.sequence, task.first + i / group_);
+        if (!sees(span, range)) continue;
+        tables_.exact->close(record);
+        if (task.partial >= 0) {
+          take(record, partials + partial_of(task, kv_head, i) * record_);
+        } else {
+          join(record, range == span.from / kRangePositions, task.fast, merged + i * record_);
+        }
+      }
+    }
+    if (task.partial >= 0) return;
+    for (std::int64_t i = 0; i < count; ++i) finish(task, kv_head, i, merged + i * record_);
+  }
+
+  static bool sees(Span span, std::int64_t range) {
+    return span.from < (range + 1) * kRangePositions && span.to > range * kRangePositions;
+  }
+  void take(const float* record, float* to) const {
+    std::memcpy(to, record, static_cast<std::size_t>(record_) * sizeof(float));
+  }
+  // The ranges of a row, in order.
+  void join(const float* record, bool first, bool fast, float* merged) const {
+    first ? take(record, merged) : tables_.exact->merge(record, stride_, unit(fast), merged);
+  }
+  std::int64_t partial_of(const Task& task, std::int64_t kv_head, std::int64_t query) const {
+    return task.partial + kv_head * task.rows * group_ + query;
+  }
+  void finish(const Task& task, std::int64_t kv_head, std::int64_t query,
+              const float* merged) const {
+    tables_.exact->finish(merged, static_cast<int>(shape_.head_dim),
+                          out_.row(task.sequence->first_row + task.first + query / group_) +
+                              (kv_head * group_ + query % group_) * shape_.head_dim);
+  }
+
+  void merge_split(const Task& split, std::int64_t kv_head, float* partials) const {
+    const std::int64_t count = split.rows * group_;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Span span = seen(*split.sequence, i / group_);
+      float* merged = nullptr;
+      for (std::int64_t range = split.first_range; range <= split.last_range; ++range) {
+        if (!sees(span, range)) continue;
+        float* const record = partials + (partial_of(split, kv_head, i) +
+                                          (range - split.first_range) * shape_.kv_heads * count) *
+                                             record_;
+        if (merged == nullptr) {
+          merged = record;
+        } else {
+          tables_.exact->merge(record, stride_, unit(split.fast), merged);
+        }
+      }
+      finish(split, kv_head, i, merged);
+    }
+  }
+
+  const AttentionTables& tables_;
+  const AttentionShape& shape_;
+  const KvLayout& layout_;
+  const std::int64_t layer_;
+  const bool causal_;
+  const ConstMatrix q_;
+  const Matrix out_;
+  const std::int64_t group_;
+  const int stride_;
+  const std::int64_t record_;
+  std::vector<Task> tasks_, splits_;
+  std::int64_t partials_ = 0, most_rows_ = 0;
+};
+
+}  // namespace
+
+AttentionTables attention_tables(const Kernels& kernels) {
+  if (&kernels == avx512_kernels()) return {avx512_attention(), avx512bf16_attention()};
+  if (&kernels == avx2_kernels()) return {avx2_attention(), nullptr};
+  return {&scalar_attention(), nullptr};
+}
+
+Status attend(const AttentionTables& tables, ThreadPool& pool, const AttentionShape& shape,
+              const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
+              bool causal, ConstMatrix q, Matrix out, CpuWorkspace& workspace) {
+  Attention attention(tables, shape, layout, layer, causal, q, out);
+  for (const SequenceRows& sequence : sequences) attention.add(sequence);
+  return attention.run(pool, workspace);
+}
+
+}  // namespace ocellus::compute::cpu

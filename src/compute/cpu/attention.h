@@ -1,0 +1,30 @@
+// Attention over blocks of keys and values.
+#pragma once
+
+#include <span>
+
+#include "compute/cpu/attention_kernels.h"
+#include "compute/cpu/kv_blocks.h"
+#include "compute/cpu/thread_pool.h"
+#include "compute/cpu/workspace.h"
+
+namespace ocellus::compute::cpu {
+
+// What a backend attends with.
+struct AttentionTables {
+  const AttentionKernels* exact = nullptr;
+  const FastAttentionKernels* fast = nullptr;  // null: kFast is computed exactly
+};
+
+// The tables that belong to one of kernels.h.
+AttentionTables attention_tables(const Kernels& kernels);
+
+// Rows of sequences whose keys and values are stored already; `causal`: a row sees no position
+// behind its own, else the whole sequence. The arithmetic is that of attention_kernels.h. A task is
+// one key-value head and some rows of one sequence with all query heads of that group; when there
+// are few rows, as in a decode step, each range of positions is a task of its own. kOutOfMemory.
+Status attend(const AttentionTables& tables, ThreadPool& pool, const AttentionShape& shape,
+              const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
+              bool causal, ConstMatrix q, Matrix out, CpuWorkspace& workspace);
+
+}  // namespace ocellus::compute::cpu

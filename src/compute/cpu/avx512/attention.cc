@@ -1,0 +1,31 @@
+// Attention with AVX-512.
+#include <immintrin.h>
+
+#include "compute/cpu/attention_kernels.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+#include "compute/cpu/avx512/vector.inc"
+#include "compute/cpu/vector_math.inc"
+
+// 24 of the 32 registers hold sums.
+constexpr int kAttentionVectors = 24;
+
+inline void store_half(std::uint16_t* p, V v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline void store_bytes(std::int8_t* p, V v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
+}
+
+#include "compute/cpu/attention_body.inc"
+
+}  // namespace
+
+const AttentionKernels* avx512_attention() {
+  return avx512_kernels() != nullptr ? &kAttentionTable : nullptr;
+}
+
+}  // namespace ocellus::compute::cpu
