@@ -56,30 +56,28 @@ constexpr std::int64_t kPeakSteps = 200'000;
 
 PEAK_TARGET float f32_steps() {
   __m512 acc[12], x = _mm512_set1_ps(1e-9f);
-  for (auto& a : acc) a = x;
+#pragma GCC unroll 12
+  for (int k = 0; k < 12; ++k) acc[k] = _mm512_set1_ps(static_cast<float>(k));
   for (std::int64_t i = 0; i < kPeakSteps; ++i) {
 #pragma GCC unroll 12
-    for (auto& a : acc) {
-      a = _mm512_fmadd_ps(x, x, a);
-      asm volatile("" : "+v"(a));
-    }
+    for (int k = 0; k < 12; ++k) acc[k] = _mm512_fmadd_ps(x, x, acc[k]);
   }
-  for (auto& a : acc) x = _mm512_add_ps(x, a);
+#pragma GCC unroll 12
+  for (int k = 0; k < 12; ++k) x = _mm512_add_ps(x, acc[k]);
   return _mm512_cvtss_f32(x);
 }
 
 PEAK_TARGET float bf16_steps() {
   __m512 acc[12], sum = _mm512_setzero_ps();
   const auto x = __m512bh(_mm512_set1_epi32(0x30003000));
-  for (auto& a : acc) a = sum;
+#pragma GCC unroll 12
+  for (int k = 0; k < 12; ++k) acc[k] = _mm512_set1_ps(static_cast<float>(k));
   for (std::int64_t i = 0; i < kPeakSteps; ++i) {
 #pragma GCC unroll 12
-    for (auto& a : acc) {
-      a = _mm512_dpbf16_ps(a, x, x);
-      asm volatile("" : "+v"(a));
-    }
+    for (int k = 0; k < 12; ++k) acc[k] = _mm512_dpbf16_ps(acc[k], x, x);
   }
-  for (auto& a : acc) sum = _mm512_add_ps(sum, a);
+#pragma GCC unroll 12
+  for (int k = 0; k < 12; ++k) sum = _mm512_add_ps(sum, acc[k]);
   return _mm512_cvtss_f32(sum);
 }
 

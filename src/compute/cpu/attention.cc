@@ -110,7 +110,11 @@ class Attention {
     const std::int64_t queries = most_rows_ * group_;
     const std::int64_t floats =
         queries * (query_stride() + 2 * record_) + (shape_.head_dim + 1 + stride_) * kKvBlockTokens;
-    return static_cast<std::size_t>(divide_up(floats, kLanes) * kLanes) * sizeof(float);
+    return static_cast<std::size_t>(divide_up(floats, kLanes) * kLanes) * sizeof(float) +
+           static_cast<std::size_t>(span_bytes(queries));
+  }
+  static std::int64_t span_bytes(std::int64_t queries) {
+    return divide_up(queries * std::int64_t{sizeof(Span)}, 64) * 64;
   }
   int query_stride() const { return static_cast<int>(divide_up(shape_.head_dim, 32) * 32); }
 
@@ -163,14 +167,14 @@ class Attention {
   }
 
   // All rows of the task against one block.
-  void run_block(const Task& task, std::int64_t block, const float* queries, float* state,
-                 AttentionBlock& args) const {
+  void run_block(const Task& task, std::int64_t block, const Span* spans, const float* queries,
+                 float* state, AttentionBlock& args) const {
     const std::int64_t count = task.rows * group_, base = block * kKvBlockTokens;
     for (std::int64_t first = 0; first < count; first += kAttentionRows) {
       args.rows = static_cast<int>(std::min<std::int64_t>(kAttentionRows, count - first));
       bool any = false;
       for (int r = 0; r < args.rows; ++r) {
-        const Span span = seen(*task.sequence, task.first + (first + r) / group_);
+        const Span span = spans[first + r];
         args.from[r] =
             static_cast<int>(std::clamp<std::int64_t>(span.from - base, 0, kKvBlockTokens));
         args.to[r] = static_cast<int>(std::clamp<std::int64_t>(span.to - base, 0, kKvBlockTokens));
@@ -188,7 +192,10 @@ class Attention {
 
   void run_task(const Task& task, std::int64_t kv_head, std::byte* scratch, float* partials) const {
     const std::int64_t count = task.rows * group_;
-    auto* const queries = reinterpret_cast<float*>(scratch);
+    auto* const spans = reinterpret_cast<Span*>(scratch);
+    for (std::int64_t i = 0; i < count; ++i)
+      spans[i] = seen(*task.sequence, task.first + i / group_);
+    auto* const queries = reinterpret_cast<float*>(scratch + span_bytes(count));
     float* const state = queries + count * query_stride();
     float* const merged = state + count * record_;
     float* const panels = merged + count * record_;
@@ -209,11 +216,11 @@ class Attention {
                          end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
       for (std::int64_t block = first; block < end; ++block) {
         take_block(task, kv_head, block, panels, args);
-        run_block(task, block, queries, state, args);
+        run_block(task, block, spans, queries, state, args);
       }
       for (std::int64_t i = 0; i < count; ++i) {
         float* const record = state + i * record_;
-        const Span span = seen(*task.sequence, task.first + i / group_);
+        const Span span = spans[i];
         if (!sees(span, range)) continue;
         tables_.exact->close(record);
         if (task.partial >= 0) {

@@ -21,32 +21,32 @@ inline __m512i spread_pair(const std::uint16_t* from) {
   return _mm512_set1_epi32(pair);
 }
 
-// Sums of the 64 positions for R rows.
-template <int R>
+// Sums of the first G * 16 positions for R rows.
+template <int R, int G>
 [[gnu::noinline]] void score_tile(const std::uint16_t* q, int q_stride, int pairs,
                                   const std::uint8_t* keys, float* scores) {
-  V acc[R][kGroups];
+  V acc[R][G];
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int g = 0; g < kGroups; ++g) acc[r][g] = _mm512_setzero_ps();
+    for (int g = 0; g < G; ++g) acc[r][g] = _mm512_setzero_ps();
   }
   for (int d = 0; d < pairs; ++d) {
-    __m512i k[kGroups];
+    __m512i k[G];
 #pragma GCC unroll 4
-    for (int g = 0; g < kGroups; ++g) k[g] = load_pairs(keys + (d * kGroups + g) * 64);
+    for (int g = 0; g < G; ++g) k[g] = load_pairs(keys + (d * kGroups + g) * 64);
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const __m512i x = spread_pair(q + r * q_stride + 2 * d);
 #pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g)
+      for (int g = 0; g < G; ++g)
         acc[r][g] = _mm512_dpbf16_ps(acc[r][g], as_pairs(x), as_pairs(k[g]));
     }
   }
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int g = 0; g < kGroups; ++g)
+    for (int g = 0; g < G; ++g)
       _mm512_store_ps(scores + r * kKvBlockTokens + g * kLanes, acc[r][g]);
   }
 }
@@ -107,10 +107,10 @@ inline V exp2_of(V x) {
   x = _mm512_max_ps(_mm512_set1_ps(-200.0f), x);
   const V n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const V f = _mm512_sub_ps(x, n);
-  V p = _mm512_set1_ps(9.6706621e-3f);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5826318e-2f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4022651e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9314718e-1f));
+  V p = _mm512_set1_ps(9.5701019e-3f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5917860e-2f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4024745e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9312181e-1f));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
   return _mm512_scalef_ps(p, n);
 }
@@ -163,11 +163,29 @@ inline void weigh_scores(const AttentionBlock& args, __mmask64 seen, const float
 }
 
 template <int R>
+inline void score_groups(const AttentionBlock& args, int groups, float* scores) {
+  const auto* const q = static_cast<const std::uint16_t*>(args.q);
+  const int pairs = (args.head_dim + 1) / 2;
+  switch (groups) {
+    case 1:
+      return score_tile<R, 1>(q, args.q_stride, pairs, args.keys, scores);
+    case 2:
+      return score_tile<R, 2>(q, args.q_stride, pairs, args.keys, scores);
+    case 3:
+      return score_tile<R, 3>(q, args.q_stride, pairs, args.keys, scores);
+    default:
+      return score_tile<R, kGroups>(q, args.q_stride, pairs, args.keys, scores);
+  }
+}
+
+template <int R>
 inline void attend_rows(const AttentionBlock& args) {
   alignas(64) float scores[R * kKvBlockTokens];
   alignas(64) std::uint16_t weights[R * kKvBlockTokens];
-  score_tile<R>(static_cast<const std::uint16_t*>(args.q), args.q_stride, (args.head_dim + 1) / 2,
-                args.keys, scores);
+  // Behind the last position that any row sees, scores are not needed.
+  int last = 0;
+  for (int r = 0; r < R; ++r) last = args.to[r] > last ? args.to[r] : last;
+  score_groups<R>(args, (last + kLanes - 1) / kLanes, scores);
   alignas(64) float before[kLanes] = {}, most[kLanes] = {}, fade[kLanes];
   __mmask64 seen[R];
   bool all = true;
