@@ -1,10 +1,11 @@
 // Attention and the KV cache through the backend: against double, and bit for bit against itself
 // however the rows are cut.
+#include "compute/cpu/attention.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "compute/cpu/attention.h"
 #include "compute/cpu/test_backends.h"
 
 namespace ocellus::compute::cpu {
@@ -66,8 +67,8 @@ void expect_attended(const AttentionShape& shape, const Rows& q, std::int64_t ro
       }
       weights.push_back(sum * wide(shape.scale));
       largest = std::max(largest, weights.back());
-      off = std::max(off, (static_cast<double>(shape.head_dim + 8) * kEps + each) * size *
-                              wide(shape.scale));
+      off = std::max(
+          off, (static_cast<double>(shape.head_dim + 8) * kEps + each) * size * wide(shape.scale));
     }
     for (double& w : weights) total += w = std::exp(w - largest);
     for (std::int64_t d = 0; d < shape.head_dim; ++d) {
@@ -107,7 +108,7 @@ TEST(Attention, EveryRowSeesEveryRow) {
           if (known.empty()) {
             known = out.data;
             const Stored keys(k, 20, DType::kF32), values(v, 20, DType::kF32);
-            for (std::int64_t r = 0; r < rows; r += rows > 200 ? 37 : 1)
+            for (std::int64_t r = 0; r<rows; r += rows> 200 ? 37 : 1)
               expect_attended(shape, q, r, keys, values, 0, rows, is_fast, out);
           }
           ASSERT_TRUE(same(out.data, known));
@@ -151,8 +152,8 @@ class Causal : public ::testing::TestWithParam<CausalCase> {
   std::int64_t length_ = c_.length;
   AttentionShape shape_{c_.heads, c_.kv_heads, c_.head_dim, 0.3f, c_.window, c_.arithmetic};
   KvGeometry geometry_{kLayers, c_.kv_heads, c_.head_dim, kKvBlockTokens, c_.dtype};
-  Rows q_{length_, c_.heads * c_.head_dim, 1}, k_{length_, c_.kv_heads * c_.head_dim, 2},
-      v_{length_, c_.kv_heads * c_.head_dim, 3};
+  Rows q_{length_, c_.heads*c_.head_dim, 1}, k_{length_, c_.kv_heads*c_.head_dim, 2},
+      v_{length_, c_.kv_heads*c_.head_dim, 3};
 
   bool fast() const { return c_.arithmetic == Arithmetic::kFast && has_fast(); }
   bool is_long() const { return length_ > 500; }
@@ -321,27 +322,26 @@ TEST_P(Causal, LayersDoNotShareMemory) {
 
 constexpr Arithmetic kExact = Arithmetic::kExact, kFast = Arithmetic::kFast;
 
-INSTANTIATE_TEST_SUITE_P(
-    All, Causal,
-    ::testing::Values(CausalCase{4, 4, 16, 0, DType::kF32, kExact},
-                      CausalCase{4, 2, 20, 0, DType::kF32, kExact},
-                      CausalCase{4, 1, 33, 0, DType::kF16, kExact},
-                      CausalCase{4, 2, 64, 10, DType::kF32, kExact},
-                      CausalCase{8, 1, 12, 64, DType::kF16, kExact},
-                      CausalCase{4, 2, 80, 1, DType::kF32, kExact},
-                      CausalCase{4, 2, 16, 1000, DType::kF32, kExact},
-                      CausalCase{4, 4, 128, 0, DType::kQ8_0, kExact},
-                      CausalCase{8, 2, 24, 65, DType::kQ8_0, kExact},
-                      CausalCase{2, 1, 16, 0, DType::kF32, kExact, 2150},
-                      CausalCase{2, 1, 8, 1100, DType::kQ8_0, kExact, 2150},
-                      CausalCase{4, 4, 16, 0, DType::kF32, kFast},
-                      CausalCase{8, 1, 33, 0, DType::kF16, kFast},
-                      CausalCase{4, 2, 64, 10, DType::kF32, kFast},
-                      CausalCase{4, 1, 136, 77, DType::kF16, kFast},
-                      CausalCase{6, 2, 72, 0, DType::kQ8_0, kFast},
-                      CausalCase{2, 2, 128, 63, DType::kQ8_0, kFast},
-                      CausalCase{2, 1, 16, 0, DType::kF16, kFast, 2150},
-                      CausalCase{2, 1, 8, 1100, DType::kF32, kFast, 2150}));
+INSTANTIATE_TEST_SUITE_P(All, Causal,
+                         ::testing::Values(CausalCase{4, 4, 16, 0, DType::kF32, kExact},
+                                           CausalCase{4, 2, 20, 0, DType::kF32, kExact},
+                                           CausalCase{4, 1, 33, 0, DType::kF16, kExact},
+                                           CausalCase{4, 2, 64, 10, DType::kF32, kExact},
+                                           CausalCase{8, 1, 12, 64, DType::kF16, kExact},
+                                           CausalCase{4, 2, 80, 1, DType::kF32, kExact},
+                                           CausalCase{4, 2, 16, 1000, DType::kF32, kExact},
+                                           CausalCase{4, 4, 128, 0, DType::kQ8_0, kExact},
+                                           CausalCase{8, 2, 24, 65, DType::kQ8_0, kExact},
+                                           CausalCase{2, 1, 16, 0, DType::kF32, kExact, 2150},
+                                           CausalCase{2, 1, 8, 1100, DType::kQ8_0, kExact, 2150},
+                                           CausalCase{4, 4, 16, 0, DType::kF32, kFast},
+                                           CausalCase{8, 1, 33, 0, DType::kF16, kFast},
+                                           CausalCase{4, 2, 64, 10, DType::kF32, kFast},
+                                           CausalCase{4, 1, 136, 77, DType::kF16, kFast},
+                                           CausalCase{6, 2, 72, 0, DType::kQ8_0, kFast},
+                                           CausalCase{2, 2, 128, 63, DType::kQ8_0, kFast},
+                                           CausalCase{2, 1, 16, 0, DType::kF16, kFast, 2150},
+                                           CausalCase{2, 1, 8, 1100, DType::kF32, kFast, 2150}));
 
 TEST(KvBlocks, RefusesTypesAndSizesThatItDoesNotHave) {
   const auto backend = backend_of(Isa::kAuto, 1);
