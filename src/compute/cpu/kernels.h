@@ -24,20 +24,6 @@ inline constexpr int kKvBlockTokens = 64;
 enum class Element : std::uint8_t { kF32, kF16, kBF16 };
 enum class Function : std::uint8_t { kNone, kGelu, kGeluTanh, kQuickGelu, kSilu, kRelu };
 
-// One head of one row against the keys and values [from, to) of one key-value head.
-struct Attend {
-  const float* q;  // [head_dim]
-  int head_dim;
-  float scale;
-  const std::uint8_t* const* keys;    // by block: [head_dim][kKvBlockTokens]
-  const std::uint8_t* const* values;  // by block: [kKvBlockTokens][value_stride]
-  int value_stride;                   // head_dim rounded up to kLanes
-  Element element;                    // kF32 or kF16
-  std::int64_t from, to;
-  float* scores;  // scratch: to rounded up to kKvBlockTokens
-  float* out;     // [value_stride]; the first head_dim values are the result
-};
-
 struct Kernels {
   const char* name;
   int tile_rows;  // rows of this table's register tile, at most kMaxTileRows
@@ -58,7 +44,6 @@ struct Kernels {
   void (*gated)(Function function, float* gate, const float* up, std::int64_t n);
   // Rotates (x[i], x[i + half]) by angle i.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
-  void (*attend)(const Attend& args);
 };
 
 // Always there.

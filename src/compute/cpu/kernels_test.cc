@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <numeric>
 #include <string>
 
@@ -239,73 +238,6 @@ TEST_P(KernelTable, AddGatedAndRotateEqualScalar) {
                 [&](const Kernels& kernels, float* x) {
                   kernels.rotate(x, other.data(), sin.data(), n);
                 });
-      }
-    }
-  }
-}
-
-// The keys and values of `tokens` positions, each block in memory of its own.
-struct Cache {
-  Cache(Element element, int head_dim, int value_stride, std::int64_t tokens, Values kind,
-        Edge edge) {
-    const std::int64_t count = (tokens + kKvBlockTokens - 1) / kKvBlockTokens;
-    const std::size_t size = element == Element::kF32 ? 4 : 2;
-    for (std::int64_t b = 0; b < count; ++b) {
-      for (const bool is_key : {true, false}) {
-        const auto n =
-            static_cast<std::size_t>((is_key ? head_dim : value_stride) * kKvBlockTokens);
-        const Floats floats = random_values(n, kind, static_cast<std::uint64_t>(2 * b + is_key));
-        std::vector<std::uint8_t> bytes(n * size);
-        for (std::size_t i = 0; i < n; ++i) {
-          // A half with a moderate exponent, unless any bits will do.
-          const auto bits = std::bit_cast<std::uint32_t>(floats[i]);
-          const auto half = static_cast<std::uint16_t>(
-              kind == Values::kAny ? bits >> 7
-                                   : (bits >> 16 & 0x8000) | (bits >> 13 & 0x3FF) | 0x3800);
-          std::memcpy(bytes.data() + i * size, size == 4 ? static_cast<const void*>(&bits) : &half,
-                      size);
-        }
-        memory.push_back(
-            std::make_unique<Fenced<std::uint8_t>>(std::span<const std::uint8_t>(bytes), edge));
-        (is_key ? keys : this->values).push_back(memory.back()->data());
-      }
-    }
-  }
-  std::vector<std::unique_ptr<Fenced<std::uint8_t>>> memory;
-  std::vector<const std::uint8_t*> keys, values;
-};
-
-TEST_P(KernelTable, AttendEqualsScalar) {
-  for (const Values kind : {Values::kUsual, Values::kAny}) {
-    for (const Element element : {Element::kF32, Element::kF16}) {
-      for (const int head_dim : {1, 7, 12, 16, 33, 64, 80, 128}) {
-        const int stride = (head_dim + kLanes - 1) / kLanes * kLanes;
-        const FencedFloats q(random_values(static_cast<std::size_t>(head_dim), kind, 5),
-                             Edge::kBack);
-        for (const std::int64_t to : {1, 2, 15, 16, 17, 63, 64, 65, 130, 256}) {
-          const Edge edge = kEdges[to % 2];
-          const Cache cache(element, head_dim, stride, to, kind, edge);
-          const std::int64_t padded = (to + kKvBlockTokens - 1) / kKvBlockTokens * kKvBlockTokens;
-          for (const std::int64_t from : {std::int64_t{0}, to / 2, to - 1}) {
-            SCOPED_TRACE(::testing::Message() << head_dim << " wide, " << from << " to " << to);
-            const FencedFloats scores(static_cast<std::size_t>(padded), edge);
-            compare(Floats(static_cast<std::size_t>(stride)), edge,
-                    [&](const Kernels& kernels, float* out) {
-                      kernels.attend({.q = q.data(),
-                                      .head_dim = head_dim,
-                                      .scale = 0.3f,
-                                      .keys = cache.keys.data(),
-                                      .values = cache.values.data(),
-                                      .value_stride = stride,
-                                      .element = element,
-                                      .from = from,
-                                      .to = to,
-                                      .scores = scores.data(),
-                                      .out = out});
-                    });
-            ASSERT_TRUE(scores.guards_unchanged());
-          }
-        }
       }
     }
   }
