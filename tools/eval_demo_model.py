@@ -37,8 +37,9 @@ def cases(count: int, seed: int, folder: pathlib.Path):
         yield path, kind, question, answer
 
 
-def ask_ocellus(binary: str, model: pathlib.Path, picture: pathlib.Path, question: str) -> str:
-    result = subprocess.run([binary, "ask", "--model", model, "--json", "--temperature", "0", picture, question],
+def ask_ocellus(binary: str, model: pathlib.Path, picture: pathlib.Path, question: str, weights: str = "auto", tower: str = "auto") -> str:
+    result = subprocess.run([binary, "ask", "--model", model, "--json", "--temperature", "0", "--weights", weights, "--tower-weights", tower,
+                             picture, question],
                             capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SystemExit(f"{picture}: exit status {result.returncode}: {result.stderr.strip()}")
@@ -79,6 +80,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--transformers", action="store_true", help="also ask the reference, and compare")
+    parser.add_argument("--weights", default="auto", help="of `ocellus ask`")
+    parser.add_argument("--tower-weights", default="auto", help="of `ocellus ask`")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show-wrong", type=int, default=0, metavar="N", help="print the first N wrong answers")
     args = parser.parse_args()
@@ -88,7 +91,7 @@ def main() -> int:
     kinds, same, shown = {}, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         for number, (picture, kind, question, answer) in enumerate(cases(args.count, args.seed, pathlib.Path(folder)), 1):
-            given = ask_ocellus(args.ocellus, args.model, picture, question) if use_ocellus else None
+            given = ask_ocellus(args.ocellus, args.model, picture, question, args.weights, args.tower_weights) if use_ocellus else None
             if reference:
                 by_reference = reference.ask(picture, question)
                 same += given == by_reference

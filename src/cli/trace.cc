@@ -19,6 +19,7 @@ struct TraceCommand {
   std::string picture, question, out;
   ModelFlags model;
   SamplingFlags sampling;
+  vision::TraceOptions measuring;
 
   Status run() const;
 };
@@ -34,11 +35,12 @@ Status TraceCommand::run() const {
   OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
   constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
   OCELLUS_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(picture, kMaxPicture));
-  OCELLUS_ASSIGN_OR_RETURN(const vision::Trace t,
-                           vision::trace(model_options, {.threads = model.threads},
-                                         std::as_bytes(std::span(bytes)), question, ask_options));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const vision::Trace t,
+      vision::trace(model_options, {.threads = model.threads}, std::as_bytes(std::span(bytes)),
+                    question, ask_options, measuring));
   const auto generated = static_cast<std::int64_t>(t.tokens.size());
-  const std::vector<formats::NamedTensor> tensors = {
+  std::vector<formats::NamedTensor> tensors = {
       tensor("pixel_values", "F32", {3, t.height, t.width}, t.pixel_values),
       tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features),
       tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings),
@@ -46,6 +48,11 @@ Status TraceCommand::run() const {
       tensor("logits", "F32", {generated, t.vocabulary}, t.logits),
       tensor("tokens", "I64", {generated}, t.tokens),
   };
+  if (measuring.prompt_logits) {
+    tensors.push_back(tensor("prompt_logits", "F32",
+                             {static_cast<std::int64_t>(t.input_ids.size()), t.vocabulary},
+                             t.prompt_logits));
+  }
   OCELLUS_RETURN_IF_ERROR(base::write_file_atomically(out, formats::write_safetensors(tensors)));
   for (const formats::NamedTensor& each : tensors) {
     print(fmt::format("{:16} {} {}\n", each.name, each.dtype,
@@ -67,6 +74,15 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("-o,--out", flags->out, "The safetensors file to write")
       ->required()
       ->type_name("FILE");
+  command->add_flag("--all-logits", flags->measuring.prompt_logits,
+                    "Write the logits of every position of the prompt too (prompt_logits)");
+  command
+      ->add_option("--force-tokens", flags->measuring.forced_tokens,
+                   "Generate these, whatever the logits say, and nothing after them")
+      ->type_name("ID,ID,...")
+      ->delimiter(',');
+  command->add_flag("--expand-weights", flags->measuring.expand_weights,
+                    "Round the weights, then compute with the rounded values in f32");
   flags->model.add_to(*command);
   flags->sampling.add_to(*command);
   command->callback([flags, &action] {

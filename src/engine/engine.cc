@@ -70,6 +70,12 @@ Result<std::int64_t> Engine::add(SessionRequest request) {
                         id, vocabulary);
     }
   }
+  for (const std::int32_t id : request.forced_tokens) {
+    if (id < 0 || id >= vocabulary) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "forced token {} is outside the model's vocabulary of {}", id, vocabulary);
+    }
+  }
   if (image_rows != image_tokens) {
     return make_error(ErrorCode::kInvalidArgument,
                       "the prompt has places for {} image tokens, the pictures give {}",
@@ -99,7 +105,10 @@ std::vector<Engine::Share> Engine::plan() {
   std::int64_t rows = 0;
   const auto give = [&](Session& session, std::int64_t count) {
     const auto length = static_cast<std::int64_t>(session.ids.size());
-    shares.push_back({&session, rows, count, session.computed, session.computed + count == length});
+    const bool samples = session.computed + count == length;
+    const bool prompt = session.generated == 0 && session.request.keep_prompt_logits;
+    shares.push_back(
+        {&session, rows, count, session.computed, samples, prompt ? count : std::int64_t{samples}});
     rows += count;
   };
   if (!options_.kv_cache) {
@@ -165,7 +174,8 @@ Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>
     OCELLUS_RETURN_IF_ERROR(fill_inputs(share, inputs));
     sequences.push_back(
         {share.first_row, share.rows, share.first_position, share.session->cache->blocks()});
-    if (share.samples) wanted.push_back(share.first_row + share.rows - 1);
+    for (std::int64_t row = share.rows - share.wanted; row < share.rows; ++row)
+      wanted.push_back(share.first_row + row);
   }
   OCELLUS_ASSIGN_OR_RETURN(
       last_logits_,
@@ -175,21 +185,29 @@ Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>
                                    scratch_.decoder, *scratch_.workspace, stop, last_logits_);
 }
 
-SessionEvent Engine::choose(const Share& share, std::span<float> logits) {
+// `logits`: the rows of the share that were wanted.
+SessionEvent Engine::choose(const Share& share, tensor::Matrix logits) {
   Session& session = *share.session;
   SessionEvent event;
   event.session = session.id;
-  if (session.request.keep_logits) event.logits.assign(logits.begin(), logits.end());
+  if (session.generated == 0 && session.request.keep_prompt_logits)
+    event.prompt_logits.assign(logits.data, logits.row(logits.rows));
+  if (!share.samples) return event;
+  const std::span<float> last(logits.row(logits.rows - 1), static_cast<std::size_t>(logits.cols));
+  if (session.request.keep_logits) event.logits.assign(last.begin(), last.end());
   const auto token =
-      session.sampler.sample(logits, session.ids, static_cast<std::uint64_t>(session.generated));
+      session.sampler.sample(last, session.ids, static_cast<std::uint64_t>(session.generated));
   if (!token) {
     event.error = token.error();
     return event;
   }
-  event.token = *token;
+  const std::vector<std::int32_t>& forced = session.request.forced_tokens;
+  const bool is_forced = session.generated < std::ssize(forced);
+  event.token = is_forced ? forced[static_cast<std::size_t>(session.generated)] : *token;
   ++session.generated;
-  session.ids.push_back(*token);
-  if (std::ranges::find(session.request.end_tokens, *token) != session.request.end_tokens.end()) {
+  session.ids.push_back(*event.token);
+  if (!is_forced && std::ranges::find(session.request.end_tokens, *event.token) !=
+                        session.request.end_tokens.end()) {
     event.end = SessionEnd::kEndToken;
   } else if (session.generated >= session.request.max_new_tokens) {
     event.end = SessionEnd::kLength;
@@ -217,9 +235,9 @@ void Engine::run_and_choose(const std::vector<Share>& shares, std::vector<Sessio
   std::int64_t row = 0;
   for (const Share& share : shares) {
     share.session->computed = share.first_position + share.rows;
-    if (!share.samples) continue;
-    events.push_back(
-        choose(share, {last_logits_.row(row++), static_cast<std::size_t>(last_logits_.cols)}));
+    if (share.wanted == 0) continue;
+    events.push_back(choose(share, last_logits_.slice_rows(row, share.wanted)));
+    row += share.wanted;
   }
 }
 

@@ -28,8 +28,9 @@ class Engine {
                                                 const EngineOptions& options);
 
   // Takes a session in. kContextFull naming the numbers, kInvalidArgument (image tokens and
-  // embeddings that do not match, sampling), kBadModel (an id outside the vocabulary: tokenizer and
-  // model do not belong together), kUnavailable when max_sessions are running.
+  // embeddings that do not match, sampling, a forced token outside the vocabulary), kBadModel (an
+  // id outside the vocabulary: tokenizer and model do not belong together), kUnavailable when
+  // max_sessions are running.
   Result<std::int64_t> add(SessionRequest request);
   // Ends a session at once; its memory is free when this returns. Unknown ids are ignored.
   void cancel(std::int64_t session);
@@ -48,12 +49,13 @@ class Engine {
   struct Share {
     Session* session;
     std::int64_t first_row, rows, first_position;
-    bool samples;  // its last row is the last of the sequence: a token is chosen
+    bool samples;         // its last row is the last of the sequence: a token is chosen
+    std::int64_t wanted;  // how many of its last rows go through the head
   };
   std::vector<Share> plan();
   Status run(const std::vector<Share>& shares, const std::function<bool()>& stop);
   Status fill_inputs(const Share& share, compute::Matrix inputs);
-  SessionEvent choose(const Share& share, std::span<float> logits);
+  SessionEvent choose(const Share& share, tensor::Matrix logits);
   void remove_ended(const std::vector<SessionEvent>& events);
   void run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events);
 

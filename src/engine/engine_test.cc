@@ -267,6 +267,73 @@ TEST_F(EngineTest, TheContextEndsAnAnswerAndRefusesAPrompt) {
   }
 }
 
+// Every prompt row at once, in any chunks, beside another session; the last is the row from which
+// the first token was chosen, and a row is the one that a prompt ending there gives.
+TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
+  const Answer expected = run(*golden_.model, {}, {request_}).front();
+  const auto prompt = request_.ids.size();
+  const auto vocabulary = static_cast<std::size_t>(golden_.model->config().language.vocab_size);
+  SessionRequest asking = request_;
+  asking.keep_prompt_logits = true;
+  std::vector<float> whole;
+  for (const EngineOptions& options :
+       {EngineOptions{}, EngineOptions{.chunk_tokens = 7}, EngineOptions{.kv_cache = false}}) {
+    const auto engine = this->engine(options);
+    const std::int64_t other = engine->add(request_).value();
+    const std::int64_t watched = engine->add(asking).value();
+    std::map<std::int64_t, Answer> found;
+    std::vector<float> rows;
+    while (!engine->idle()) {
+      const std::vector<SessionEvent> events = engine->step();
+      for (const SessionEvent& event : events)
+        rows.insert(rows.end(), event.prompt_logits.begin(), event.prompt_logits.end());
+      note(found, events);
+    }
+    expect_same(found[watched], expected);
+    expect_same(found[other], expected);
+    ASSERT_EQ(rows.size(), prompt * vocabulary);
+    EXPECT_TRUE(std::equal(rows.end() - static_cast<std::ptrdiff_t>(vocabulary), rows.end(),
+                           expected.logits.begin()));
+    if (whole.empty()) whole = rows;
+    EXPECT_EQ(rows, whole);
+  }
+  SessionRequest shorter = request_;  // what comes after the picture may go
+  shorter.ids.pop_back();
+  shorter.max_new_tokens = 1;
+  const Answer before = run(*golden_.model, {}, {shorter}).front();
+  EXPECT_TRUE(std::equal(before.logits.begin(), before.logits.end(),
+                         whole.end() - 2 * static_cast<std::ptrdiff_t>(vocabulary)));
+}
+
+TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
+  const Answer expected = run(*golden_.model, {}, {request_}).front();
+  ASSERT_GT(expected.tokens.size(), 4u);
+  SessionRequest forced = request_;
+  // The model's own tokens: the same logits, though the second is now an end token.
+  forced.forced_tokens.assign(expected.tokens.begin(), expected.tokens.begin() + 3);
+  forced.end_tokens = {expected.tokens[1]};
+  Answer answer = run(*golden_.model, {}, {forced}).front();
+  const auto same = std::ranges::mismatch(answer.tokens, expected.tokens).in1;
+  EXPECT_GT(same - answer.tokens.begin(), 3);
+  EXPECT_TRUE(std::equal(answer.logits.begin(),
+                         answer.logits.begin() + 3 * golden_.model->config().language.vocab_size,
+                         expected.logits.begin()));
+  // Others: what follows is what a prompt with them at its end gives.
+  const std::int32_t another = expected.tokens[0] == 7 ? 8 : 7;
+  forced.forced_tokens = {another};
+  forced.max_new_tokens = 2;
+  answer = run(*golden_.model, {}, {forced}).front();
+  SessionRequest longer = request_;
+  longer.ids.push_back(another);
+  longer.max_new_tokens = 1;
+  const Answer after = run(*golden_.model, {}, {longer}).front();
+  ASSERT_EQ(answer.tokens.size(), 2u);
+  EXPECT_EQ(answer.tokens[0], another);
+  EXPECT_EQ(answer.tokens[1], after.tokens[0]);
+  EXPECT_TRUE(std::equal(after.logits.begin(), after.logits.end(),
+                         answer.logits.end() - golden_.model->config().language.vocab_size));
+}
+
 TEST_F(EngineTest, EndTokensAndLengthEndAnAnswer) {
   SessionRequest request = request_;
   const std::vector<std::int32_t>& all = golden_.answers[0];
@@ -340,6 +407,8 @@ TEST_F(EngineTest, RefusesRequestsThatCannotBeRun) {
   EXPECT_EQ(with([](auto& r) { r.max_new_tokens = 0; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.max_new_tokens = -4; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.images.clear(); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([&](auto& r) { r.forced_tokens = {0, vocabulary}; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.forced_tokens = {-1}; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.images.push_back(r.images[0]); }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.images = {nullptr}; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.sampling.top_p = 0; }), ErrorCode::kInvalidArgument);

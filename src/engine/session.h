@@ -31,7 +31,11 @@ struct SessionRequest {
   SamplingOptions sampling;
   std::int64_t max_new_tokens = 0;
   std::vector<std::int32_t> end_tokens;
-  bool keep_logits = false;    // for tracing: the row from which each token was chosen
+  // For tracing: the row from which each token was chosen; the rows of all the prompt's positions.
+  bool keep_logits = false, keep_prompt_logits = false;
+  // For measuring: the answer begins with these tokens, whatever the logits say; an end token among
+  // them does not end it.
+  std::vector<std::int32_t> forced_tokens;
   std::function<bool()> stop;  // asked between layers and before each token
 };
 
@@ -42,6 +46,9 @@ struct SessionEvent {
   std::int64_t session = 0;
   std::optional<std::int32_t> token;  // the token that was chosen; the end token too
   std::vector<float> logits;          // with keep_logits
+  // With keep_prompt_logits: [rows, vocab_size], the prompt's positions that this step computed;
+  // such an event may bring no token.
+  std::vector<float> prompt_logits;
   std::optional<SessionEnd> end;
   std::optional<Error> error;  // the session is over
 };

@@ -8,9 +8,10 @@ namespace ocellus::vision {
 
 Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& registry,
                     std::span<const std::byte> picture, const std::string& question,
-                    const AskOptions& options) {
-  OCELLUS_ASSIGN_OR_RETURN(auto backend,
-                           compute::cpu::make_cpu_backend({.threads = registry.threads}));
+                    const AskOptions& options, const TraceOptions& trace_options) {
+  OCELLUS_ASSIGN_OR_RETURN(auto backend, compute::cpu::make_cpu_backend(
+                                             {.threads = registry.threads,
+                                              .expand_weights = trace_options.expand_weights}));
   OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
                            LoadedModel::load(model_options, std::move(backend), nullptr));
   Trace trace;
@@ -28,11 +29,24 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
                            model->session(question, options, encoded.embeddings));
   trace.input_ids.assign(request.ids.begin(), request.ids.end());
   request.keep_logits = true;
+  request.keep_prompt_logits = trace_options.prompt_logits;
+  if (const auto forced = std::ssize(trace_options.forced_tokens); forced > 0) {
+    const std::int64_t room = model->info().context_tokens - std::ssize(request.ids);
+    if (forced > room) {
+      return base::make_error(ErrorCode::kContextFull,
+                              "{} forced tokens behind a prompt of {}, the context has {}", forced,
+                              request.ids.size(), model->info().context_tokens);
+    }
+    request.forced_tokens = trace_options.forced_tokens;
+    request.max_new_tokens = forced;
+  }
   trace.vocabulary = model->info().vocabulary;
   OCELLUS_RETURN_IF_ERROR(model->engine().add(std::move(request)));
   while (!model->engine().idle()) {
     for (const engine::SessionEvent& event : model->engine().step()) {
       if (event.error) return std::unexpected(*event.error);
+      trace.prompt_logits.insert(trace.prompt_logits.end(), event.prompt_logits.begin(),
+                                 event.prompt_logits.end());
       if (!event.token) continue;
       trace.tokens.push_back(*event.token);
       trace.logits.insert(trace.logits.end(), event.logits.begin(), event.logits.end());

@@ -21,12 +21,21 @@ struct Trace {
   std::int64_t vocabulary = 0;
   std::vector<float> logits;  // [tokens, vocabulary]: the row from which each token was chosen
   std::vector<std::int64_t> tokens;  // with the end token, if it came
+  std::vector<float> prompt_logits;  // [input_ids, vocabulary]: every position, where asked for
+};
+
+// For measuring what a weight type does (tools/eval_quantised.py).
+struct TraceOptions {
+  bool prompt_logits = false;
+  // Generated instead of what the logits say, one token at a time, and nothing after them.
+  std::vector<std::int32_t> forced_tokens;
+  bool expand_weights = false;  // CpuOptions
 };
 
 // Loads the model and answers one question on the calling thread, by the steps that the worker
-// takes. `picture`: encoded bytes.
+// takes. `picture`: encoded bytes. kContextFull when the prompt and the forced tokens do not fit.
 Result<Trace> trace(const ModelOptions& model, const RegistryOptions& registry,
                     std::span<const std::byte> picture, const std::string& question,
-                    const AskOptions& options);
+                    const AskOptions& options, const TraceOptions& trace_options = {});
 
 }  // namespace ocellus::vision

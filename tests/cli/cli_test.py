@@ -248,6 +248,28 @@ class Trace(unittest.TestCase):
             row = struct.unpack_from(f"<{width}f", logits[2], 4 * width * i)
             self.assertEqual(token, row.index(max(row)))
 
+    def test_measures_every_position_of_a_given_text(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "trace.safetensors"
+            arguments = ["trace", some_picture(), "How many objects are there?", "--model", DEMO, "--out", out,
+                         "--weights", "q4_0"]
+            found = []
+            for more in (["--force-tokens", "2,5,300"], ["--force-tokens", "2,5,300", "--expand-weights"]):
+                result = run(*arguments, "--all-logits", *more)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                found.append(read_safetensors(out))
+            refused = run(*arguments, "--force-tokens", "2,832")
+        for tensors in found:
+            self.assertEqual(struct.unpack("<3q", tensors["tokens"][2]), (2, 5, 300))
+            (rows, width), values = tensors["prompt_logits"][1:]
+            self.assertEqual(rows, tensors["input_ids"][1][0])
+            self.assertEqual(values[-4 * width:], tensors["logits"][2][:4 * width])
+        a, b = (struct.unpack_from("<100f", tensors["logits"][2]) for tensors in found)
+        for x, y in zip(a, b):
+            self.assertAlmostEqual(x, y, delta=1.0)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn(b"832", refused.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

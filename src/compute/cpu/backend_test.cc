@@ -6,6 +6,7 @@
 
 #include "compute/cpu/kernels.h"
 #include "compute/cpu/test_backends.h"
+#include "tensor/quant.h"
 
 namespace ocellus::compute::cpu {
 namespace {
@@ -39,6 +40,46 @@ TEST(Backend, EmbedReadsRowsExactly) {
     }
     ASSERT_TRUE(out.gaps_unchanged());
   }
+}
+
+// A type's rounding without its arithmetic: f32 products with the values that the blocks stand for.
+TEST(Backend, ExpandsRoundedWeightsWhenAsked) {
+  const std::int64_t out = 37, in = 512;
+  const auto plain = backend_of(Isa::kAuto, 2);
+  const auto expanding =
+      make_cpu_backend({.threads = 2, .isa = Isa::kAuto, .expand_weights = true}).value_or(nullptr);
+  ASSERT_NE(expanding, nullptr);
+  const auto workspace = plain->make_workspace();
+  const Source source(out, in, DType::kF16, 1);
+  const Rows x(9, in, 2);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0,
+                            DType::kQ4_K, DType::kQ6_K}) {
+    SCOPED_TRACE(tensor::dtype_name(dtype));
+    std::vector<float> values = source.values;
+    std::vector<std::byte> blocks(values.size() * sizeof(float));
+    tensor::quantize(dtype, source.values.data(), out * in, blocks.data());
+    tensor::dequantize(dtype, blocks.data(), out * in, values.data());
+    const auto wanted =
+        plain->make_weight({DType::kF32, {out, in}, std::as_bytes(std::span(values))}, DType::kF32);
+    const auto found = expanding->make_weight(source.view, dtype);
+    ASSERT_TRUE(wanted.has_value() && found.has_value());
+    EXPECT_EQ((*found)->dtype(), DType::kF32);
+    Rows expected(9, out, 3), y(9, out, 4);
+    ASSERT_TRUE(plain->linear(**wanted, x.view(), {}, expected.matrix(), *workspace));
+    ASSERT_TRUE(expanding->linear(**found, x.view(), {}, y.matrix(), *workspace));
+    for (std::int64_t r = 0; r < 9; ++r) EXPECT_TRUE(same(y.row(r), expected.row(r)));
+    // Blocks that a file holds already are not rounded again.
+    blocks.resize(values.size() / tensor::block_values(dtype) * tensor::block_bytes(dtype));
+    const auto again = expanding->make_weight({dtype, {out, in}, blocks}, dtype);
+    ASSERT_TRUE(again.has_value());
+    ASSERT_TRUE(expanding->linear(**again, x.view(), {}, y.matrix(), *workspace));
+    for (std::int64_t r = 0; r < 9; ++r) EXPECT_TRUE(same(y.row(r), expected.row(r)));
+  }
+  EXPECT_FALSE(
+      expanding->make_weight({DType::kF16, {out, in}, source.view.data.subspan(2)}, DType::kQ8_0)
+          .has_value());
+  const Source narrow(3, 100, DType::kF32, 1);
+  EXPECT_FALSE(expanding->make_weight(narrow.view, DType::kQ4_0).has_value());
 }
 
 // The kernels are tested on their own; here: every row, with its own operands, whatever the

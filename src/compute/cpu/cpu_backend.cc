@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "compute/cpu/attention.h"
 #include "compute/cpu/cpu_kernels.h"
+#include "compute/cpu/expanded_weight.h"
 #include "compute/cpu/kv_blocks.h"
 #include "compute/cpu/linear.h"
 #include "compute/cpu/packed_weight.h"
@@ -26,11 +27,12 @@ constexpr std::int64_t kRowsPerTask = 8;
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool)
+  CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool, bool expand_weights)
       : tables_(tables),
         kernels_(*tables.f32),
         attention_(attention_tables(*tables.f32)),
-        pool_(std::move(pool)) {}
+        pool_(std::move(pool)),
+        expand_weights_(expand_weights) {}
 
   std::string describe() const override {
     return fmt::format("cpu: {}, {} thread{}", describe_tables(), pool_->threads(),
@@ -43,6 +45,13 @@ class CpuBackend final : public Backend {
 
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                               WeightForm form) const override {
+    if (expand_weights_ && form.dtype != DType::kF32) {
+      OCELLUS_ASSIGN_OR_RETURN(const auto values, expand_rounded(source, form.dtype, *pool_));
+      OCELLUS_ASSIGN_OR_RETURN(
+          auto expanded, PackedWeight::pack({DType::kF32, source.shape, values.bytes()},
+                                            DType::kF32, false, *pool_));
+      return expanded;
+    }
     const bool fast = form.arithmetic == Arithmetic::kFast && tables_.bf16 != nullptr;
     OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, form.dtype, fast, *pool_));
     return weight;
@@ -171,6 +180,7 @@ class CpuBackend final : public Backend {
   const Kernels& kernels_;
   const AttentionTables attention_;
   std::unique_ptr<ThreadPool> pool_;
+  bool expand_weights_;
 };
 
 // Null tables where the machine lacks the instructions.
@@ -217,7 +227,7 @@ Result<std::shared_ptr<const Backend>> make_cpu_backend(const CpuOptions& option
                       "this machine does not have the instruction set that was asked for");
   }
   OCELLUS_ASSIGN_OR_RETURN(auto pool, ThreadPool::create(threads));
-  return std::make_shared<const CpuBackend>(tables, std::move(pool));
+  return std::make_shared<const CpuBackend>(tables, std::move(pool), options.expand_weights);
 }
 
 }  // namespace ocellus::compute::cpu

@@ -18,6 +18,9 @@ std::optional<Isa> parse_isa(std::string_view name);
 struct CpuOptions {
   int threads = 0;       // 0: as many as the process has cores to use
   Isa isa = Isa::kAuto;  // the best that the machine has
+  // For measuring: weights are rounded to the type asked for and then held and multiplied as f32,
+  // so that a model shows what the type's rounding costs without its arithmetic.
+  bool expand_weights = false;
 };
 
 // One pool of threads in each backend: programs make one and share it between all models.
