@@ -9,7 +9,7 @@ together, and generated positions, computed one token at a time. Models: the dem
 
   KL, exact   the mean KL divergence from f32 with the rounded weights in f32 arithmetic: the type's own cost
   KL          the same with the engine's arithmetic for the type
-  growth      what the arithmetic adds: KL / exact - 1
+  growth      what the arithmetic adds: KL / exact - 1, with its standard error over the positions
   llama.cpp's the growth with activations rounded as llama.cpp rounds them for the type (numpy, tools/quality/activations.py)
   top-1       positions with the same likeliest token as f32
 
@@ -95,9 +95,16 @@ class Model:
         traces = [text.run(self.engine, **options) for text in self.texts]
         return self.join(text.parts(self.config.image_token, trace) for text, trace in zip(self.texts, traces)), traces
 
-    def compare(self, found):
-        return {part: {"kl": measure.divergence(self.reference[part], found[part]),
-                       "top1": measure.agreement(self.reference[part], found[part])} for part in reports.PARTS}
+    def compare(self, found, exact=None):
+        """`exact`: the logits with the type's values in f32 arithmetic, where growth is asked for."""
+        result = {}
+        for part in reports.PARTS:
+            rows = measure.divergences(self.reference[part], found[part])
+            result[part] = {"kl": float(rows.mean()), "top1": measure.agreement(self.reference[part], found[part])}
+            if exact:
+                own = measure.divergences(self.reference[part], exact[part])
+                result[part] |= {"exact": float(own.mean()), "growth": measure.growth(rows, own)}
+        return result
 
     def numpy_distance(self):
         """How far the numpy decoder is from the engine, of the largest logit: 1e-4 would be too far."""
@@ -110,17 +117,15 @@ class Model:
         row = {"type": kind}
         if kind not in self.args.known:
             return {**row, "skipped": "not a type of this build"}
-        exact = self.compare(self.logits(weights=kind, expand=True)[0])
-        if reports.bits_of(kind) < 16 and all(exact[part]["kl"] == 0 for part in reports.PARTS):
+        exact = self.logits(weights=kind, expand=True)[0]
+        if reports.bits_of(kind) < 16 and all((exact[part] == self.reference[part]).all() for part in reports.PARTS):
             return {**row, "skipped": "no row of this model is whole blocks"}
-        found = self.compare(self.logits(weights=kind)[0])
-        for part in reports.PARTS:
-            row[part] = {**found[part], "exact": exact[part]["kl"], "exact_top1": exact[part]["top1"]}
+        row |= self.compare(self.logits(weights=kind)[0], exact)
         if kind in activations.BY_WEIGHT_TYPE and self.args.llama_cpp:
-            row["llama_cpp"] = self.measure_llama_cpp(kind)
+            row["llama_cpp"] = self.measure_llama_cpp(kind, exact)
         return row
 
-    def measure_llama_cpp(self, kind):
+    def measure_llama_cpp(self, kind, exact):
         with tempfile.TemporaryDirectory(dir=self.args.cache) as folder:
             quantised = None
             if kind not in GGUF_LEGACY:
@@ -131,7 +136,7 @@ class Model:
             rounded = RoundedWeights(self.decoder, kind, quantised)
             logits = llama_cpp_logits(self.decoder, rounded, [text.ids for text in self.texts],
                                       [text.reference["image_embeddings"] for text in self.texts])
-        return self.compare(self.join(text.split(self.config.image_token, each) for text, each in zip(self.texts, logits)))
+        return self.compare(self.join(text.split(self.config.image_token, each) for text, each in zip(self.texts, logits)), exact)
 
     def measure_tower(self, kind, q4_0):
         if kind not in self.args.known:

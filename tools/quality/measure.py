@@ -14,10 +14,18 @@ def entropy(logits):
     return float(-(np.exp(logs) * logs).sum(axis=1).mean())
 
 
-def divergence(reference, other):
-    """Mean over the rows of KL(reference || other), in nats."""
+def divergences(reference, other):
+    """KL(reference || other) of each row, in nats."""
     a, b = log_softmax(reference), log_softmax(other)
-    return float((np.exp(a) * (a - b)).sum(axis=1).mean())
+    return (np.exp(a) * (a - b)).sum(axis=1)
+
+
+def growth(found, exact):
+    """What arithmetic adds: (mean of `found` / mean of `exact` - 1, its standard error), both KL of the same rows; None where exact is 0."""
+    if exact.mean() <= 0:
+        return None
+    ratio = found.mean() / exact.mean()
+    return float(ratio - 1), float(np.std(found - ratio * exact) / np.sqrt(len(exact)) / exact.mean())
 
 
 def agreement(reference, other):

@@ -12,14 +12,12 @@ def bits_of(kind):
     return {"f32": 32, "f16": 16, "bf16": 16}.get(kind) or int(kind[1])
 
 
-def growth(kl, exact):
-    return kl / exact - 1 if exact > 0 else None
-
-
 def number(value, unit=""):
     if value is None:
         return "–"
-    return f"{100 * value:+.1f} %" if unit == "growth" else f"{100 * value:.1f} %" if unit == "share" else f"{value:.3g}"
+    if unit == "growth":
+        return f"{100 * value[0]:+.1f} ± {100 * value[1]:.1f} %"
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.3g}"
 
 
 def type_rows(model):
@@ -31,8 +29,8 @@ def type_rows(model):
         cells = [row["type"]]
         for part in PARTS:
             found, scheme = row[part], (row.get("llama_cpp") or {}).get(part)
-            cells += [number(found["exact"]), number(found["kl"]), number(growth(found["kl"], found["exact"]), "growth"),
-                      number(growth(scheme["kl"], found["exact"]) if scheme else None, "growth"), number(found["top1"], "share")]
+            cells += [number(found["exact"]), number(found["kl"]), number(found["growth"], "growth"),
+                      number(scheme["growth"] if scheme else None, "growth"), number(found["top1"], "share")]
         yield cells
 
 
@@ -65,30 +63,33 @@ def criteria(report):
     for model in report["models"]:
         rows = {row["type"]: row for row in model["types"] if not row.get("skipped")}
         q4_0 = rows.get("q4_0")
-        four = [(growth(row[part]["kl"], row[part]["exact"]), f"{kind}, {part}") for kind, row in rows.items() if bits_of(kind) == 4
-                for part in PARTS]
+        four = [(*row[part]["growth"], f"{kind}, {part}") for kind, row in rows.items() if bits_of(kind) == 4 for part in PARTS
+                if row[part]["growth"]]
         judge(found, f"{model['name']}: arithmetic at 4 bits raises KL by at most {GROWTH_LIMIT:.0%}", four, GROWTH_LIMIT)
-        eight = [((row[part]["kl"] - row[part]["exact"]) / q4_0[part]["kl"], f"{kind}, {part}") for kind, row in rows.items()
+        eight = [((row[part]["kl"] - row[part]["exact"]) / q4_0[part]["kl"], 0, f"{kind}, {part}") for kind, row in rows.items()
                  if bits_of(kind) == 8 for part in PARTS] if q4_0 else []
         judge(found, f"{model['name']}: arithmetic at 8 bits adds less than a twentieth of q4_0's KL", eight, EIGHT_BIT_SHARE)
-        tower = [(row["share"], row["type"]) for row in model["tower"] if not row.get("skipped") and row["share"] is not None
+        tower = [(row["share"], 0, row["type"]) for row in model["tower"] if not row.get("skipped") and row["share"] is not None
                  and row["type"] in ("bf16", "q8", "q8_0")]
         judge(found, f"{model['name']}: a tower in bf16 or 8 bits does less than a tenth of q4_0's KL", tower, TOWER_SHARE)
     for bits, points in ACCURACY_POINTS.items():
         percent = report.get("accuracy", {})
-        drops = [(percent["f32"] - value, kind) for kind, value in percent.items() if bits_of(kind) == bits]
+        drops = [(percent["f32"] - value, 0, kind) for kind, value in percent.items() if bits_of(kind) == bits]
         judge(found, f"demo model: at most {points} points below f32 at {bits} bits", drops, points, "points")
     return found
 
 
 def judge(found, what, values, limit, unit="share"):
-    values = [(value, where) for value, where in values if value is not None]
+    """`values`: (value, standard error, whose). Beyond the limit by less than two standard errors is not decided."""
     if not values:
         found.append({"criterion": what, "ok": None, "worst": "not measured"})
         return
-    worst, where = max(values)
+    worst, error, whose = max(values)
     shown = f"{100 * worst:.2f} %" if unit == "share" else f"{worst:.2f} points"
-    found.append({"criterion": what, "ok": bool(worst <= limit), "worst": f"{shown} ({where})"})
+    if error:
+        shown += f" ± {100 * error:.2f} %"
+    ok = worst <= limit or (None if worst - 2 * error <= limit else False)
+    found.append({"criterion": what, "ok": ok, "worst": f"{shown} ({whose})"})
 
 
 def render(report, markdown):
@@ -105,6 +106,6 @@ def render(report, markdown):
     if report.get("accuracy"):
         lines += ["demo model, exact answers: " + ", ".join(f"{kind} {value:.1f} %" for kind, value in report["accuracy"].items()), ""]
     for each in report["criteria"]:
-        verdict = {True: "ok", False: "MISSED", None: "–"}[each["ok"]]
+        verdict = {True: "ok", False: "MISSED", None: "undecided"}[each["ok"]]
         lines.append(f"{'- ' if markdown else ''}{verdict}: {each['criterion']}: {each['worst']}")
     return "\n".join(lines)
