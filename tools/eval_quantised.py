@@ -35,7 +35,8 @@ from quality.engine import Engine, EngineError, RoundedWeights, llama_cpp_logits
 ROOT = pathlib.Path(__file__).parent.parent
 PICTURES = ROOT / "examples/pictures"
 GOLDEN = ROOT / "tests/golden/clip_llama/model"  # its tokenizer is the random models'
-TYPES = "f16,bf16,q8_0,q8,q6_k,q5_k,q5_1,q5_0,q4_k,q4_1,q4_0,q4,q3_k,q2_k"
+ALL_TYPES = "f16,bf16,q8_0,q8,q6_k,q5_k,q5_1,q5_0,q4_k,q4_1,q4_0,q4,q3_k,q2_k"
+TYPES = "bf16,q8_0,q8,q6_k,q5_k,q4_k,q4_0,q4"
 TOWER_TYPES = "bf16,q8_0,q8"
 GGUF_LEGACY = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "f16", "bf16")  # the gguf package rounds these itself
 DEMO_QUESTIONS = ("Describe the picture.", "How many objects are there?", "What color is the circle?")
@@ -158,7 +159,7 @@ class Model:
         towers = [self.measure_tower(kind, q4_0) for kind in self.args.tower_types]
         whole = np.concatenate(list(self.reference.values()))
         return {"name": self.name, "rows": {part: len(rows) for part, rows in self.reference.items()}, "entropy": measure.entropy(whole),
-                "numpy": self.numpy_distance() if self.args.llama_cpp else None, "types": types, "tower": towers}
+                "numpy": self.numpy_distance(), "types": types, "tower": towers}
 
 
 def accuracy(args):
@@ -180,7 +181,7 @@ def parse_arguments():
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "ocellus"
     parser.add_argument("--ocellus", default=str(ROOT / "build/release/bin/ocellus"), metavar="BIN")
     parser.add_argument("--models", type=names, default=["demo", *random_model.SHAPES], help="of: demo, " + ", ".join(random_model.SHAPES))
-    parser.add_argument("--types", type=names, default=names(TYPES), help=f"default {TYPES}")
+    parser.add_argument("--types", type=names, default=names(TYPES), help=f"default {TYPES}; all: {ALL_TYPES}")
     parser.add_argument("--tower-types", type=names, default=names(TOWER_TYPES), help=f"default {TOWER_TYPES}")
     parser.add_argument("--layers", type=int, help="of the random models' decoders (default: 2 and 4)")
     parser.add_argument("--tower-layers", type=int, default=2, help="of their towers (default 2)")
@@ -195,6 +196,8 @@ def parse_arguments():
     shown.add_argument("--json", action="store_true")
     shown.add_argument("--markdown", action="store_true", help="tables for docs/numerics.md")
     args = parser.parse_args()
+    if args.types == ["all"]:
+        args.types = names(ALL_TYPES)
     for name in args.models:
         if name != "demo" and name not in random_model.SHAPES:
             parser.error(f"--models: expected demo, {', '.join(random_model.SHAPES)}; found {name}")

@@ -101,7 +101,7 @@ def render(report, markdown):
         lines += [table(HEADINGS, type_rows(model), markdown), ""]
         if model["tower"]:
             lines += [table(TOWER_HEADINGS, tower_rows(model), markdown), ""]
-        if model.get("numpy") is not None:
+        if "numpy" in model:
             lines += [f"numpy's f32 logits differ from the engine's by {model['numpy']:.1e} of the largest.", ""]
     if report.get("accuracy"):
         lines += ["demo model, exact answers: " + ", ".join(f"{kind} {value:.1f} %" for kind, value in report["accuracy"].items()), ""]
