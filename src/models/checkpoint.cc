@@ -186,7 +186,9 @@ Result<tensor::TensorView> Checkpoint::tensor(std::string_view canonical,
     return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", folder.string(), canonical);
   }
   const StoredTensor& stored = found->second;
-  const std::string file = files[stored.file].path().string();
+  // Tensors made in memory come from no file.
+  const std::string file =
+      stored.file < files.size() ? files[stored.file].path().string() : folder.string();
   if (!(stored.shape == shape)) {
     return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}", file,
                       stored.stored_name, shape.to_string(), stored.shape.to_string());

@@ -1,0 +1,55 @@
+// How fast the machine could do a piece of work: what the work asks for, over the machine's peaks.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "compute/cpu/peaks.h"
+#include "compute/profiling_backend.h"
+
+namespace ocellus::benchmark {
+
+// The kind of multiply-add that a product is made of.
+enum class Arithmetic : std::uint8_t { kF32, kBF16, kInt8 };
+
+// With which arithmetic the backend multiplies weights held as `weights`. The one place that says
+// it; today every type's values take part in f32.
+Arithmetic arithmetic_of(tensor::DType weights);
+
+// What one run asks for, from its operations: linear layers by the arithmetic of their weights;
+// attention counts with the arithmetic that most of the run's linear layers have.
+struct Demand {
+  std::array<double, 3> flops = {};             // by Arithmetic; a multiply-add is two
+  double bytes = 0;                             // weights and cached keys and values, as held
+  tensor::DType weights = tensor::DType::kF32;  // the type of the most bytes of weights
+};
+Demand demand_of(std::span<const compute::OpProfile> operations);
+
+// The shortest possible time, and what sets it: "f32", "bf16", "int8" or "read". Where the machine
+// has no such arithmetic, f32 does its work. 0 seconds where nothing is asked for.
+struct Limit {
+  double seconds = 0;
+  std::string_view name = "read";
+};
+Limit arithmetic_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
+Limit read_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
+Limit larger_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
+
+// The peaks around each result: measured before and after it, as machines drift.
+class PeaksAround {
+ public:
+  // `meter` must outlive it. `first`: measured just now. `seconds`: for each peak, each time.
+  PeaksAround(compute::cpu::PeakMeter& meter, const compute::cpu::Peaks& first, double seconds)
+      : meter_(meter), last_(first), seconds_(seconds) {}
+
+  // Measures again: the better of this and the last time, for what was run between. kOutOfMemory.
+  Result<compute::cpu::Peaks> nearest();
+
+ private:
+  compute::cpu::PeakMeter& meter_;
+  compute::cpu::Peaks last_;
+  double seconds_;
+};
+
+}  // namespace ocellus::benchmark

@@ -1,0 +1,288 @@
+#include "benchmark/model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "base/result.h"
+#include "benchmark/scale.h"
+#include "benchmark/stepper.h"
+#include "compute/profiling_backend.h"
+#include "models/llava.h"
+#include "models/random_checkpoint.h"
+
+namespace ocellus::benchmark {
+namespace {
+
+using base::make_error;
+using tensor::DType;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kQuestionTokens = 16;  // beside the picture's, in "first_token"
+constexpr std::int64_t kMaxPositions = std::int64_t{1} << 20;
+
+struct Source {
+  models::RandomCheckpoint made;  // or
+  models::Checkpoint read;
+  bool random = false;
+  std::int64_t full_layers = 0;
+  models::LoadOptions load;
+
+  const models::Checkpoint& checkpoint() const { return random ? made.checkpoint : read; }
+};
+
+Result<Source> open_random(const ModelSource& wanted) {
+  std::optional<formats::ModelConfig> config = models::random_model_config(wanted.random);
+  if (!config) {
+    return make_error(ErrorCode::kInvalidArgument, "random model: expected {}, found {}",
+                      fmt::join(models::random_model_names(), ", "), wanted.random);
+  }
+  Source source;
+  source.random = true;
+  source.full_layers = config->language.layers;
+  if (wanted.layers > source.full_layers) {
+    return make_error(ErrorCode::kInvalidArgument, "layers: {} has {}, found {}", wanted.random,
+                      source.full_layers, wanted.layers);
+  }
+  if (wanted.layers > 0) config->language.layers = wanted.layers;
+  const DType weights = wanted.weights.value_or(DType::kQ8_0);
+  const DType tower =
+      wanted.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
+  OCELLUS_ASSIGN_OR_RETURN(source.made, models::make_random_checkpoint(*config, weights, tower));
+  return source;
+}
+
+Result<Source> open(const ModelSource& wanted) {
+  if (!wanted.random.empty()) return open_random(wanted);
+  if (wanted.layers > 0) {
+    return make_error(ErrorCode::kInvalidArgument, "fewer layers: only of a random model");
+  }
+  Source source;
+  OCELLUS_ASSIGN_OR_RETURN(source.read, models::load_checkpoint(wanted.path, wanted.mmproj));
+  source.full_layers = source.read.config.language.layers;
+  source.load.weights = wanted.weights;
+  source.load.tower_weights = wanted.tower_weights;
+  return source;
+}
+
+class ModelBench {
+ public:
+  ModelBench(const compute::Backend& backend, PeaksAround& peaks, const ModelBenchOptions& options)
+      : backend_(backend), peaks_(peaks), options_(options) {}
+
+  Result<ModelReport> run(const ModelSource& wanted);
+
+ private:
+  // The picture's part and the language model's part of one piece of work.
+  struct Part {
+    bool language;
+    std::function<Status()> body;
+  };
+  struct Timed {
+    double seconds = 0;
+    std::vector<compute::OpProfile> operations;
+    std::vector<Demand> demands;  // of each part
+  };
+
+  bool wants(std::string_view work) const {
+    return std::ranges::find(options_.work, work) != options_.work.end();
+  }
+  Status load(const ModelSource& wanted);
+  Status measure_all();
+  Result<Timed> run_once(const std::vector<Part>& parts);
+  Status measure(BenchResult result, const std::vector<Part>& parts);
+  Status measure_prompt(const std::string& work, std::int64_t tokens, bool with_picture);
+  Status measure_step(const std::string& work, std::int64_t streams);
+
+  compute::ProfilingBackend backend_;
+  PeaksAround& peaks_;
+  const ModelBenchOptions& options_;
+  std::unique_ptr<models::LlavaModel> model_;
+  std::unique_ptr<Stepper> stepper_;
+  Scale scale_;
+  ModelReport report_;
+  std::string weights_;  // the name of the language model's type
+};
+
+Status ModelBench::load(const ModelSource& wanted) {
+  if (options_.on_stage) options_.on_stage("load");
+  auto begin = Clock::now();
+  OCELLUS_ASSIGN_OR_RETURN(Source source, open(wanted));
+  if (source.random) begin = Clock::now();  // making random values is no part of loading
+  source.load.progress = options_.load_progress;
+  const models::Checkpoint& checkpoint = source.checkpoint();
+  OCELLUS_ASSIGN_OR_RETURN(model_, models::LlavaModel::load(checkpoint, backend_, source.load));
+  const double seconds = seconds_since(begin);
+  const formats::LanguageConfig& language = model_->config().language;
+  scale_ = {.layers = language.layers,
+            .full_layers = source.full_layers,
+            .vocabulary = language.vocab_size,
+            .hidden = language.hidden_size};
+  report_.name = wanted.random.empty() ? wanted.path.string() : wanted.random;
+  report_.layers = source.full_layers;
+  report_.from_layers = scale_.applies() ? language.layers : 0;
+  report_.weight_bytes = models::weight_bytes(checkpoint, source.load);
+  OCELLUS_ASSIGN_OR_RETURN(stepper_, Stepper::create(*model_, backend_, options_.kv));
+  // One step: every page of the weights has been seen, and the types that the layers are held in.
+  OCELLUS_RETURN_IF_ERROR(stepper_->reserve(1, 1));
+  backend_.clear();
+  OCELLUS_RETURN_IF_ERROR(stepper_->step(1, 0));
+  weights_ = tensor::dtype_name(demand_of(backend_.profile()).weights);
+  if (!wants("load")) return {};
+  double stored = 0, layers = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    stored += static_cast<double>(tensor.data.size());
+    if (name.starts_with("language.layers.")) layers += static_cast<double>(tensor.data.size());
+  }
+  // Loading copies: its time follows the bytes.
+  const double more = scale_.applies() ? 1 + layers * (scale_.factor() - 1) / stored : 1;
+  const double moved = (stored + static_cast<double>(report_.weight_bytes)) * more;
+  OCELLUS_ASSIGN_OR_RETURN(const compute::cpu::Peaks peaks, peaks_.nearest());
+  BenchResult result{.work = "load", .weights = weights_, .value = seconds * more, .unit = "s"};
+  result.limit = moved / peaks.read.all / 1e9;
+  result.limit_of = "read";
+  result.from_layers = report_.from_layers;
+  result.run_seconds = result.value;
+  result.keep_limit();
+  report_.results.push_back(std::move(result));
+  return {};
+}
+
+Result<ModelBench::Timed> ModelBench::run_once(const std::vector<Part>& parts) {
+  Timed timed;
+  for (const Part& part : parts) {
+    backend_.clear();
+    const auto begin = Clock::now();
+    OCELLUS_RETURN_IF_ERROR(part.body());
+    double seconds = seconds_since(begin);
+    std::vector<compute::OpProfile> operations = backend_.profile();
+    if (part.language) scale_.apply(seconds, operations);
+    timed.seconds += seconds;
+    timed.demands.push_back(demand_of(operations));
+    timed.operations.insert(timed.operations.end(), operations.begin(), operations.end());
+  }
+  return timed;
+}
+
+// The best of several runs, beside the limit of each part at the peaks around them.
+Status ModelBench::measure(BenchResult result, const std::vector<Part>& parts) {
+  if (options_.on_stage) {
+    options_.on_stage(result.tokens > 1 ? fmt::format("{} {}", result.work, result.tokens)
+                                        : result.work);
+  }
+  Timed best;
+  double spent = 0;
+  const auto begin = Clock::now();
+  for (int run = 0; run < std::max(1, options_.effort.repeat) || spent < options_.effort.seconds;
+       ++run) {
+    OCELLUS_ASSIGN_OR_RETURN(Timed timed, run_once(parts));
+    if (run == 0 || timed.seconds < best.seconds) best = std::move(timed);
+    spent = seconds_since(begin);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(const compute::cpu::Peaks peaks, peaks_.nearest());
+  double limit_seconds = 0, largest = -1;
+  for (const Demand& demand : best.demands) {
+    const Limit limit =
+        result.work == "decode" ? read_limit(demand, peaks) : larger_limit(demand, peaks);
+    limit_seconds += limit.seconds;
+    if (limit.seconds > largest) {
+      largest = limit.seconds;
+      result.limit_of = limit.name;
+    }
+  }
+  result.weights =
+      parts.back().language ? weights_ : tensor::dtype_name(best.demands.back().weights);
+  if (parts.back().language) result.from_layers = report_.from_layers;
+  const double amount = static_cast<double>(result.tokens * result.streams);
+  const bool rate = result.unit == "tokens/s";
+  result.value = rate ? amount / best.seconds : best.seconds;
+  result.limit = rate ? amount / limit_seconds : limit_seconds;
+  result.run_seconds = best.seconds;
+  result.operations = std::move(best.operations);
+  result.keep_limit();
+  report_.results.push_back(std::move(result));
+  return {};
+}
+
+Status ModelBench::measure_prompt(const std::string& work, std::int64_t tokens, bool with_picture) {
+  OCELLUS_RETURN_IF_ERROR(stepper_->reserve(1, tokens));
+  std::vector<Part> parts;
+  if (with_picture) parts.push_back({false, [this] { return stepper_->picture(); }});
+  parts.push_back({true, [=, this] { return stepper_->prompt(tokens, with_picture); }});
+  BenchResult result{.work = work, .tokens = tokens};
+  result.unit = with_picture ? "s" : "tokens/s";
+  return measure(std::move(result), parts);
+}
+
+Status ModelBench::measure_step(const std::string& work, std::int64_t streams) {
+  OCELLUS_RETURN_IF_ERROR(stepper_->reserve(streams, options_.context + 1));
+  BenchResult result{.work = work, .tokens = 1, .streams = streams, .unit = "tokens/s"};
+  return measure(std::move(result),
+                 {{true, [=, this] { return stepper_->step(streams, options_.context); }}});
+}
+
+Status ModelBench::measure_all() {
+  if (wants("tower")) {
+    BenchResult result{.work = "tower", .tokens = model_->image_tokens(), .unit = "s"};
+    OCELLUS_RETURN_IF_ERROR(
+        measure(std::move(result), {{false, [this] { return stepper_->picture(); }}}));
+  }
+  if (wants("prefill")) {
+    for (const std::int64_t tokens : options_.tokens)
+      OCELLUS_RETURN_IF_ERROR(measure_prompt("prefill", tokens, false));
+  }
+  if (wants("decode")) OCELLUS_RETURN_IF_ERROR(measure_step("decode", 1));
+  if (wants("batch")) OCELLUS_RETURN_IF_ERROR(measure_step("batch", options_.streams));
+  if (wants("first_token")) {
+    OCELLUS_RETURN_IF_ERROR(
+        measure_prompt("first_token", model_->image_tokens() + kQuestionTokens, true));
+  }
+  return {};
+}
+
+Status check(const ModelBenchOptions& options) {
+  const std::vector<std::string> known = model_works();
+  for (const std::string& work : options.work) {
+    if (std::ranges::find(known, work) == known.end()) {
+      return make_error(ErrorCode::kInvalidArgument, "work: expected {}, found {}",
+                        fmt::join(known, ", "), work);
+    }
+  }
+  for (const std::int64_t tokens : options.tokens) {
+    if (tokens < 1 || tokens > kMaxPositions) {
+      return make_error(ErrorCode::kInvalidArgument, "tokens: expected 1 to {}, found {}",
+                        kMaxPositions, tokens);
+    }
+  }
+  if (options.context < 0 || options.context >= kMaxPositions || options.streams < 1 ||
+      options.streams > 1024) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "expected a context of 0 to {} and 1 to 1024 streams, found {} and {}",
+                      kMaxPositions - 1, options.context, options.streams);
+  }
+  return {};
+}
+
+Result<ModelReport> ModelBench::run(const ModelSource& wanted) {
+  OCELLUS_RETURN_IF_ERROR(load(wanted));
+  OCELLUS_RETURN_IF_ERROR(measure_all());
+  return std::move(report_);
+}
+
+}  // namespace
+
+std::vector<std::string> model_works() {
+  return {"load", "tower", "prefill", "decode", "batch", "first_token"};
+}
+
+Result<ModelReport> run_model(const compute::Backend& backend, PeaksAround& peaks,
+                              const ModelSource& source, const ModelBenchOptions& options) {
+  OCELLUS_RETURN_IF_ERROR(check(options));
+  return ModelBench(backend, peaks, options).run(source);
+}
+
+}  // namespace ocellus::benchmark

@@ -1,0 +1,58 @@
+// Runs a model's parts as the engine does, at any context, without requests: keys and values of
+// earlier positions need not be computed to cost the time of reading them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/kv_pool.h"
+#include "models/llava.h"
+#include "ocellus/error.h"
+
+namespace ocellus::benchmark {
+
+// One thread; the model and the backend must outlive it.
+class Stepper {
+ public:
+  // kUnsupported when the backend cannot keep a cache of type `kv`.
+  static Result<std::unique_ptr<Stepper>> create(const models::LlavaModel& model,
+                                                 const compute::Backend& backend, tensor::DType kv);
+
+  // Room for `streams` sequences of `positions`, its memory touched. kOutOfMemory.
+  Status reserve(std::int64_t streams, std::int64_t positions);
+
+  // Tower and projector on one picture; prompt() then takes its embeddings.
+  Status picture();
+  // A prompt of `tokens` in the first sequence, from position 0, in chunks as long as the engine's;
+  // the first rows are the picture's where `with_picture`. Chooses a token. reserve() comes first.
+  Status prompt(std::int64_t tokens, bool with_picture);
+  // One step: a token at position `context` of each of the first `streams` sequences, and the
+  // choice of the next ones. reserve() comes first.
+  Status step(std::int64_t streams, std::int64_t context);
+
+ private:
+  Stepper(const models::LlavaModel& model, const compute::Backend& backend,
+          const compute::KvGeometry& geometry, std::size_t block_bytes);
+
+  struct Rows {
+    std::vector<compute::SequenceRows> sequences;
+    std::vector<std::int64_t> wanted;
+  };
+  Status forward(compute::Matrix inputs, const Rows& rows);
+
+  const models::LlavaModel& model_;
+  const compute::Backend& backend_;
+  engine::KvPool pool_;
+  std::size_t block_bytes_;
+  std::int64_t chunk_ = engine::EngineOptions{}.chunk_tokens;
+  std::vector<std::unique_ptr<engine::KvSequence>> sequences_;
+  models::LlavaModel::Scratch scratch_;
+  models::MatrixBuffer features_, embeddings_, inputs_, logits_;
+  compute::Matrix picture_;
+  std::vector<float> pixels_;
+  engine::Sampler sampler_{engine::SamplingOptions{}};
+};
+
+}  // namespace ocellus::benchmark

@@ -1,0 +1,192 @@
+#include "compute/cpu/peaks.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "compute/cpu/peak_loops.h"
+#include "compute/cpu/thread_pool.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// Long enough that handing out the work does not count, short enough that some run is undisturbed.
+constexpr double kRunSeconds = 0.004;
+
+double seconds_of(auto&& body) {
+  const auto begin = Clock::now();
+  body();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// The shortest of at least three runs, and of as many as fit into `budget` seconds.
+double best_of(double budget, auto&& body) {
+  double best = 1e30, spent = 0;
+  for (int run = 0; run < 3 || spent < budget; ++run) {
+    const double seconds = seconds_of(body);
+    best = std::min(best, seconds);
+    spent += seconds;
+  }
+  return best;
+}
+
+double arithmetic_rate(const PeakLoop& loop, ThreadPool& pool, int threads, double budget) {
+  if (loop.run == nullptr) return 0;
+  std::int64_t rounds = 1024;
+  while (seconds_of([&] { loop.run(rounds); }) < kRunSeconds && rounds < (std::int64_t{1} << 40))
+    rounds *= 2;
+  const double seconds =
+      best_of(budget, [&] { pool.run(threads, [&](std::int64_t, int) { loop.run(rounds); }); });
+  return loop.operations * static_cast<double>(rounds * threads) / seconds / 1e9;
+}
+
+double arithmetic_rate(std::span<const PeakLoop> loops, ThreadPool& pool, int threads,
+                       double budget) {
+  double best = 0;
+  for (const PeakLoop& loop : loops)
+    best = std::max(best, arithmetic_rate(loop, pool, threads, budget));
+  return best;
+}
+
+// Anonymous pages, touched, of the kind asked for.
+class Pages {
+ public:
+  Pages() = default;
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+  ~Pages() {
+    if (mapped_ != nullptr) munmap(mapped_, mapped_bytes_);
+  }
+
+  Status map(std::size_t bytes, bool huge) {
+    const std::size_t with_slack = bytes + kHugePage;
+    void* const memory =
+        mmap(nullptr, with_slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      return base::make_error(ErrorCode::kOutOfMemory, "not enough memory for {} bytes", bytes);
+    }
+    mapped_ = memory;
+    mapped_bytes_ = with_slack;
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    data_ = static_cast<std::byte*>(memory) + (kHugePage - address % kHugePage) % kHugePage;
+    bytes_ = bytes;
+    // Only advice: where it is not taken, both figures are the same.
+    (void)madvise(data_, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    std::memset(data_, 1, bytes);
+    return {};
+  }
+
+  std::span<const std::byte> bytes() const { return {data_, bytes_}; }
+
+ private:
+  void* mapped_ = nullptr;
+  std::size_t mapped_bytes_ = 0;
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+double read_rate(const PeakLoops& loops, ThreadPool& pool, int threads,
+                 std::span<const std::byte> memory, double budget) {
+  const std::size_t part = memory.size() / static_cast<std::size_t>(threads) / 4096 * 4096;
+  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
+  const double seconds = best_of(budget, [&] {
+    pool.run(threads, [&](std::int64_t task, int) {
+      const auto index = static_cast<std::size_t>(task);
+      sums[index] = loops.read(memory.data() + index * part, part);
+    });
+  });
+  return static_cast<double>(part) * threads / seconds / 1e9;
+}
+
+PeakLoops loops_of_avx512() {
+  PeakLoops loops = avx512_peak_loops();
+  if (__builtin_cpu_supports("avx512bf16")) loops.bf16 = avx512_bf16_peak_loop();
+  if (__builtin_cpu_supports("avx512vnni")) {
+    loops.int8[0] = avx512_vnni_peak_loop();
+  } else {
+    std::ranges::copy(avx2_peak_loops().int8, loops.int8);
+  }
+  return loops;
+}
+
+// What the backend's instruction set brings, and what the machine has beyond it.
+PeakLoops loops_of(const Backend& backend) {
+  const std::string name = backend.describe();
+  if (name.contains("avx512")) return loops_of_avx512();
+  return name.contains("avx2") ? avx2_peak_loops() : portable_peak_loops();
+}
+
+class Meter final : public PeakMeter {
+ public:
+  Meter(const PeakLoops& loops, std::unique_ptr<ThreadPool> pool, std::size_t bytes)
+      : loops_(loops),
+        pool_(std::move(pool)),
+        bytes_((bytes + kHugePage - 1) / kHugePage * kHugePage) {}
+
+  Result<Peaks> measure(double seconds) override {
+    Rate small_pages;
+    {  // given back before the other memory is taken
+      Pages small;
+      OCELLUS_RETURN_IF_ERROR(small.map(bytes_, false));
+      small_pages = {read_rate(loops_, *pool_, 1, small.bytes(), seconds),
+                     read_rate(loops_, *pool_, pool_->threads(), small.bytes(), seconds)};
+    }
+    OCELLUS_ASSIGN_OR_RETURN(Peaks peaks, measure_again(seconds));
+    peaks.f32.one = arithmetic_rate(loops_.f32, *pool_, 1, seconds);
+    peaks.bf16.one = arithmetic_rate(loops_.bf16, *pool_, 1, seconds);
+    peaks.int8.one = arithmetic_rate(loops_.int8, *pool_, 1, seconds);
+    peaks.read.one = read_rate(loops_, *pool_, 1, huge_.bytes(), seconds);
+    peaks.read_small_pages = small_pages;
+    return peaks;
+  }
+
+  Result<Peaks> measure_again(double seconds) override {
+    if (huge_.bytes().empty()) OCELLUS_RETURN_IF_ERROR(huge_.map(bytes_, true));
+    const int threads = pool_->threads();
+    Peaks peaks;
+    peaks.f32.all = arithmetic_rate(loops_.f32, *pool_, threads, seconds);
+    peaks.bf16.all = arithmetic_rate(loops_.bf16, *pool_, threads, seconds);
+    peaks.int8.all = arithmetic_rate(loops_.int8, *pool_, threads, seconds);
+    peaks.read.all = read_rate(loops_, *pool_, threads, huge_.bytes(), seconds);
+    return peaks;
+  }
+
+  std::size_t bytes() const override { return huge_.bytes().size(); }
+
+ private:
+  PeakLoops loops_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::size_t bytes_;
+  Pages huge_;
+};
+
+Rate better_of(const Rate& a, const Rate& b) {
+  return {std::max(a.one, b.one), std::max(a.all, b.all)};
+}
+
+}  // namespace
+
+Peaks better_of(const Peaks& a, const Peaks& b) {
+  return {better_of(a.f32, b.f32), better_of(a.bf16, b.bf16), better_of(a.int8, b.int8),
+          better_of(a.read, b.read), better_of(a.read_small_pages, b.read_small_pages)};
+}
+
+Result<std::unique_ptr<PeakMeter>> PeakMeter::create(const CpuOptions& options, std::size_t bytes) {
+  // A backend's own checks, and its choice of an instruction set.
+  OCELLUS_ASSIGN_OR_RETURN(const std::shared_ptr<const Backend> backend, make_cpu_backend(options));
+  const int threads = options.threads == 0 ? usable_cores() : options.threads;
+  OCELLUS_ASSIGN_OR_RETURN(auto pool, ThreadPool::create(threads));
+  // At least one page for each thread's stream.
+  return std::make_unique<Meter>(loops_of(*backend), std::move(pool),
+                                 std::max(bytes, kHugePage * static_cast<std::size_t>(threads)));
+}
+
+}  // namespace ocellus::compute::cpu

@@ -1,0 +1,167 @@
+#include "compute/profiling_backend.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace ocellus::compute {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+OpProfile op(OpKind kind, std::int64_t rows, std::int64_t width) {
+  return {.kind = kind, .out = width, .calls = 1, .rows = rows};
+}
+
+// A product with a key and one with a value for each query head and pair of positions.
+double attention_flops(const AttentionShape& shape, double pairs) {
+  return 4.0 * static_cast<double>(shape.heads * shape.head_dim) * pairs;
+}
+
+double value_bytes(DType dtype) {
+  return static_cast<double>(tensor::block_bytes(dtype)) /
+         static_cast<double>(tensor::block_values(dtype));
+}
+
+}  // namespace
+
+std::string_view op_name(OpKind kind) {
+  switch (kind) {
+    case OpKind::kLinear:
+      return "linear";
+    case OpKind::kEmbed:
+      return "embed";
+    case OpKind::kLayerNorm:
+      return "layer_norm";
+    case OpKind::kRmsNorm:
+      return "rms_norm";
+    case OpKind::kAdd:
+      return "add";
+    case OpKind::kGated:
+      return "gated";
+    case OpKind::kRope:
+      return "rope";
+    case OpKind::kAttention:
+      return "attention";
+    case OpKind::kKvStore:
+      return "kv_store";
+    case OpKind::kCausalAttention:
+      return "causal_attention";
+  }
+  return "";
+}
+
+void ProfilingBackend::clear() {
+  const std::lock_guard lock(mutex_);
+  entries_.clear();
+}
+
+std::vector<OpProfile> ProfilingBackend::profile() const {
+  const std::lock_guard lock(mutex_);
+  return entries_;
+}
+
+template <typename Call>
+Status ProfilingBackend::timed(OpProfile op, Call&& call) const {
+  const auto begin = Clock::now();
+  Status status = call();
+  op.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const std::lock_guard lock(mutex_);
+  const auto same = std::ranges::find_if(entries_, [&](const OpProfile& e) {
+    return e.kind == op.kind && e.dtype == op.dtype && e.out == op.out && e.in == op.in;
+  });
+  if (same == entries_.end()) {
+    entries_.push_back(op);
+    return status;
+  }
+  same->calls += op.calls;
+  same->rows += op.rows;
+  same->seconds += op.seconds;
+  same->flops += op.flops;
+  same->bytes += op.bytes;
+  return status;
+}
+
+Status ProfilingBackend::linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+                                Workspace& workspace) const {
+  OpProfile one = op(OpKind::kLinear, x.rows, w.out());
+  one.dtype = w.dtype();
+  one.in = w.in();
+  one.flops = 2.0 * static_cast<double>(x.rows) * static_cast<double>(w.out() * w.in());
+  one.bytes = static_cast<double>(w.bytes());
+  return timed(one, [&] { return inner_.linear(w, x, epilogue, y, workspace); });
+}
+
+Status ProfilingBackend::embed(const Weight& table, std::span<const std::int32_t> ids,
+                               Matrix out) const {
+  OpProfile one = op(OpKind::kEmbed, static_cast<std::int64_t>(ids.size()), out.cols);
+  one.dtype = table.dtype();
+  return timed(one, [&] { return inner_.embed(table, ids, out); });
+}
+
+Status ProfilingBackend::layer_norm(ConstMatrix x, const float* weight, const float* bias,
+                                    float eps, Matrix y) const {
+  return timed(op(OpKind::kLayerNorm, x.rows, x.cols),
+               [&] { return inner_.layer_norm(x, weight, bias, eps, y); });
+}
+
+Status ProfilingBackend::rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const {
+  return timed(op(OpKind::kRmsNorm, x.rows, x.cols),
+               [&] { return inner_.rms_norm(x, weight, eps, y); });
+}
+
+Status ProfilingBackend::add(ConstMatrix x, Matrix y) const {
+  return timed(op(OpKind::kAdd, x.rows, x.cols), [&] { return inner_.add(x, y); });
+}
+
+Status ProfilingBackend::gated(Activation activation, Matrix gate, ConstMatrix up) const {
+  return timed(op(OpKind::kGated, gate.rows, gate.cols),
+               [&] { return inner_.gated(activation, gate, up); });
+}
+
+Status ProfilingBackend::rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
+                              ConstMatrix sin) const {
+  return timed(op(OpKind::kRope, x.rows, x.cols),
+               [&] { return inner_.rope(x, heads, head_dim, cos, sin); });
+}
+
+Status ProfilingBackend::attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k,
+                                   ConstMatrix v, Matrix out, Workspace& workspace) const {
+  OpProfile one = op(OpKind::kAttention, q.rows, q.cols);
+  one.flops = attention_flops(shape, static_cast<double>(q.rows) * static_cast<double>(k.rows));
+  return timed(one, [&] { return inner_.attention(shape, q, k, v, out, workspace); });
+}
+
+Status ProfilingBackend::kv_store(const KvGeometry& geometry, std::int64_t layer,
+                                  std::span<const SequenceRows> sequences, ConstMatrix k,
+                                  ConstMatrix v) const {
+  OpProfile one = op(OpKind::kKvStore, k.rows, k.cols);
+  one.dtype = geometry.dtype;
+  return timed(one, [&] { return inner_.kv_store(geometry, layer, sequences, k, v); });
+}
+
+Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
+                                          std::int64_t layer,
+                                          std::span<const SequenceRows> sequences, ConstMatrix q,
+                                          Matrix out, Workspace& workspace) const {
+  OpProfile one = op(OpKind::kCausalAttention, q.rows, q.cols);
+  one.dtype = geometry.dtype;
+  const double position_bytes =
+      2 * static_cast<double>(shape.kv_heads * shape.head_dim) * value_bytes(geometry.dtype);
+  double pairs = 0;
+  for (const SequenceRows& s : sequences) {
+    // The positions that row i sees: all up to its own, or the last `window` of them.
+    for (std::int64_t i = 0; i < s.rows; ++i) {
+      const std::int64_t seen = s.first_position + i + 1;
+      pairs += static_cast<double>(shape.window > 0 ? std::min(seen, shape.window) : seen);
+    }
+    const std::int64_t end = s.first_position + s.rows;
+    const std::int64_t kept = shape.window > 0 ? std::min(end, shape.window + s.rows - 1) : end;
+    one.bytes += position_bytes * static_cast<double>(kept);
+  }
+  one.flops = attention_flops(shape, pairs);
+  return timed(one, [&] {
+    return inner_.causal_attention(shape, geometry, layer, sequences, q, out, workspace);
+  });
+}
+
+}  // namespace ocellus::compute

@@ -1,0 +1,92 @@
+// A backend that writes down what another one does: where the time of a step goes, and how much
+// arithmetic and memory the step asks for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compute/backend.h"
+
+namespace ocellus::compute {
+
+enum class OpKind : std::uint8_t {
+  kLinear,
+  kEmbed,
+  kLayerNorm,
+  kRmsNorm,
+  kAdd,
+  kGated,
+  kRope,
+  kAttention,
+  kKvStore,
+  kCausalAttention,
+};
+
+std::string_view op_name(OpKind kind);  // "linear", "rms_norm" ...
+
+// Calls of one kind with one shape, summed up. For a linear layer the shape is the weight's.
+struct OpProfile {
+  OpKind kind = OpKind::kLinear;
+  DType dtype = DType::kF32;     // of the weight or the cache; f32 where there is neither
+  std::int64_t out = 0, in = 0;  // of the weight; otherwise the width of a row and 0
+  std::int64_t calls = 0, rows = 0;
+  double seconds = 0;
+  double flops = 0;  // of linear layers and attention; 0 for the others
+  double bytes = 0;  // of weights (each call reads all of it once) or cached keys and values
+};
+
+// Passes everything on. `inner` must outlive it; weights and workspaces are the inner backend's.
+// Any thread, as for every backend: entries of all callers are summed up. Costs two readings of the
+// clock and a short search for each operation.
+class ProfilingBackend final : public Backend {
+ public:
+  explicit ProfilingBackend(const Backend& inner) : inner_(inner) {}
+
+  void clear();
+  // In the order in which they first came since clear().
+  std::vector<OpProfile> profile() const;
+
+  std::string describe() const override { return inner_.describe(); }
+  std::unique_ptr<Workspace> make_workspace() const override { return inner_.make_workspace(); }
+  Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
+                                              DType dtype) const override {
+    return inner_.make_weight(source, dtype);
+  }
+  Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
+    return inner_.kv_block_bytes(geometry);
+  }
+
+  Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+                Workspace& workspace) const override;
+  Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override;
+  Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
+                    Matrix y) const override;
+  Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const override;
+  Status add(ConstMatrix x, Matrix y) const override;
+  Status gated(Activation activation, Matrix gate, ConstMatrix up) const override;
+  Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
+              ConstMatrix sin) const override;
+  Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
+                   Matrix out, Workspace& workspace) const override;
+  Status kv_store(const KvGeometry& geometry, std::int64_t layer,
+                  std::span<const SequenceRows> sequences, ConstMatrix k,
+                  ConstMatrix v) const override;
+  Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
+                          std::int64_t layer, std::span<const SequenceRows> sequences,
+                          ConstMatrix q, Matrix out, Workspace& workspace) const override;
+
+ private:
+  // Runs `call` and adds its time to the entry of `op`, whose sums are those of this one call.
+  template <typename Call>
+  Status timed(OpProfile op, Call&& call) const;
+
+  const Backend& inner_;
+  mutable std::mutex mutex_;
+  mutable std::vector<OpProfile> entries_;
+};
+
+}  // namespace ocellus::compute

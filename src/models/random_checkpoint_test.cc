@@ -1,0 +1,152 @@
+#include "models/random_checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "compute/cpu/cpu_backend.h"
+#include "models/llava.h"
+#include "tensor/quant.h"
+
+namespace ocellus::models {
+namespace {
+
+using tensor::DType;
+
+formats::ModelConfig tiny_config(std::int64_t layers = 2) {
+  formats::ModelConfig c = *random_model_config("tinyllama-1.1b");
+  c.tower.image_size = 28;
+  c.tower.hidden_size = 256;
+  c.tower.intermediate_size = 256;
+  c.tower.layers = 2;
+  c.tower.heads = 4;
+  c.language.hidden_size = 256;
+  c.language.intermediate_size = 512;
+  c.language.layers = layers;
+  c.language.heads = 4;
+  c.language.kv_heads = 2;
+  c.language.head_dim = 64;
+  c.language.vocab_size = 96;
+  return c;
+}
+
+// The logits of a picture's four rows, the whole way.
+std::vector<float> logits_of(const formats::ModelConfig& config, DType weights, DType tower) {
+  const auto backend = *compute::cpu::make_cpu_backend({.threads = 1});
+  const auto random = make_random_checkpoint(config, weights, tower);
+  EXPECT_TRUE(random) << random.error().message;
+  const auto model = LlavaModel::load(random->checkpoint, *backend, {});
+  EXPECT_TRUE(model) << model.error().message;
+  if (!model) return {};
+  LlavaModel::Scratch scratch = (*model)->make_scratch();
+  const std::vector<float> pixels(3 * 28 * 28, 0.5f);
+  MatrixBuffer features_buffer, inputs_buffer, logits_buffer;
+  const auto features = *features_buffer.shape(4, (*model)->feature_width());
+  const auto inputs = *inputs_buffer.shape(4, config.language.hidden_size);
+  const auto logits = *logits_buffer.shape(4, config.language.vocab_size);
+  EXPECT_EQ((*model)->image_tokens(), 4);
+  EXPECT_TRUE((*model)->encode(pixels.data(), scratch, {}, features));
+  EXPECT_TRUE((*model)->project(features, scratch, inputs));
+  const auto geometry = (*model)->decoder().kv_geometry(DType::kF32);
+  std::vector<std::byte> block(*backend->kv_block_bytes(geometry));
+  std::byte* const blocks = block.data();
+  const compute::SequenceRows rows{0, 4, 0, {&blocks, 1}};
+  const std::int64_t wanted[] = {0, 1, 2, 3};
+  EXPECT_TRUE((*model)->decoder().forward(*backend, geometry, inputs, {&rows, 1}, wanted,
+                                          scratch.decoder, *scratch.workspace, {}, logits));
+  return {logits.data, logits.data + 4 * config.language.vocab_size};
+}
+
+void expect_ordinary(const std::vector<float>& values, const std::string& what) {
+  ASSERT_FALSE(values.empty()) << what;
+  for (const float value : values) ASSERT_TRUE(std::isfinite(value)) << what;
+  const auto [low, high] = std::ranges::minmax(values);
+  EXPECT_GT(high - low, 1e-4f) << what;
+  EXPECT_LT(std::max(high, -low), 1e3f) << what;
+}
+
+TEST(RandomCheckpoint, EveryTypeLoadsAndGivesFiniteLogits) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1,
+                            DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const std::string name(tensor::dtype_name(dtype));
+    expect_ordinary(logits_of(tiny_config(), dtype, dtype), name);
+    expect_ordinary(logits_of(tiny_config(), dtype, DType::kBF16), name + " with a bf16 tower");
+  }
+}
+
+TEST(RandomCheckpoint, ActivationsStayFiniteThroughManyLayers) {
+  expect_ordinary(logits_of(tiny_config(48), DType::kQ8_0, DType::kF16), "48 layers");
+}
+
+TEST(RandomCheckpoint, StoresMatricesAsFilesOfThatTypeDo) {
+  const auto random = make_random_checkpoint(tiny_config(), DType::kQ4_0, DType::kQ8_0);
+  ASSERT_TRUE(random);
+  const auto dtype_of = [&](std::string_view name) {
+    const auto found = random->checkpoint.tensors.find(name);
+    EXPECT_NE(found, random->checkpoint.tensors.end()) << name;
+    return found->second.dtype;
+  };
+  EXPECT_EQ(dtype_of("language.embed_tokens.weight"), DType::kQ4_0);
+  EXPECT_EQ(dtype_of("language.layers.1.mlp.down_proj.weight"), DType::kQ4_0);
+  EXPECT_EQ(dtype_of("lm_head.weight"), DType::kQ6_K);
+  EXPECT_EQ(dtype_of("language.norm.weight"), DType::kF32);
+  EXPECT_EQ(dtype_of("tower.encoder.layers.0.mlp.fc1.weight"), DType::kQ8_0);
+  EXPECT_EQ(dtype_of("tower.embeddings.patch_embedding.weight"), DType::kF16);
+  EXPECT_EQ(dtype_of("projector.linear_1.weight"), DType::kF16);
+}
+
+TEST(RandomCheckpoint, TensorsDifferThoughTheyShareMemory) {
+  const auto random = make_random_checkpoint(tiny_config(), DType::kF16, DType::kF16);
+  ASSERT_TRUE(random);
+  const auto& tensors = random->checkpoint.tensors;
+  const auto& q = tensors.at("language.layers.0.self_attn.q_proj.weight").data;
+  const auto& o = tensors.at("language.layers.0.self_attn.o_proj.weight").data;
+  ASSERT_EQ(q.size(), o.size());
+  EXPECT_NE(std::memcmp(q.data(), o.data(), q.size()), 0);
+  std::size_t stored = 0, held = 0;
+  for (const auto& [name, tensor] : tensors) stored += tensor.data.size();
+  const auto large = make_random_checkpoint(tiny_config(200), DType::kF16, DType::kF16);
+  ASSERT_TRUE(large);
+  for (const auto& buffer : large->buffers) held += buffer.size();
+  std::size_t large_stored = 0;
+  for (const auto& [name, tensor] : large->checkpoint.tensors) large_stored += tensor.data.size();
+  EXPECT_GT(large_stored, 10 * stored);
+  EXPECT_LT(held, large_stored / 10);
+}
+
+TEST(RandomCheckpoint, IsTheSameEachTime) {
+  const auto a = make_random_checkpoint(tiny_config(), DType::kQ4_K, DType::kF16);
+  const auto b = make_random_checkpoint(tiny_config(), DType::kQ4_K, DType::kF16);
+  ASSERT_TRUE(a && b);
+  for (const auto& [name, tensor] : a->checkpoint.tensors) {
+    EXPECT_TRUE(std::ranges::equal(tensor.data, b->checkpoint.tensors.at(name).data)) << name;
+  }
+}
+
+TEST(RandomCheckpoint, RefusesWhatIsNoModel) {
+  const auto integers = make_random_checkpoint(tiny_config(), DType::kI32, DType::kF16);
+  ASSERT_FALSE(integers);
+  EXPECT_EQ(integers.error().code, ErrorCode::kUnsupported);
+  formats::ModelConfig empty = tiny_config();
+  empty.language.vocab_size = 0;
+  const auto nothing = make_random_checkpoint(empty, DType::kF16, DType::kF16);
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(RandomModelConfig, HasTheSizesOfTheModelsByTheirNames) {
+  for (const std::string& name : random_model_names()) {
+    const auto config = random_model_config(name);
+    ASSERT_TRUE(config) << name;
+    EXPECT_EQ(config->language.hidden_size, config->language.heads * config->language.head_dim);
+    EXPECT_EQ(config->tower.patches(), 576);
+  }
+  EXPECT_EQ(random_model_config("llava-1.5-13b")->language.layers, 40);
+  EXPECT_FALSE(random_model_config("llava-1.5-8b"));
+}
+
+}  // namespace
+}  // namespace ocellus::models
