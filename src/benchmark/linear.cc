@@ -93,6 +93,7 @@ Result<std::vector<BenchResult>> run_linear(const compute::Backend& backend, Pea
       pair[i].value = amount / pair[i].run_seconds / 1e9;
       pair[i].limit = amount / limit.seconds / 1e9;
       pair[i].limit_of = limit.name;
+      pair[i].peaks = nearest;
       pair[i].keep_limit();
       results.push_back(std::move(pair[i]));
     }

@@ -147,6 +147,7 @@ Status ModelBench::load(const ModelSource& wanted) {
   result.limit_of = "read";
   result.from_layers = report_.from_layers;
   result.run_seconds = result.value;
+  result.peaks = peaks;
   result.keep_limit();
   report_.results.push_back(std::move(result));
   return {};
@@ -202,6 +203,7 @@ Status ModelBench::measure(BenchResult result, const std::vector<Part>& parts) {
   result.value = rate ? amount / best.seconds : best.seconds;
   result.limit = rate ? amount / limit_seconds : limit_seconds;
   result.run_seconds = best.seconds;
+  result.peaks = peaks;
   result.operations = std::move(best.operations);
   result.keep_limit();
   report_.results.push_back(std::move(result));

@@ -24,6 +24,7 @@ struct BenchResult {
   std::string limit_of = {};                        // "f32", "bf16", "int8", "read"
   std::int64_t from_layers = 0;                     // not 0: scaled from a model of so many layers
   std::vector<compute::OpProfile> operations = {};  // of the best run, scaled likewise
+  compute::cpu::Peaks peaks = {};                   // measured around it
   double run_seconds = 0;                           // of that run
 
   // Seconds are better when fewer, rates when more.

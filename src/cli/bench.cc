@@ -94,7 +94,8 @@ void BenchCommand::add_to(CLI::App& command) {
       .add_option("--layers", source.layers,
                   "Make only N layers of a --random language model, and scale results to all")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024))
+      ->excludes("--model");
   command
       .add_option("--work", work,
                   "What to measure, of load, tower, prefill, decode, batch, first_token, linear "
@@ -221,7 +222,7 @@ void add_bench(CLI::App& app, Action& action) {
       "  ocellus bench                                       the peaks, and a small model\n"
       "  ocellus bench --random llava-1.5-7b --weights q4_k  a large one, without its file\n"
       "  ocellus bench --random llava-1.5-7b --layers 4      the same in a few seconds, scaled\n"
-      "  ocellus bench --model DIR --work prefill --tokens 512,4096 --profile");
+      "  ocellus bench --model DIR --work prefill --tokens 512,4096 --profile\n");
   auto flags = std::make_shared<BenchCommand>();
   flags->add_to(*command);
   command->callback([flags, &action] {

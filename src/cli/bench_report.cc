@@ -69,7 +69,7 @@ std::string shape_of(const OpProfile& op) {
   return op.in > 0 ? fmt::format("{} x {}", op.out, op.in) : std::to_string(op.out);
 }
 
-std::string profile_text(const BenchResult& result, const Peaks& peaks) {
+std::string profile_text(const BenchResult& result) {
   std::string text = fmt::format(
       "\n{} {}, {} token{}{}: {:.1f} ms\n"
       "  {:17} {:7} {:14} {:>6} {:>10} {:>7} {:>15} {:>14}\n",
@@ -84,7 +84,7 @@ std::string profile_text(const BenchResult& result, const Peaks& peaks) {
   for (const OpProfile& op : by_time(result)) {
     text +=
         line(op_name(op.kind), tensor::dtype_name(op.dtype), shape_of(op), op.calls, op.seconds);
-    if (const OpShare share = share_of(op, peaks); share.rate > 0) {
+    if (const OpShare share = share_of(op, result.peaks); share.rate > 0) {
       text += fmt::format(" {:7.1f} {:7} {:5.1f} % of {}", share.rate, share.unit,
                           100 * share.share, share.limit_of);
     }
@@ -94,10 +94,10 @@ std::string profile_text(const BenchResult& result, const Peaks& peaks) {
   return text + line("between them", "", "", 1, rest) + "\n";
 }
 
-json::array profile_json(const BenchResult& result, const Peaks& peaks) {
+json::array profile_json(const BenchResult& result) {
   json::array operations;
   for (const OpProfile& op : by_time(result)) {
-    const OpShare share = share_of(op, peaks);
+    const OpShare share = share_of(op, result.peaks);
     json::object object = {{"operation", op_name(op.kind)},
                            {"type", tensor::dtype_name(op.dtype)},
                            {"out", op.out},
@@ -128,13 +128,13 @@ std::string model_text(const benchmark::ModelReport& model) {
   return text;
 }
 
-json::object result_json(const BenchResult& result, const Peaks& peaks, bool profile) {
+json::object result_json(const BenchResult& result, bool profile) {
   json::object object = {
       {"work", result.work},       {"weights", result.weights},   {"tokens", result.tokens},
       {"streams", result.streams}, {"value", result.value},       {"unit", result.unit},
       {"limit", result.limit},     {"limit_of", result.limit_of}, {"share", result.share()}};
   if (result.from_layers > 0) object["scaled_from_layers"] = result.from_layers;
-  if (profile && !result.operations.empty()) object["profile"] = profile_json(result, peaks);
+  if (profile && !result.operations.empty()) object["profile"] = profile_json(result);
   return object;
 }
 
@@ -164,7 +164,7 @@ std::string to_text(const BenchReport& report, bool profile) {
   text +=
       fmt::format("\npeak memory {}\n", human_bytes(static_cast<double>(report.peak_rss_bytes)));
   for (const BenchResult& r : report.results) {
-    if (profile && !r.operations.empty()) text += profile_text(r, report.peaks);
+    if (profile && !r.operations.empty()) text += profile_text(r);
   }
   return text;
 }
@@ -178,8 +178,7 @@ json::value to_json(const BenchReport& report, bool profile) {
     peaks[key + "_all"] = there ? json::value(named.rate.all) : json::value();
   }
   json::array results;
-  for (const BenchResult& result : report.results)
-    results.push_back(result_json(result, report.peaks, profile));
+  for (const BenchResult& result : report.results) results.push_back(result_json(result, profile));
   json::object object = {{"machine", report.machine}, {"peaks", std::move(peaks)}};
   if (report.model) {
     json::object model = {{"name", report.model->name},

@@ -22,10 +22,10 @@ using tensor::Shape;
 // activations over rows of 4096 values.
 constexpr float kSpread = 0.027f;
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 24;
-// Values that are made; buffers repeat them. Both are primes, so that rows of a matrix are not
-// repeated with them.
+// Values or blocks that are made; buffers repeat them. Both are primes, so that neighbouring rows
+// of a matrix differ.
 constexpr std::int64_t kPlainPattern = 1'048'573;
-constexpr std::int64_t kBlockPattern = 4'099;
+constexpr std::int64_t kBlockPattern = 1'021;
 // Tensors begin at one of so many places, of so many elements or blocks apart.
 constexpr std::size_t kPlaces = 61, kPlaceStride = 1'009;
 

@@ -168,7 +168,7 @@ class Errors(unittest.TestCase):
         self.assertEqual(json.loads(result.stdout)["error"]["code"], "not_found")
 
     def test_help_is_not_an_error(self):
-        for arguments in (["--help"], ["ask", "--help"], ["inspect", "--help"], ["trace", "--help"], ["--version"]):
+        for arguments in (["--help"], ["ask", "--help"], ["inspect", "--help"], ["trace", "--help"], ["bench", "--help"], ["--version"]):
             self.assertEqual(run(*arguments).returncode, 0, arguments)
 
     def test_closed_stdout(self):
@@ -269,6 +269,79 @@ class Trace(unittest.TestCase):
             self.assertAlmostEqual(x, y, delta=1.0)
         self.assertEqual(refused.returncode, 2, refused.stderr)
         self.assertIn(b"832", refused.stderr)
+
+
+class Bench(unittest.TestCase):
+    def bench(self, *arguments):
+        result = run("bench", "--seconds", "0.01", "--repeat", "1", "--json", *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, b"")
+        return json.loads(result.stdout)
+
+    def check_results(self, report):
+        for result in report["results"]:
+            with self.subTest(result=result):
+                for field, kind in (("work", str), ("weights", str), ("tokens", int), ("streams", int),
+                                    ("value", float), ("unit", str), ("limit", float), ("limit_of", str),
+                                    ("share", float)):
+                    self.assertIsInstance(result[field], kind, field)
+                self.assertIn(result["unit"], {"tokens/s", "s", "GFLOP/s", "GB/s"})
+                self.assertIn(result["limit_of"], {"f32", "bf16", "int8", "read"})
+                self.assertGreater(result["value"], 0)
+                self.assertGreater(result["share"], 0)
+                self.assertLessEqual(result["share"], 1)
+
+    def test_a_model(self):
+        report = self.bench("--model", DEMO, "--tokens", "32,128")
+        self.assertEqual(set(report), {"machine", "peaks", "model", "results", "peak_rss_bytes"})
+        for kind in ("f32", "bf16", "int8", "read", "read_small_pages"):
+            for threads in ("one", "all"):
+                rate = report["peaks"][f"{kind}_{threads}"]
+                self.assertTrue(rate is None or rate > 0, kind)
+        self.assertGreater(report["peaks"]["f32_all"], 0)
+        self.assertGreater(report["peak_rss_bytes"], report["model"]["weight_bytes"])
+        self.check_results(report)
+        self.assertEqual([(r["work"], r["tokens"]) for r in report["results"]],
+                         [("load", 0), ("tower", 64), ("prefill", 32), ("prefill", 128), ("decode", 1),
+                          ("batch", 1), ("first_token", 80)])
+        self.assertEqual({r["streams"] for r in report["results"] if r["work"] == "batch"}, {8})
+
+    def test_a_profile_accounts_for_the_run(self):
+        report = self.bench("--model", DEMO, "--work", "prefill,decode", "--profile")
+        self.assertEqual([r["work"] for r in report["results"]], ["prefill", "decode"])
+        for result in report["results"]:
+            operations = result["profile"]
+            self.assertLessEqual(sum(o["share_of_run"] for o in operations), 1)
+            self.assertLessEqual({"linear", "causal_attention", "rms_norm", "rope", "kv_store", "embed"},
+                                 {o["operation"] for o in operations})
+            shares = [o["share_of_run"] for o in operations]
+            self.assertEqual(shares, sorted(shares, reverse=True))
+
+    def test_kernels_alone(self):
+        report = self.bench("--kernels", "--out", "64", "--in", "256", "--tokens", "4")
+        self.check_results(report)
+        self.assertNotIn("model", report)
+        self.assertEqual({r["work"] for r in report["results"]}, {"linear"})
+        self.assertEqual(len(report["results"]), 2 * len({r["weights"] for r in report["results"]}))
+        self.assertLessEqual({"f32", "bf16", "q8_0", "q4_k"}, {r["weights"] for r in report["results"]})
+
+    def test_table(self):
+        result = run("bench", "--model", DEMO, "--work", "decode", "--seconds", "0.01", "--profile")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for text in (b"one thread", b"decode", b"peak memory", b"causal_attention"):
+            self.assertIn(text, result.stdout)
+
+    def test_unknown_names_are_answered_with_the_known_ones(self):
+        for arguments, says in ((("--random", "llava-9b"), b"llava-1.5-7b"),
+                                (("--weights", "q9"), b"q8_0"),
+                                (("--work", "dreams"), b"first_token"),
+                                (("--kv", "u8"), b"f16"),
+                                (("--model", DEMO, "--layers", "2"), b"--layers"),
+                                (("--model", DEMO, "--random", "llava-1.5-7b"), b"--model")):
+            result = run("bench", "--seconds", "0.01", *arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(says, result.stderr)
+            self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
 
 
 if __name__ == "__main__":
