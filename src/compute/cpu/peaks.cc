@@ -3,9 +3,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "base/result.h"
@@ -21,30 +23,51 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // Long enough that handing out the work does not count, short enough that some run is undisturbed.
 constexpr double kRunSeconds = 0.001;
 
-double seconds_of(auto&& body) {
-  const auto begin = Clock::now();
-  body();
+double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// The seconds from the moment at which all threads have begun to that at which the last is done.
+// They wait for each other: on a busy machine one thread would else take the other's part too, and
+// what all of them do together would not be seen.
+template <typename Body>
+double run_together(ThreadPool& pool, int threads, Body&& body) {
+  constexpr int kSpins = 2000;
+  std::atomic<int> arrived = 0;
+  Clock::time_point begin;  // written by the last to arrive, read when all are done
+  std::vector<Clock::time_point> ends(static_cast<std::size_t>(threads));
+  pool.run(threads, [&](std::int64_t task, int) {
+    const auto now = Clock::now();
+    if (arrived.fetch_add(1) + 1 == threads) begin = now;
+    for (int i = 0; arrived.load(std::memory_order_acquire) < threads; ++i) {
+      if (i > kSpins) std::this_thread::yield();
+    }
+    body(static_cast<std::size_t>(task));
+    ends[static_cast<std::size_t>(task)] = Clock::now();
+  });
+  return std::chrono::duration<double>(*std::ranges::max_element(ends) - begin).count();
+}
+
 // The shortest of at least three runs, and of as many as fit into `budget` seconds.
-double best_of(double budget, auto&& body) {
-  double best = 1e30, spent = 0;
-  for (int run = 0; run < 3 || spent < budget; ++run) {
-    const double seconds = seconds_of(body);
-    best = std::min(best, seconds);
-    spent += seconds;
-  }
+template <typename Body>
+double best_of(double budget, ThreadPool& pool, int threads, Body&& body) {
+  const auto begin = Clock::now();
+  double best = 1e30;
+  for (int run = 0; run < 3 || seconds_since(begin) < budget; ++run)
+    best = std::min(best, run_together(pool, threads, body));
   return best;
 }
 
 double arithmetic_rate(const PeakLoop& loop, ThreadPool& pool, int threads, double budget) {
   if (loop.run == nullptr) return 0;
-  std::int64_t rounds = 1024;
-  while (seconds_of([&] { loop.run(rounds); }) < kRunSeconds && rounds < (std::int64_t{1} << 40))
+  std::int64_t rounds = 16'384;  // a tenth of a millisecond, however disturbed the search is
+  while (rounds < (std::int64_t{1} << 40)) {
+    const auto begin = Clock::now();
+    loop.run(rounds);
+    if (seconds_since(begin) > kRunSeconds) break;
     rounds *= 2;
-  const double seconds =
-      best_of(budget, [&] { pool.run(threads, [&](std::int64_t, int) { loop.run(rounds); }); });
+  }
+  const double seconds = best_of(budget, pool, threads, [&](std::size_t) { loop.run(rounds); });
   return loop.operations * static_cast<double>(rounds * threads) / seconds / 1e9;
 }
 
@@ -97,11 +120,8 @@ double read_rate(const PeakLoops& loops, ThreadPool& pool, int threads,
                  std::span<const std::byte> memory, double budget) {
   const std::size_t part = memory.size() / static_cast<std::size_t>(threads) / 4096 * 4096;
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
-  const double seconds = best_of(budget, [&] {
-    pool.run(threads, [&](std::int64_t task, int) {
-      const auto index = static_cast<std::size_t>(task);
-      sums[index] = loops.read(memory.data() + index * part, part);
-    });
+  const double seconds = best_of(budget, pool, threads, [&](std::size_t index) {
+    sums[index] = loops.read(memory.data() + index * part, part);
   });
   return static_cast<double>(part) * threads / seconds / 1e9;
 }

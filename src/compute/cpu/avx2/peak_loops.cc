@@ -5,57 +5,35 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// An instruction that the compiler cannot see into: neither rounds nor products that repeat
-// themselves are left out, and the values stay in their registers.
-#define OCELLUS_KEEP(value) asm volatile("" : "+x"(value))
+// A number of ordinary size as f32, as a pair of bf16 and as bytes: zeros might cost less power.
+constexpr int kOperand = 0x3C013C01;
 
-void run_f32(std::int64_t rounds) {
-  __m256 sums[kChains256];
-  for (__m256& sum : sums) sum = _mm256_setzero_ps();
-  __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    OCELLUS_KEEP(a);
-    OCELLUS_KEEP(b);
-#pragma GCC unroll 12
-    for (__m256& sum : sums) sum = _mm256_fmadd_ps(a, b, sum);
+// The instructions themselves, written out: given intrinsics, a compiler may keep sums in memory,
+// and leave out products that repeat themselves.
+#define OCELLUS_PEAK_LOOP(name, ...)                         \
+  void name(std::int64_t rounds) {                           \
+    __m256i sums[kChains256];                                \
+    for (__m256i & sum : sums) sum = _mm256_setzero_si256(); \
+    const __m256i a = _mm256_set1_epi32(kOperand);           \
+    for (std::int64_t round = 0; round < rounds; ++round) {  \
+      _Pragma("GCC unroll 12") for (__m256i & sum : sums) {  \
+        [[maybe_unused]] __m256i product;                    \
+        __VA_ARGS__                                          \
+      }                                                      \
+    }                                                        \
   }
-#pragma GCC unroll 12
-  for (__m256& sum : sums) OCELLUS_KEEP(sum);
-}
 
+OCELLUS_PEAK_LOOP(run_f32, asm volatile("vfmadd231ps %1, %1, %0" : "+x"(sum) : "x"(a));)
 // Products of 16-bit numbers: 8-bit operands widened first, which costs nothing where it is done
 // once for many rows.
-void run_int16(std::int64_t rounds) {
-  __m256i sums[kChains256];
-  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
-  __m256i a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(-5);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-#pragma GCC unroll 12
-    for (__m256i& sum : sums) {
-      OCELLUS_KEEP(a);
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
-    }
-  }
-#pragma GCC unroll 12
-  for (__m256i& sum : sums) OCELLUS_KEEP(sum);
-}
-
+OCELLUS_PEAK_LOOP(run_int16, asm volatile("vpmaddwd %2, %2, %1\n\tvpaddd %1, %0, %0"
+                                          : "+x"(sum), "=&x"(product)
+                                          : "x"(a));)
 // Products of 8-bit numbers, summed in pairs to 16 bits and again to 32.
-void run_int8(std::int64_t rounds) {
-  __m256i sums[kChains256];
-  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-5);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-#pragma GCC unroll 12
-    for (__m256i& sum : sums) {
-      OCELLUS_KEEP(a);
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
-    }
-  }
-#pragma GCC unroll 12
-  for (__m256i& sum : sums) OCELLUS_KEEP(sum);
-}
+OCELLUS_PEAK_LOOP(run_int8,
+                  asm volatile("vpmaddubsw %2, %2, %1\n\tvpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0"
+                               : "+x"(sum), "=&x"(product)
+                               : "x"(a));)
 
 std::uint64_t read_memory(const std::byte* memory, std::size_t bytes) {
   __m256i sums[8];

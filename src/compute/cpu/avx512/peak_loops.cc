@@ -5,51 +5,26 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// After every round the sums are used by an instruction that the compiler cannot see into, so that
-// it neither drops nor combines rounds; they stay in their registers.
-#define OCELLUS_KEEP(value) asm volatile("" : "+v"(value))
+// A number of ordinary size as f32, as a pair of bf16 and as bytes: zeros might cost less power.
+constexpr int kOperand = 0x3C013C01;
 
-void run_f32(std::int64_t rounds) {
-  __m512 sums[kChains512];
-  for (__m512& sum : sums) sum = _mm512_setzero_ps();
-  __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    OCELLUS_KEEP(a);
-    OCELLUS_KEEP(b);
-#pragma GCC unroll 24
-    for (__m512& sum : sums) sum = _mm512_fmadd_ps(a, b, sum);
+// The instruction itself, written out: given intrinsics, GCC 12 keeps some of the sums in memory,
+// and it may leave out rounds that repeat themselves.
+#define OCELLUS_PEAK_LOOP(name, instruction)                          \
+  void name(std::int64_t rounds) {                                    \
+    __m512i sums[kChains512];                                         \
+    for (__m512i & sum : sums) sum = _mm512_setzero_si512();          \
+    const __m512i a = _mm512_set1_epi32(kOperand);                    \
+    for (std::int64_t round = 0; round < rounds; ++round) {           \
+      _Pragma("GCC unroll 24") for (__m512i & sum : sums) {           \
+        asm volatile(instruction " %1, %1, %0" : "+v"(sum) : "v"(a)); \
+      }                                                               \
+    }                                                                 \
   }
-#pragma GCC unroll 24
-  for (__m512& sum : sums) OCELLUS_KEEP(sum);
-}
 
-void run_bf16(std::int64_t rounds) {
-  __m512 sums[kChains512];
-  for (__m512& sum : sums) sum = _mm512_setzero_ps();
-  __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    OCELLUS_KEEP(a);
-    OCELLUS_KEEP(b);
-#pragma GCC unroll 24
-    for (__m512& sum : sums) sum = _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
-  }
-#pragma GCC unroll 24
-  for (__m512& sum : sums) OCELLUS_KEEP(sum);
-}
-
-void run_int8(std::int64_t rounds) {
-  __m512i sums[kChains512];
-  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
-  __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-5);
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    OCELLUS_KEEP(a);
-    OCELLUS_KEEP(b);
-#pragma GCC unroll 24
-    for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, a, b);
-  }
-#pragma GCC unroll 24
-  for (__m512i& sum : sums) OCELLUS_KEEP(sum);
-}
+OCELLUS_PEAK_LOOP(run_f32, "vfmadd231ps")
+OCELLUS_PEAK_LOOP(run_bf16, "vdpbf16ps")
+OCELLUS_PEAK_LOOP(run_int8, "vpdpbusd")
 
 std::uint64_t read_memory(const std::byte* memory, std::size_t bytes) {
   __m512i sums[8];
