@@ -13,9 +13,9 @@ struct Peak {
   std::string_view name;
 };
 
-Peak peak_of(Arithmetic arithmetic, const compute::cpu::Peaks& peaks) {
-  if (arithmetic == Arithmetic::kInt8 && peaks.int8.all > 0) return {peaks.int8.all, "int8"};
-  if (arithmetic == Arithmetic::kBF16 && peaks.bf16.all > 0) return {peaks.bf16.all, "bf16"};
+Peak peak_of(ArithmeticPeak arithmetic, const compute::cpu::Peaks& peaks) {
+  if (arithmetic == ArithmeticPeak::kInt8 && peaks.int8.all > 0) return {peaks.int8.all, "int8"};
+  if (arithmetic == ArithmeticPeak::kBF16 && peaks.bf16.all > 0) return {peaks.bf16.all, "bf16"};
   return {peaks.f32.all, "f32"};
 }
 
@@ -25,7 +25,7 @@ std::size_t most(const std::array<double, 3>& flops) {
 
 }  // namespace
 
-Arithmetic arithmetic_of(tensor::DType) { return Arithmetic::kF32; }
+ArithmeticPeak arithmetic_of(tensor::DType) { return ArithmeticPeak::kF32; }
 
 Demand demand_of(std::span<const compute::OpProfile> operations) {
   Demand demand;
@@ -52,9 +52,9 @@ Limit arithmetic_limit(const Demand& demand, const compute::cpu::Peaks& peaks) {
   Limit limit;
   for (std::size_t i = 0; i < demand.flops.size(); ++i) {
     if (demand.flops[i] > 0)
-      limit.seconds += demand.flops[i] / peak_of(static_cast<Arithmetic>(i), peaks).rate / 1e9;
+      limit.seconds += demand.flops[i] / peak_of(static_cast<ArithmeticPeak>(i), peaks).rate / 1e9;
   }
-  limit.name = peak_of(static_cast<Arithmetic>(most(demand.flops)), peaks).name;
+  limit.name = peak_of(static_cast<ArithmeticPeak>(most(demand.flops)), peaks).name;
   return limit;
 }
 

@@ -10,17 +10,17 @@
 
 namespace ocellus::benchmark {
 
-// The kind of multiply-add that a product is made of.
-enum class Arithmetic : std::uint8_t { kF32, kBF16, kInt8 };
+// The kind of multiply-add that a product is made of, and so the peak that bounds it.
+enum class ArithmeticPeak : std::uint8_t { kF32, kBF16, kInt8 };
 
 // With which arithmetic the backend multiplies weights held as `weights`. The one place that says
 // it; today every type's values take part in f32.
-Arithmetic arithmetic_of(tensor::DType weights);
+ArithmeticPeak arithmetic_of(tensor::DType weights);
 
 // What one run asks for, from its operations: linear layers by the arithmetic of their weights;
 // attention counts with the arithmetic that most of the run's linear layers have.
 struct Demand {
-  std::array<double, 3> flops = {};             // by Arithmetic; a multiply-add is two
+  std::array<double, 3> flops = {};             // by ArithmeticPeak; a multiply-add is two
   double bytes = 0;                             // weights and cached keys and values, as held
   tensor::DType weights = tensor::DType::kF32;  // the type of the most bytes of weights
 };

@@ -35,6 +35,9 @@ struct Source {
   const models::Checkpoint& checkpoint() const { return random ? made.checkpoint : read; }
 };
 
+// Types that no file has are made while loading, from f16 as they would be from a file.
+bool in_files(DType type) { return type != DType::kQ8 && type != DType::kQ4; }
+
 Result<Source> open_random(const ModelSource& wanted) {
   std::optional<formats::ModelConfig> config = models::random_model_config(wanted.random);
   if (!config) {
@@ -52,7 +55,11 @@ Result<Source> open_random(const ModelSource& wanted) {
   const DType weights = wanted.weights.value_or(DType::kQ8_0);
   const DType tower =
       wanted.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
-  OCELLUS_ASSIGN_OR_RETURN(source.made, models::make_random_checkpoint(*config, weights, tower));
+  if (!in_files(weights)) source.load.weights = weights;
+  if (!in_files(tower)) source.load.tower_weights = tower;
+  OCELLUS_ASSIGN_OR_RETURN(source.made, models::make_random_checkpoint(
+                                            *config, in_files(weights) ? weights : DType::kF16,
+                                            in_files(tower) ? tower : DType::kF16));
   return source;
 }
 

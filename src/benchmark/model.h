@@ -20,8 +20,9 @@ struct ModelSource {
   std::string random = {};
   std::filesystem::path path = {}, mmproj = {};
   // How matrices are held. A model on disk: nothing means as stored. A random one is made of
-  // blocks of these types; nothing means q8_0 for the language model, and for the tower its type
-  // where that is plain, bf16 where it is not.
+  // blocks of these types, or of f16 that is rounded to them while loading where no file has them;
+  // nothing means q8_0 for the language model, and for the tower its type where that is plain, bf16
+  // where it is not.
   std::optional<tensor::DType> weights = {}, tower_weights = {};
   std::int64_t layers = 0;  // of a random language model; 0: all
 };

@@ -22,10 +22,10 @@ namespace ocellus::cli {
 namespace {
 
 constexpr tensor::DType kWeightTypes[] = {
-    tensor::DType::kF32,  tensor::DType::kF16,  tensor::DType::kBF16, tensor::DType::kQ8_0,
-    tensor::DType::kQ6_K, tensor::DType::kQ5_K, tensor::DType::kQ5_1, tensor::DType::kQ5_0,
-    tensor::DType::kQ4_K, tensor::DType::kQ4_1, tensor::DType::kQ4_0, tensor::DType::kQ3_K,
-    tensor::DType::kQ2_K};
+    tensor::DType::kF32,  tensor::DType::kF16,  tensor::DType::kBF16, tensor::DType::kQ8,
+    tensor::DType::kQ4,   tensor::DType::kQ8_0, tensor::DType::kQ6_K, tensor::DType::kQ5_K,
+    tensor::DType::kQ5_1, tensor::DType::kQ5_0, tensor::DType::kQ4_K, tensor::DType::kQ4_1,
+    tensor::DType::kQ4_0, tensor::DType::kQ3_K, tensor::DType::kQ2_K};
 
 std::vector<std::string> type_names() {
   std::vector<std::string> names;

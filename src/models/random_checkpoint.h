@@ -33,7 +33,7 @@ struct RandomCheckpoint {
 // types, the last layer is q6_k at least, and rows that are no whole blocks, the tower's patches
 // and the projector are f16. Norms are near 1 and values small, so that activations stay finite
 // through any number of layers. The same bytes for the same arguments on every machine.
-// kUnsupported for a type that files do not have, kInvalidArgument for a config of sizes that are
+// kUnsupported for types of integers, kInvalidArgument for a config of sizes that are
 // not positive or beyond 2^24, kOutOfMemory.
 Result<RandomCheckpoint> make_random_checkpoint(const formats::ModelConfig& config,
                                                 tensor::DType weights, tensor::DType tower_weights);

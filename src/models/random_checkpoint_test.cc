@@ -70,7 +70,7 @@ void expect_ordinary(const std::vector<float>& values, const std::string& what) 
 TEST(RandomCheckpoint, EveryTypeLoadsAndGivesFiniteLogits) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ4_1,
                             DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,
-                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kQ8, DType::kQ4}) {
     const std::string name(tensor::dtype_name(dtype));
     expect_ordinary(logits_of(tiny_config(), dtype, dtype), name);
     expect_ordinary(logits_of(tiny_config(), dtype, DType::kBF16), name + " with a bf16 tower");
