@@ -147,6 +147,28 @@ TEST_F(ModelBenchTest, HoldsWeightsAsAskedAndReadsThemOnceAStep) {
   EXPECT_DOUBLE_EQ(weights(*f32), 2 * weights(*bf16));
 }
 
+TEST_F(ModelBenchTest, ScalesARandomModelOfFewLayersAndNamesItsLayersType) {
+  ModelBenchOptions options;
+  options.work = {"load", "decode"};
+  options.context = 1;
+  const auto report =
+      run({.random = "tinyllama-1.1b", .weights = DType::kQ4_0, .layers = 1}, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->layers, 22);
+  EXPECT_EQ(report->from_layers, 1);
+  std::int64_t layer_products = 0, last_products = 0;
+  for (const BenchResult& result : report->results) {
+    EXPECT_EQ(result.weights, "q4_0");
+    EXPECT_EQ(result.from_layers, 1);
+    for (const OpProfile& op : result.operations) {
+      if (op.kind == OpKind::kLinear)
+        (op.out == 32000 ? last_products : layer_products) += op.calls;
+    }
+  }
+  EXPECT_EQ(layer_products, 22 * 7);
+  EXPECT_EQ(last_products, 1);
+}
+
 TEST_F(ModelBenchTest, NamesWhatCannotBeMeant) {
   ModelBenchOptions options;
   options.work = {"decode"};

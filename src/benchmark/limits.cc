@@ -70,7 +70,8 @@ Limit larger_limit(const Demand& demand, const compute::cpu::Peaks& peaks) {
 Result<compute::cpu::Peaks> PeaksAround::nearest() {
   OCELLUS_ASSIGN_OR_RETURN(const compute::cpu::Peaks now, meter_.measure_again(seconds_));
   const compute::cpu::Peaks best = better_of(last_, now);
-  last_ = now;
+  last_ = best;
+  last_.read = now.read;
   return best;
 }
 

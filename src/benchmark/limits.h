@@ -36,7 +36,9 @@ Limit arithmetic_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
 Limit read_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
 Limit larger_limit(const Demand& demand, const compute::cpu::Peaks& peaks);
 
-// The peaks around each result: measured before and after it, as machines drift.
+// The peaks around each result: measured before and after it, as machines drift. Bandwidth is the
+// better of these two. Arithmetic, which repeats closely where nothing else runs, is the best since
+// the beginning: other programs can only make it look smaller.
 class PeaksAround {
  public:
   // `meter` must outlive it. `first`: measured just now. `seconds`: for each peak, each time.

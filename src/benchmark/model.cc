@@ -112,7 +112,7 @@ class ModelBench {
   std::unique_ptr<Stepper> stepper_;
   Scale scale_;
   ModelReport report_;
-  std::string weights_;  // the name of the language model's type
+  std::string weights_;  // the name of the type of most of the language model's layers
 };
 
 Status ModelBench::load(const ModelSource& wanted) {
@@ -138,7 +138,9 @@ Status ModelBench::load(const ModelSource& wanted) {
   OCELLUS_RETURN_IF_ERROR(stepper_->reserve(1, 1));
   backend_.clear();
   OCELLUS_RETURN_IF_ERROR(stepper_->step(1, 0));
-  weights_ = tensor::dtype_name(demand_of(backend_.profile()).weights);
+  std::vector<compute::OpProfile> operations = backend_.profile();
+  std::erase_if(operations, [&](const auto& op) { return scale_.once(op); });
+  weights_ = tensor::dtype_name(demand_of(operations).weights);
   if (!wants("load")) return {};
   double stored = 0, layers = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
