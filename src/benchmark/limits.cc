@@ -72,6 +72,7 @@ Result<compute::cpu::Peaks> PeaksAround::nearest() {
   const compute::cpu::Peaks best = better_of(last_, now);
   last_ = best;
   last_.read = now.read;
+  best_ = better_of(best_, now);
   return best;
 }
 

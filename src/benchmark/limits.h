@@ -43,14 +43,16 @@ class PeaksAround {
  public:
   // `meter` must outlive it. `first`: measured just now. `seconds`: for each peak, each time.
   PeaksAround(compute::cpu::PeakMeter& meter, const compute::cpu::Peaks& first, double seconds)
-      : meter_(meter), last_(first), seconds_(seconds) {}
+      : meter_(meter), last_(first), best_(first), seconds_(seconds) {}
 
   // Measures again: the better of this and the last time, for what was run between. kOutOfMemory.
   Result<compute::cpu::Peaks> nearest();
+  // The best of every figure so far: what the machine was seen to do.
+  const compute::cpu::Peaks& best() const { return best_; }
 
  private:
   compute::cpu::PeakMeter& meter_;
-  compute::cpu::Peaks last_;
+  compute::cpu::Peaks last_, best_;
   double seconds_;
 };
 

@@ -190,6 +190,7 @@ Result<BenchReport> BenchCommand::measure() {
     measured.results.clear();
     report.model = std::move(measured);
   }
+  report.peaks = peaks.best();
   if (on_stage) on_stage("");
   report.peak_rss_bytes = peak_memory() - std::min(peak_memory(), meter->bytes());
   return report;
