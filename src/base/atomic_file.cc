@@ -1,10 +1,12 @@
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -15,10 +17,38 @@ namespace {
 
 std::string reason(int error) { return std::error_code(error, std::generic_category()).message(); }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+std::string link_of(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+// A file without a name, of which nothing stays behind whatever becomes of the process; -1 where
+// the file system or the surroundings have no such thing.
+int open_nameless(const std::filesystem::path& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd >= 0 && ::access(link_of(fd).c_str(), F_OK) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+// So that the new name is on the disk as well.
+void sync_folder(const std::filesystem::path& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
 }  // namespace
 
 Result<AtomicFile> AtomicFile::create(std::filesystem::path path) {
   AtomicFile file;
+  file.fd_ = open_nameless(path);
+  if (file.fd_ >= 0) {
+    file.path_ = std::move(path);
+    return file;
+  }
   std::string temporary = path.string() + ".XXXXXX";
   file.fd_ = ::mkstemp(temporary.data());
   if (file.fd_ < 0) {
@@ -58,14 +88,36 @@ Status AtomicFile::append(std::span<const std::byte> bytes) {
   return {};
 }
 
+bool AtomicFile::give_name() {
+  for (int attempt = 0; temporary_.empty() && attempt < 1000; ++attempt) {
+    const std::string name = fmt::format("{}.{}.{}", path_.string(), ::getpid(), attempt);
+    if (::linkat(AT_FDCWD, link_of(fd_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+      temporary_ = name;
+    } else if (errno != EEXIST) {
+      return false;
+    }
+  }
+  return !temporary_.empty();
+}
+
 Status AtomicFile::commit() {
-  // mkstemp makes the file private; the target should be as readable as any other new file.
-  if (::fchmod(fd_, 0644) != 0 || ::fsync(fd_) != 0 ||
+  // The file was made private; the target should be as readable as any other new file.
+  if (::fchmod(fd_, 0644) != 0 || ::fsync(fd_) != 0 || !give_name() ||
       ::rename(temporary_.c_str(), path_.c_str()) != 0) {
     return make_error(ErrorCode::kIo, "{}: cannot write: {}", path_.string(), reason(errno));
   }
   temporary_.clear();
+  sync_folder(path_);
   return {};
+}
+
+Status check_free_space(const std::filesystem::path& path, std::uint64_t bytes) {
+  std::error_code ec;
+  const std::filesystem::space_info space = std::filesystem::space(folder_of(path), ec);
+  if (ec) return make_error(ErrorCode::kIo, "{}: {}", folder_of(path).string(), ec.message());
+  if (space.available >= bytes) return {};
+  return make_error(ErrorCode::kIo, "{}: not enough space: {} bytes are needed, {} are free",
+                    folder_of(path).string(), bytes, space.available);
 }
 
 }  // namespace ocellus::base

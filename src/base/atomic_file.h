@@ -12,7 +12,8 @@
 namespace ocellus::base {
 
 // Writes beside the target; commit() syncs and renames, so that readers see the old file or the
-// whole new one. Destroyed before that, it leaves nothing behind. Owned by one thread.
+// whole new one. Destroyed before that, it leaves nothing behind; nor does a process that is
+// killed, where the file system knows files without a name. Owned by one thread.
 class AtomicFile {
  public:
   // kIo.
@@ -31,11 +32,15 @@ class AtomicFile {
 
  private:
   AtomicFile() = default;
+  bool give_name();  // false with errno
 
   std::filesystem::path path_;
-  std::string temporary_;  // empty once there is no such file
+  std::string temporary_;  // empty while the file has no name, and once it has its own
   int fd_ = -1;
   std::uint64_t size_ = 0;
 };
+
+// kIo naming wanted and free bytes when the disk that `path` would be on has fewer than `bytes`.
+Status check_free_space(const std::filesystem::path& path, std::uint64_t bytes);
 
 }  // namespace ocellus::base

@@ -28,6 +28,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
   bool changed() const;
+  // A hint that `part` of bytes() is not needed for now: its pages may leave memory.
+  void forget(std::span<const std::byte> part) const noexcept;
 
  private:
   std::filesystem::path path_;

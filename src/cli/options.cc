@@ -41,7 +41,8 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
                           "--preprocess: expected model, crop or pad, found {}", name);
 }
 
-// One line on a terminal that is written over and wiped at the end; nothing where stderr is a file.
+}  // namespace
+
 LoadProgress terminal_progress() {
   if (::isatty(STDERR_FILENO) == 0) return {};
   return [shown = -1](double fraction, const char* stage) mutable {
@@ -56,8 +57,6 @@ LoadProgress terminal_progress() {
     std::fflush(stderr);
   };
 }
-
-}  // namespace
 
 void ModelFlags::add_to(CLI::App& command) {
   command

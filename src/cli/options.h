@@ -40,6 +40,10 @@ struct SamplingFlags {
   Result<AskOptions> options() const;
 };
 
+// One line on a terminal that is written over and wiped at the end; nothing (empty) where stderr is
+// a file.
+LoadProgress terminal_progress();
+
 // Where the demo model is: OCELLUS_MODEL, beside the executable's source tree, or in its install
 // tree.
 Result<std::string> find_default_model();

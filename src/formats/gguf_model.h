@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/gguf.h"
@@ -12,6 +13,9 @@
 #include "ocellus/error.h"
 
 namespace ocellus::formats {
+
+// Our own: the id of the token that stands for the picture, where it is not called "<image>".
+inline constexpr std::string_view kGgufImageTokenKey = "ocellus.image_token_id";
 
 // The tokenizer of a GGUF file; texts are copies.
 struct GgufVocabulary {

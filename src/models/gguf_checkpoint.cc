@@ -38,10 +38,10 @@ void add_language_tensors(Checkpoint& c, const GgufFile& file, std::size_t numbe
     const auto canonical = canonical_language_name(name);
     if (!canonical) continue;
     StoredTensor each = stored(name, tensor, number);
-    // The converter reorders the matrices of architecture "llama" only.
+    // The converter reorders architecture "llama" only, matrices and biases.
     if (l.kind == formats::LanguageKind::kLlama) {
-      if (name.ends_with(".attn_q.weight")) each.paired_heads = l.heads;
-      if (name.ends_with(".attn_k.weight")) each.paired_heads = l.kv_heads;
+      if (name.find(".attn_q.") != std::string::npos) each.paired_heads = l.heads;
+      if (name.find(".attn_k.") != std::string::npos) each.paired_heads = l.kv_heads;
     }
     c.tensors.emplace(*canonical, std::move(each));
   }
@@ -76,10 +76,14 @@ Status check_pair(const Checkpoint& c, const GgufPair& pair) {
   return {};
 }
 
-// The id under which the picture stands in a prompt: the vocabulary's "<image>", else one of our
-// own behind its last.
-std::int64_t image_token(const Checkpoint& c) {
+// The id under which the picture stands in a prompt: the one that the file names, the vocabulary's
+// "<image>", else one of our own behind its last.
+Result<std::int64_t> image_token(const Checkpoint& c, const GgufFile& file) {
   const auto& tokens = c.vocabulary->tokens;
+  if (file.has(formats::kGgufImageTokenKey)) {
+    return file.integer(formats::kGgufImageTokenKey, 0,
+                        static_cast<std::int64_t>(tokens.size()) - 1);
+  }
   const auto named = std::ranges::find(tokens, "<image>");
   if (named != tokens.end()) return named - tokens.begin();
   return std::max<std::int64_t>(c.config.language.vocab_size,
@@ -132,7 +136,7 @@ Result<Checkpoint> load_gguf_checkpoint(const GgufPair& pair) {
   add_tower_tensors(c, tower, 1);
   OCELLUS_RETURN_IF_ERROR(check_pair(c, pair));
   OCELLUS_ASSIGN_OR_RETURN(c.vocabulary, formats::read_gguf_vocabulary(language));
-  c.config.image_token = image_token(c);
+  OCELLUS_ASSIGN_OR_RETURN(c.config.image_token, image_token(c, language));
   if (language.has("tokenizer.chat_template")) {
     OCELLUS_ASSIGN_OR_RETURN(c.chat_template, language.text("tokenizer.chat_template"));
   }

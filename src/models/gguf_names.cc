@@ -41,6 +41,14 @@ std::optional<std::string_view> find(const Pair (&table)[N], std::string_view na
   return std::nullopt;
 }
 
+template <std::size_t N>
+std::optional<std::string_view> find_reverse(const Pair (&table)[N], std::string_view name) {
+  for (const auto& [to, from] : table) {
+    if (from == name) return to;
+  }
+  return std::nullopt;
+}
+
 // "NAME.weight" into NAME and ".weight".
 std::pair<std::string_view, std::string_view> split(std::string_view name) {
   const std::size_t dot = name.rfind('.');
@@ -90,6 +98,33 @@ std::optional<std::string> canonical_tower_name(std::string_view name, bool swap
     return joined("tower.encoder.layers.", layer->first, *part, kind);
   }
   const auto whole = find(kTower, stem);
+  if (!whole) return std::nullopt;
+  return joined(*whole, kind, "");
+}
+
+std::optional<std::string> gguf_language_name(std::string_view canonical) {
+  const auto [stem, kind] = split(canonical);
+  if (const auto layer = layer_of(stem, "language.layers.")) {
+    const auto part = find_reverse(kLanguageLayer, layer->second);
+    if (!part) return std::nullopt;
+    return joined("blk.", layer->first, *part, kind);
+  }
+  const auto whole = find_reverse(kLanguage, stem);
+  if (!whole) return std::nullopt;
+  return joined(*whole, kind, "");
+}
+
+std::optional<std::string> gguf_tower_name(std::string_view canonical) {
+  if (canonical == "tower.embeddings.class_embedding") return "v.class_embd";
+  const auto [stem, kind] = split(canonical);
+  if (const auto layer = layer_of(stem, "tower.encoder.layers.")) {
+    if (layer->second == "mlp.fc1") return joined("v.blk.", layer->first, "ffn_up", kind);
+    if (layer->second == "mlp.fc2") return joined("v.blk.", layer->first, "ffn_down", kind);
+    const auto part = find_reverse(kTowerLayer, layer->second);
+    if (!part) return std::nullopt;
+    return joined("v.blk.", layer->first, *part, kind);
+  }
+  const auto whole = find_reverse(kTower, stem);
   if (!whole) return std::nullopt;
   return joined(*whole, kind, "");
 }

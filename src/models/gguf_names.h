@@ -14,4 +14,8 @@ std::optional<std::string> canonical_language_name(std::string_view name);
 // `swapped` says that this file is one of theirs.
 std::optional<std::string> canonical_tower_name(std::string_view name, bool swapped);
 
+// The way back, as converters write the names today.
+std::optional<std::string> gguf_language_name(std::string_view canonical);
+std::optional<std::string> gguf_tower_name(std::string_view canonical);
+
 }  // namespace ocellus::models

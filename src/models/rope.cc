@@ -19,15 +19,37 @@ float scale_llama3(float frequency, const formats::RopeConfig& c) {
   return static_cast<float>((1 - smooth) * (frequency / c.factor) + smooth * frequency);
 }
 
+// Before any scaling: theta^(-2i / dim).
+float plain_frequency(const formats::RopeConfig& config, std::int64_t i, std::int64_t dim) {
+  const float exponent = static_cast<float>(i) / static_cast<float>(dim);
+  return static_cast<float>(1.0 / std::pow(config.theta, static_cast<double>(exponent)));
+}
+
+std::int64_t rotated(const formats::RopeConfig& config, std::int64_t head_dim) {
+  return static_cast<std::int64_t>(static_cast<double>(head_dim) * config.partial_rotary_factor);
+}
+
 }  // namespace
 
-Rope::Rope(const formats::RopeConfig& config, std::int64_t head_dim) {
-  const auto dim =
-      static_cast<std::int64_t>(static_cast<double>(head_dim) * config.partial_rotary_factor);
+std::vector<float> rope_divisors(const formats::RopeConfig& config, std::int64_t head_dim) {
+  if (config.scaling != formats::RopeConfig::Scaling::kLlama3) return {};
+  std::vector<float> divisors;
+  const std::int64_t dim = rotated(config, head_dim);
   for (std::int64_t i = 0; i + 1 < dim; i += 2) {
-    const float exponent = static_cast<float>(i) / static_cast<float>(dim);
-    auto frequency =
-        static_cast<float>(1.0 / std::pow(config.theta, static_cast<double>(exponent)));
+    const float plain = plain_frequency(config, i, dim), scaled = scale_llama3(plain, config);
+    // The quotient's neighbours too: one of them may give the very frequency back.
+    float divisor = plain / scaled;
+    for (const float near : {divisor, std::nextafterf(divisor, 0), std::nextafterf(divisor, 1e30f)})
+      if (plain / near == scaled) divisor = near;
+    divisors.push_back(divisor);
+  }
+  return divisors;
+}
+
+Rope::Rope(const formats::RopeConfig& config, std::int64_t head_dim) {
+  const std::int64_t dim = rotated(config, head_dim);
+  for (std::int64_t i = 0; i + 1 < dim; i += 2) {
+    float frequency = plain_frequency(config, i, dim);
     if (config.scaling == formats::RopeConfig::Scaling::kLinear)
       frequency = static_cast<float>(frequency / config.factor);
     if (config.scaling == formats::RopeConfig::Scaling::kLlama3)

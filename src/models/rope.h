@@ -25,4 +25,8 @@ class Rope {
   std::vector<float> frequencies_;  // [half], radians per position
 };
 
+// What Llama 3.1's scaling divides each frequency by, [half]: how GGUF files say it. Empty for
+// every other scaling.
+std::vector<float> rope_divisors(const formats::RopeConfig& config, std::int64_t head_dim);
+
 }  // namespace ocellus::models

@@ -10,15 +10,16 @@ namespace {
 
 // Rows in the order of the reference. GGUF has Llama's queries and keys so that the two values that
 // rotate together are neighbours: row 2 i + s of a head is the reference's row s * half + i.
-std::vector<std::byte> unpaired(const tensor::TensorView& view, std::int64_t heads) {
-  std::vector<std::byte> ordered(view.data.size());
-  const std::int64_t rows = view.shape[0], half = rows / heads / 2;
-  const std::size_t row_bytes = view.data.size() / static_cast<std::size_t>(rows);
+std::vector<std::byte> unpaired(std::span<const std::byte> data, std::int64_t rows,
+                                std::int64_t heads) {
+  std::vector<std::byte> ordered(data.size());
+  const std::int64_t half = rows / heads / 2;
+  const std::size_t row_bytes = data.size() / static_cast<std::size_t>(rows);
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t head = row / (2 * half), inside = row % (2 * half);
     const std::int64_t from = head * 2 * half + inside % half * 2 + inside / half;
     std::memcpy(ordered.data() + static_cast<std::size_t>(row) * row_bytes,
-                view.data.data() + static_cast<std::size_t>(from) * row_bytes, row_bytes);
+                data.data() + static_cast<std::size_t>(from) * row_bytes, row_bytes);
   }
   return ordered;
 }
@@ -34,6 +35,10 @@ tensor::DType held_as(std::string_view name, tensor::DType stored, std::int64_t 
   return *wanted;
 }
 
+std::int64_t WeightLoader::paired_heads(const std::string& name) const {
+  return checkpoint_.tensors.find(name)->second.paired_heads;
+}
+
 Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string& name,
                                                               const tensor::Shape& stored_shape,
                                                               std::int64_t out,
@@ -41,8 +46,8 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string&
   if (stop_ && stop_()) return base::make_error(ErrorCode::kCancelled, "loading was cancelled");
   OCELLUS_ASSIGN_OR_RETURN(tensor::TensorView view, checkpoint_.tensor(name, stored_shape));
   std::vector<std::byte> ordered;
-  if (const std::int64_t heads = checkpoint_.tensors.find(name)->second.paired_heads; heads > 0) {
-    ordered = unpaired(view, heads);
+  if (const std::int64_t heads = paired_heads(name); heads > 0) {
+    ordered = unpaired(view.data, view.shape[0], heads);
     view.data = ordered;
   }
   view.shape = {out, in};
@@ -71,6 +76,11 @@ Result<std::vector<float>> WeightLoader::vector(const std::string& name,
   }
   std::vector<float> values(static_cast<std::size_t>(*shape.elements()));
   tensor::dequantize(view.dtype, view.data.data(), *shape.elements(), values.data());
+  if (const std::int64_t heads = paired_heads(name); heads > 0) {
+    const std::vector<std::byte> ordered =
+        unpaired(std::as_bytes(std::span(values)), shape[0], heads);
+    std::memcpy(values.data(), ordered.data(), ordered.size());
+  }
   if (loaded_) loaded_(view.data.size());
   return values;
 }

@@ -64,6 +64,8 @@ class WeightLoader {
   Result<Norm> norm(const std::string& name, std::int64_t size, bool bias) const;
 
  private:
+  std::int64_t paired_heads(const std::string& name) const;  // 0: its rows are in order
+
   const Checkpoint& checkpoint_;
   const compute::Backend& backend_;
   std::optional<tensor::DType> dtype_;

@@ -7,37 +7,16 @@
 #include "base/result.h"
 #include "base/utf8.h"
 #include "text/tokenizer.h"
+#include "text/word_kinds.h"
 
 namespace ocellus::text {
 namespace {
 
 namespace bj = boost::json;
 
-struct Kind {
-  std::string_view name;
-  std::string_view split;  // empty: GPT-2's own
-  bool whole_words;        // a word that is a token is not cut by merges
-  bool compose;            // Unicode NFC first
-};
-
-constexpr std::string_view kLlama3Split =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-constexpr std::string_view kQwen2Split =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-constexpr Kind kKinds[] = {
-    {"default", "", false, false},
-    {"gpt-2", "", false, false},
-    {"llama-bpe", kLlama3Split, true, false},
-    {"llama3", kLlama3Split, true, false},
-    {"qwen2", kQwen2Split, false, true},
-};
-
 bj::string text(std::string_view s) { return bj::string(s.data(), s.size()); }
 
-bj::value pre_tokenizer(const Kind& kind) {
+bj::value pre_tokenizer(const WordKind& kind) {
   if (kind.split.empty()) {
     return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}};
   }
@@ -56,8 +35,8 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_merges(std::span<const 
                                                                 std::span<const std::string> merges,
                                                                 std::string_view kind,
                                                                 std::span<const AddedToken> added) {
-  const Kind* known = nullptr;
-  for (const Kind& each : kKinds) {
+  const WordKind* known = nullptr;
+  for (const WordKind& each : kWordKinds) {
     if (each.name == kind) known = &each;
   }
   if (known == nullptr) {

@@ -1,0 +1,130 @@
+// ocellus quantize: a model written again as a GGUF pair, smaller.
+#include "vision/quantize.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <memory>
+
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+namespace ocellus::cli {
+namespace {
+
+namespace bj = boost::json;
+using tensor::DType;
+
+constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0, DType::kQ6_K,
+                            DType::kQ5_K, DType::kQ5_1, DType::kQ5_0, DType::kQ4_K, DType::kQ4_1,
+                            DType::kQ4_0, DType::kQ3_K, DType::kQ2_K};
+
+std::vector<std::string> type_names() {
+  std::vector<std::string> names;
+  for (const DType type : kTypes) names.emplace_back(tensor::dtype_name(type));
+  return names;
+}
+
+DType type_of(const std::string& name) {
+  for (const DType type : kTypes) {
+    if (tensor::dtype_name(type) == name) return type;
+  }
+  return DType::kF32;  // the parser has checked the name
+}
+
+struct QuantizeCommand {
+  std::string source, target, mmproj, weights, tower_weights = "f16";
+  int threads = 0;
+  bool force = false, json = false;
+
+  Result<vision::QuantizeSummary> quantize() const;
+  int run() const;
+};
+
+Result<vision::QuantizeSummary> QuantizeCommand::quantize() const {
+  std::atomic<bool> interrupted = false;
+  const InterruptGuard guard([&] { interrupted = true; });
+  vision::QuantizeOptions options{.source = source,
+                                  .mmproj = mmproj,
+                                  .target = target,
+                                  .weights = type_of(weights),
+                                  .tower_weights = type_of(tower_weights),
+                                  .replace = force,
+                                  .threads = threads,
+                                  .progress = {},
+                                  .stop = [&] { return interrupted.load(); }};
+  if (LoadProgress progress = terminal_progress()) {
+    options.progress = [progress = std::move(progress)](double fraction) {
+      progress(fraction, "quantizing");
+    };
+  }
+  return vision::quantize_model(options);
+}
+
+bj::object to_json(const vision::WrittenFile& file) {
+  bj::object types;
+  for (const auto& [name, share] : file.types)
+    types.emplace(name, bj::object{{"tensors", share.tensors}, {"bytes", share.bytes}});
+  return {{"path", file.path.string()}, {"bytes", file.bytes}, {"types", std::move(types)}};
+}
+
+std::string to_text(const vision::WrittenFile& file) {
+  std::string types;
+  for (const auto& [name, share] : file.types)
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", share.tensors, name);
+  return fmt::format("{}: {}, tensors: {}\n", file.path.string(),
+                     human_bytes(static_cast<double>(file.bytes)), types);
+}
+
+int QuantizeCommand::run() const {
+  const auto summary = quantize();
+  if (!summary) return report(summary.error(), json);
+  if (json) {
+    print_json({{"files", bj::array{to_json(summary->language), to_json(summary->tower)}},
+                {"source_bytes", summary->source_bytes},
+                {"bytes", summary->language.bytes + summary->tower.bytes},
+                {"seconds", summary->seconds}});
+  } else {
+    print(to_text(summary->language) + to_text(summary->tower));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "quantize", "Write a model again as a GGUF pair, its weights rounded to a smaller type");
+  auto flags = std::make_shared<QuantizeCommand>();
+  command->add_option("source", flags->source, "Model folder, or a .gguf language model")
+      ->required()
+      ->type_name("DIR|FILE");
+  command
+      ->add_option("target", flags->target,
+                   "NAME.gguf to write; the tower goes to mmproj-NAME.gguf beside it")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--mmproj", flags->mmproj, "Tower and projector of a .gguf language model")
+      ->type_name("FILE");
+  command
+      ->add_option("-w,--weights", flags->weights,
+                   "The language model's type: q8_0, q6_k, q5_k, q4_k ..., f16, bf16, f32")
+      ->required()
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(type_names()));
+  command->add_option("--tower-weights", flags->tower_weights, "The tower's type (default: f16)")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(type_names()));
+  command->add_option("--threads", flags->threads, "Compute threads (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--force", flags->force, "Replace files of these names");
+  command->add_flag("--json", flags->json, "One JSON object: files, bytes, types, seconds");
+  command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
+}
+
+}  // namespace ocellus::cli

@@ -1,0 +1,136 @@
+#include "models/gguf_convert.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/result.h"
+#include "tensor/quant.h"
+
+namespace ocellus::models {
+namespace {
+
+using base::make_error;
+using tensor::DType;
+
+constexpr std::int64_t kLine = 1024;  // values at a time; a multiple of every block
+constexpr std::int64_t kSliceValues = std::int64_t{4} << 20;
+constexpr std::int64_t kTaskValues = std::int64_t{32} << 10;  // enough work to be worth handing out
+
+std::size_t bytes_of(DType type, std::int64_t values) {
+  return static_cast<std::size_t>(values) / tensor::block_values(type) * tensor::block_bytes(type);
+}
+
+// The largest magnitude that a type takes. Block types have f16 scales, of values or their sums.
+float limit_of(DType type) {
+  return type == DType::kF32    ? std::numeric_limits<float>::max()
+         : type == DType::kBF16 ? 0x1.FEp127f
+                                : 65504.0f;
+}
+
+// The reference's row that is row `row` of the file: see unpaired() in weight_loader.cc.
+std::int64_t source_row(std::int64_t row, std::int64_t half) {
+  const std::int64_t head = row / (2 * half), inside = row % (2 * half);
+  return head * 2 * half + inside % 2 * half + inside / 2;
+}
+
+// Rows of one tensor, from its type to another. The largest magnitude seen is returned; infinity
+// for what is not finite.
+float convert_row(const tensor::TensorView& source, std::int64_t row, std::int64_t cols, DType type,
+                  std::byte* to) {
+  const std::byte* from = source.data.data() + bytes_of(source.dtype, row * cols);
+  float line[kLine], most = 0;
+  for (std::int64_t i = 0; i < cols; i += kLine) {
+    const std::int64_t n = std::min(kLine, cols - i);
+    tensor::dequantize(source.dtype, from + bytes_of(source.dtype, i), n, line);
+    for (std::int64_t k = 0; k < n; ++k) {
+      const float magnitude = std::fabs(line[k]);
+      most = magnitude <= most ? most : std::isnan(magnitude) ? INFINITY : magnitude;
+    }
+    tensor::quantize(type, line, n, to + bytes_of(type, i));
+  }
+  return most;
+}
+
+class Converter {
+ public:
+  Converter(compute::cpu::ThreadPool& pool, const formats::GgufWriter::Sink& sink,
+            const StopCheck& stop)
+      : pool_(pool), sink_(sink), stop_(stop) {}
+
+  Status convert(const ExportTensor& t) {
+    const tensor::Shape& shape = t.source.shape;
+    const std::int64_t cols = shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
+    const std::int64_t rows = *shape.elements() / cols;
+    // One value a row, for a vector whose values are put in pairs.
+    return shape.rank() == 1 && t.pair_heads > 0 ? convert(t, cols, 1) : convert(t, rows, cols);
+  }
+
+ private:
+  Status convert(const ExportTensor& t, std::int64_t rows, std::int64_t cols) {
+    const std::size_t row_bytes = bytes_of(t.type, cols);
+    const std::int64_t slice = std::max<std::int64_t>(1, kSliceValues / cols),
+                       task = std::max<std::int64_t>(1, kTaskValues / cols);
+    for (std::int64_t first = 0; first < rows; first += slice) {
+      if (stop_ && stop_()) return make_error(ErrorCode::kCancelled, "writing was cancelled");
+      const std::int64_t count = std::min(slice, rows - first);
+      buffer_.resize(static_cast<std::size_t>(count) * row_bytes);
+      std::atomic<float> most = 0;
+      pool_.run((count + task - 1) / task, [&](std::int64_t number, int) {
+        const std::int64_t end = std::min(count, (number + 1) * task);
+        float largest = 0;
+        for (std::int64_t i = number * task; i < end; ++i)
+          largest = std::max(largest, row(t, rows, first + i, cols, i * row_bytes));
+        float known = most.load();
+        while (largest > known && !most.compare_exchange_weak(known, largest)) {
+        }
+      });
+      OCELLUS_RETURN_IF_ERROR(check(t, most));
+      OCELLUS_RETURN_IF_ERROR(sink_(buffer_));
+    }
+    return {};
+  }
+
+  float row(const ExportTensor& t, std::int64_t rows, std::int64_t row, std::int64_t cols,
+            std::size_t at) {
+    const std::int64_t from = t.pair_heads > 0 ? source_row(row, rows / t.pair_heads / 2) : row;
+    std::byte* const to = buffer_.data() + at;
+    if (t.source.dtype != t.type) return convert_row(t.source, from, cols, t.type, to);
+    const std::size_t bytes = bytes_of(t.type, cols);
+    std::memcpy(to, t.source.data.data() + static_cast<std::size_t>(from) * bytes, bytes);
+    return 0;
+  }
+
+  static Status check(const ExportTensor& t, float most) {
+    if (most <= limit_of(t.type)) return {};
+    if (std::isinf(most)) {
+      return make_error(ErrorCode::kBadModel, "tensor {}: holds a value that is not finite",
+                        t.name);
+    }
+    return make_error(ErrorCode::kBadModel, "tensor {}: holds {}, and {} goes to {} (try bf16)",
+                      t.name, most, tensor::dtype_name(t.type), limit_of(t.type));
+  }
+
+  compute::cpu::ThreadPool& pool_;
+  const formats::GgufWriter::Sink& sink_;
+  const StopCheck& stop_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+
+Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
+                    const formats::GgufWriter::Sink& out, const StopCheck& stop,
+                    const std::function<void(const ExportTensor&)>& done) {
+  return file.writer.write(out,
+                           [&](std::size_t index, const formats::GgufWriter::Sink& sink) -> Status {
+                             const ExportTensor& tensor = file.tensors[index];
+                             OCELLUS_RETURN_IF_ERROR(Converter(pool, sink, stop).convert(tensor));
+                             if (done) done(tensor);
+                             return {};
+                           });
+}
+
+}  // namespace ocellus::models

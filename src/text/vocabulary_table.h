@@ -1,0 +1,36 @@
+// A tokenizer as a table of pieces: what Tokenizer::from_pieces() and from_merges() take, and what
+// GGUF files hold.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ocellus/error.h"
+#include "text/tokenizer.h"
+
+namespace ocellus::text {
+
+struct VocabularyTable {
+  bool scored = false;                   // pieces joined by score; else byte-level, by merges
+  std::vector<Tokenizer::Piece> pieces;  // by id; kUnused where an id names nothing
+  std::vector<std::string> merges;       // byte-level: "left right", best first
+  std::string words;                     // byte-level: how text is cut, as from_merges() names it
+  bool prefix_space = true;              // scored
+  // Scored: whether joining by score gives what the file's own merges give, for every text.
+  bool exact = true;
+};
+
+// From tokenizer.json. Scores are those of `sentencepiece` (the bytes of a tokenizer.model beside
+// it, may be empty) where its pieces are the same, else the ranks of the merges. kBadModel;
+// kUnsupported for a tokenizer that is no such table, naming the step.
+Result<VocabularyTable> read_vocabulary_json(std::string_view json, std::string_view sentencepiece,
+                                             std::string_view file);
+
+// From tokenizer.model and what the files beside it add, as Tokenizer::parse_sentencepiece().
+Result<VocabularyTable> read_vocabulary_sentencepiece(std::string_view model,
+                                                      std::string_view config_json,
+                                                      std::string_view added_json,
+                                                      std::string_view file);
+
+}  // namespace ocellus::text

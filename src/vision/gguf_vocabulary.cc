@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "text/vocabulary_table.h"
+#include "vision/model_tokenizer.h"
+#include "vision/quantize.h"
+
+namespace ocellus::vision {
+namespace {
+
+using Type = text::Tokenizer::Piece::Type;
+
+std::int32_t number_of(Type type) {
+  switch (type) {
+    case Type::kNormal:
+      return 1;
+    case Type::kUnknown:
+      return 2;
+    case Type::kControl:
+      return 3;
+    case Type::kUserDefined:
+      return 4;
+    case Type::kUnused:
+      return 5;
+    case Type::kByte:
+      return 6;
+  }
+  return 1;
+}
+
+Result<text::VocabularyTable> read_table(const models::Checkpoint& c) {
+  if (!c.tokenizer_json.empty()) {
+    return text::read_vocabulary_json(c.tokenizer_json, c.tokenizer_model,
+                                      (c.folder / "tokenizer.json").string());
+  }
+  return text::read_vocabulary_sentencepiece(c.tokenizer_model, c.tokenizer_config, c.added_tokens,
+                                             (c.folder / "tokenizer.model").string());
+}
+
+}  // namespace
+
+Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint) {
+  OCELLUS_ASSIGN_OR_RETURN(const text::VocabularyTable table, read_table(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, make_tokenizer(checkpoint));
+  if (!table.exact) {
+    base::log(base::LogLevel::kWarning,
+              fmt::format("{}: the tokenizer's merges are not those of a scored vocabulary: some "
+                          "words will be cut otherwise with the GGUF file",
+                          checkpoint.folder.string()));
+  }
+  formats::GgufVocabulary v;
+  v.model = table.scored ? "llama" : "gpt2";
+  v.pre = table.words;
+  v.merges = table.merges;
+  v.prefix_space = table.prefix_space;
+  if (!tokenizer->prefix_tokens().empty()) v.begin = tokenizer->prefix_tokens().front();
+  const auto rows = static_cast<std::size_t>(checkpoint.config.language.vocab_size);
+  // Pieces behind the last row have no embedding: the picture's, which every engine has its own way
+  // to place.
+  for (std::size_t id = 0; id < rows; ++id) {
+    const bool named = id < table.pieces.size() && table.pieces[id].type != Type::kUnused;
+    v.tokens.push_back(named ? table.pieces[id].text : fmt::format("[PAD{}]", id));
+    v.types.push_back(named ? number_of(table.pieces[id].type) : number_of(Type::kUnused));
+    if (table.scored) v.scores.push_back(named ? table.pieces[id].score : -10000.0f);
+  }
+  return v;
+}
+
+}  // namespace ocellus::vision

@@ -1,0 +1,50 @@
+#include "vision/model_tokenizer.h"
+
+#include "base/result.h"
+
+namespace ocellus::vision {
+
+Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::GgufVocabulary& v,
+                                                              std::int64_t image_token) {
+  using Type = text::Tokenizer::Piece::Type;
+  constexpr Type kTypes[] = {Type::kNormal,      Type::kNormal, Type::kUnknown, Type::kControl,
+                             Type::kUserDefined, Type::kUnused, Type::kByte};
+  const auto image = static_cast<std::size_t>(image_token);
+  const std::string name = image < v.tokens.size() ? v.tokens[image] : "<image>";
+  std::vector<text::AddedToken> added = {
+      {.content = name, .id = static_cast<std::int32_t>(image_token), .special = true}};
+  Result<std::unique_ptr<const text::Tokenizer>> tokenizer = nullptr;
+  if (v.model == "llama") {
+    std::vector<text::Tokenizer::Piece> pieces;
+    for (std::size_t i = 0; i < v.tokens.size(); ++i)
+      pieces.push_back({v.tokens[i], v.scores[i], kTypes[v.types[i]]});
+    tokenizer = text::Tokenizer::from_pieces(pieces, v.prefix_space, std::move(added));
+  } else {
+    for (std::size_t i = 0; i < v.tokens.size(); ++i) {
+      const Type type = kTypes[v.types[i]];
+      if ((type == Type::kControl || type == Type::kUserDefined) && i != image) {
+        added.push_back({.content = v.tokens[i],
+                         .id = static_cast<std::int32_t>(i),
+                         .special = type == Type::kControl});
+      }
+    }
+    tokenizer = text::Tokenizer::from_merges(v.tokens, v.merges, v.pre, added);
+  }
+  if (!tokenizer) return tokenizer;
+  return text::Tokenizer::with_begin(*std::move(tokenizer), v.begin);
+}
+
+Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const models::Checkpoint& c) {
+  if (c.vocabulary) {
+    auto tokenizer = make_tokenizer(*c.vocabulary, c.config.image_token);
+    if (!tokenizer) return base::with_context(std::move(tokenizer).error(), c.folder.string());
+    return tokenizer;
+  }
+  if (!c.tokenizer_json.empty()) {
+    return text::Tokenizer::parse_json(c.tokenizer_json, (c.folder / "tokenizer.json").string());
+  }
+  return text::Tokenizer::parse_sentencepiece(c.tokenizer_model, c.tokenizer_config, c.added_tokens,
+                                              (c.folder / "tokenizer.model").string());
+}
+
+}  // namespace ocellus::vision
