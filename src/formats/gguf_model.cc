@@ -186,6 +186,7 @@ Result<GgufVocabulary> read_gguf_vocabulary(const GgufFile& file) {
   }
   OCELLUS_ASSIGN_OR_RETURN(v.prefix_space,
                            file.boolean_or("tokenizer.ggml.add_space_prefix", true));
+  OCELLUS_ASSIGN_OR_RETURN(v.metaspace, file.text_or(kGgufMetaspaceKey, ""));
   return v;
 }
 

@@ -17,6 +17,10 @@ namespace ocellus::formats {
 // Our own: the id of the token that stands for the picture, where it is not called "<image>".
 inline constexpr std::string_view kGgufImageTokenKey = "ocellus.image_token_id";
 
+// Our own: "always" or "first" where a vocabulary with scores puts its space only before text that
+// begins with none: before every stretch of text, or at the very start alone.
+inline constexpr std::string_view kGgufMetaspaceKey = "ocellus.tokenizer.metaspace";
+
 // The tokenizer of a GGUF file; texts are copies.
 struct GgufVocabulary {
   std::string model;  // "llama": pieces with scores; "gpt2": byte-level BPE with merges
@@ -28,6 +32,7 @@ struct GgufVocabulary {
   std::vector<std::string> merges;    // gpt2: "left right"
   std::optional<std::int32_t> begin;  // put before every prompt, where the file says so
   bool prefix_space = true;
+  std::string metaspace;  // kGgufMetaspaceKey; mostly empty
 };
 
 // The language model's file. `config.tower` and `config.projector` are not touched. kBadModel

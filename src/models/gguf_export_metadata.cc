@@ -56,7 +56,7 @@ std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value)
 
 Status put_tokens(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabulary& v) {
   w.put_text("tokenizer.ggml.model", v.model);
-  if (v.model == "gpt2") w.put_text("tokenizer.ggml.pre", v.pre);
+  w.put_text("tokenizer.ggml.pre", v.model == "gpt2" ? v.pre : "default");
   const std::vector<std::string_view> tokens(v.tokens.begin(), v.tokens.end());
   w.put_texts("tokenizer.ggml.tokens", tokens);
   if (v.model == "llama") w.put_f32s("tokenizer.ggml.scores", v.scores);
@@ -94,6 +94,7 @@ Status put_tokens(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabul
   OCELLUS_RETURN_IF_ERROR(put_id("tokenizer.ggml.padding_token_id", c.config.pad_token));
   w.put_bool("tokenizer.ggml.add_bos_token", v.begin.has_value());
   if (v.model == "llama") w.put_bool("tokenizer.ggml.add_space_prefix", v.prefix_space);
+  if (!v.metaspace.empty()) w.put_text(formats::kGgufMetaspaceKey, v.metaspace);
   if (c.chat_template) w.put_text("tokenizer.chat_template", *c.chat_template);
   // Other engines know the picture's place without a name; ours goes by "<image>", or by this.
   const std::int64_t image = c.config.image_token;

@@ -106,9 +106,11 @@ Result<Normalizer> Normalizer::parse(const bj::value* value, std::string_view fi
   return normalizer;
 }
 
-Normalizer Normalizer::sentencepiece(bool prefix_space) {
+Normalizer Normalizer::sentencepiece(PrefixSpace prefix) {
   Normalizer normalizer;
-  if (prefix_space) normalizer.steps_.push_back({Kind::kPrepend, "\xE2\x96\x81", {}});
+  if (prefix == PrefixSpace::kUnlessSpaced || prefix == PrefixSpace::kStartOnly) return normalizer;
+  if (prefix == PrefixSpace::kEveryText)
+    normalizer.steps_.push_back({Kind::kPrepend, "\xE2\x96\x81", {}});
   normalizer.steps_.push_back({Kind::kReplace, "\xE2\x96\x81", Pattern{" ", {}}});
   return normalizer;
 }

@@ -30,13 +30,22 @@ struct Pattern {
   std::string replace(std::string_view text, std::string_view with) const;
 };
 
+// Where a scored vocabulary's text gets a space that nobody wrote in front.
+enum class PrefixSpace {
+  kNone,
+  kEveryText,     // the text, and what follows each control token: Llama's normaliser
+  kUnlessSpaced,  // the same, but for text that begins with a space: Metaspace "always"
+  kStartOnly,     // the text's start, unless it begins with a space: Metaspace "first"
+};
+
 // Rewrites text before it is cut. Immutable; any thread.
 class Normalizer {
  public:
   // `value` may be null: then nothing is rewritten. kUnsupported naming a type that is not known.
   static Result<Normalizer> parse(const json::bj::value* value, std::string_view file);
-  // Llama's own: the prefix and the spaces become U+2581.
-  static Normalizer sentencepiece(bool prefix_space);
+  // Llama's own: the prefix and the spaces become U+2581. Where Metaspace does that, this does
+  // nothing.
+  static Normalizer sentencepiece(PrefixSpace prefix);
 
   std::string apply(std::string text) const;
   // The same; `trusted` has one byte for each of text's, '\1' where a template wrote it, and is
@@ -63,6 +72,8 @@ class Normalizer {
 class PreTokenizer {
  public:
   static Result<PreTokenizer> parse(const json::bj::value* value, std::string_view file);
+  // Metaspace where the prefix is of its kind, else nothing.
+  static PreTokenizer sentencepiece(PrefixSpace prefix);
 
   // `at_start`: this text begins the whole input (Metaspace's "first" asks).
   std::vector<std::string> apply(std::string text, bool at_start) const;

@@ -69,6 +69,18 @@ Result<PreTokenizer> PreTokenizer::parse(const bj::value* value, std::string_vie
   return result;
 }
 
+PreTokenizer PreTokenizer::sentencepiece(PrefixSpace prefix) {
+  PreTokenizer result;
+  if (prefix != PrefixSpace::kUnlessSpaced && prefix != PrefixSpace::kStartOnly) return result;
+  Step step{};
+  step.kind = Kind::kMetaspace;
+  step.prepend = prefix == PrefixSpace::kStartOnly ? Prepend::kFirst : Prepend::kAlways;
+  step.replacement = "\xE2\x96\x81";
+  step.use_pattern = false;
+  result.steps_.push_back(std::move(step));
+  return result;
+}
+
 Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, int depth) {
   const std::string what = fmt::format("{}: pre_tokenizer", file);
   if (!value.is_object()) return make_error(ErrorCode::kBadModel, "{}: expected an object", what);

@@ -57,7 +57,7 @@ class Tokenizer {
     } type = Type::kNormal;
   };
   static Result<std::unique_ptr<const Tokenizer>> from_pieces(std::span<const Piece> pieces,
-                                                              bool prefix_space,
+                                                              PrefixSpace prefix,
                                                               std::vector<AddedToken> added);
 
   // A byte-level vocabulary with its merges ("left right"); `kind` says how text is cut into words,

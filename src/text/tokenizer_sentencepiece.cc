@@ -47,7 +47,7 @@ std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocab
 }  // namespace
 
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const Piece> pieces,
-                                                                bool prefix_space,
+                                                                PrefixSpace prefix,
                                                                 std::vector<AddedToken> added) {
   Vocabulary vocabulary;
   Bpe::Options options{.unknown = std::nullopt, .byte_fallback = true, .fuse_unknown = true};
@@ -77,8 +77,9 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const 
   Bpe bpe(std::move(vocabulary), options);
   for (const Rule& rule : rules) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(rule.left, rule.right));
   std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
-  tokenizer->normalizer_ = Normalizer::sentencepiece(prefix_space);
-  tokenizer->decoder_ = Decoder::sentencepiece(prefix_space);
+  tokenizer->normalizer_ = Normalizer::sentencepiece(prefix);
+  tokenizer->pre_tokenizer_ = PreTokenizer::sentencepiece(prefix);
+  tokenizer->decoder_ = Decoder::sentencepiece(prefix != PrefixSpace::kNone);
   tokenizer->added_ = std::move(added);
   if (begin) tokenizer->prefix_ = {*begin};
   OCELLUS_RETURN_IF_ERROR(tokenizer->finish("vocabulary"));
@@ -91,7 +92,7 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_sentencepiece(
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<Piece> pieces, read_sentencepiece(model, file));
   auto added = read_added_tokens(config_json, added_json);
   if (!added) return make_error(ErrorCode::kBadModel, "{}", added.error().message);
-  auto tokenizer = from_pieces(pieces, true, *std::move(added));
+  auto tokenizer = from_pieces(pieces, PrefixSpace::kEveryText, *std::move(added));
   if (!tokenizer) return base::with_context(std::move(tokenizer).error(), file);
   return tokenizer;
 }

@@ -189,7 +189,7 @@ TEST(Tokenizer, RealLlamaVocabulary) {
                      : type == 6 ? Type::kByte
                                  : Type::kNormal;
   }
-  const auto tokenizer = Tokenizer::from_pieces(pieces, true, {});
+  const auto tokenizer = Tokenizer::from_pieces(pieces, PrefixSpace::kEveryText, {});
   ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   const std::string inputs = read(folder / "ggml-vocab-llama-spm.gguf.inp"),
                     outputs = read(folder / "ggml-vocab-llama-spm.gguf.out");

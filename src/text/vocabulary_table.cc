@@ -90,11 +90,11 @@ class TableReader {
   Status read_spaces(const std::vector<const bj::object*>& pre) {
     if (!flag_of(model_, "byte_fallback", false))
       return std::unexpected(unsupported("a vocabulary that is neither byte-level nor has bytes"));
-    table_.prefix_space = false;
+    table_.prefix = PrefixSpace::kNone;
     for (const bj::object* step : steps_of(root_, "normalizer", "normalizers")) {
       const std::string_view type = text_of(*step, "type");
       if (type == "Prepend" && text_of(*step, "prepend") == kSpace) {
-        table_.prefix_space = true;
+        table_.prefix = PrefixSpace::kEveryText;
       } else if (type != "Replace" || pattern_of(*step, "String") != " " ||
                  text_of(*step, "content") != kSpace) {
         return std::unexpected(unsupported(fmt::format("normalizer {}", type)));
@@ -105,8 +105,12 @@ class TableReader {
       if (type != "Metaspace" || flag_of(*step, "split", true))
         return std::unexpected(unsupported(fmt::format("pre_tokenizer {}", type)));
       const std::string_view scheme = text_of(*step, "prepend_scheme");
-      if (scheme.empty() ? flag_of(*step, "add_prefix_space", true) : scheme != "never")
-        table_.prefix_space = true;
+      const bool always =
+          scheme.empty() ? flag_of(*step, "add_prefix_space", true) : scheme == "always";
+      if (table_.prefix != PrefixSpace::kNone && (always || scheme == "first"))
+        return std::unexpected(unsupported("a prefix that two steps write"));
+      if (always) table_.prefix = PrefixSpace::kUnlessSpaced;
+      if (scheme == "first") table_.prefix = PrefixSpace::kStartOnly;
     }
     return {};
   }

@@ -16,7 +16,7 @@ struct VocabularyTable {
   std::vector<Tokenizer::Piece> pieces;  // by id; kUnused where an id names nothing
   std::vector<std::string> merges;       // byte-level: "left right", best first
   std::string words;                     // byte-level: how text is cut, as from_merges() names it
-  bool prefix_space = true;              // scored
+  PrefixSpace prefix = PrefixSpace::kEveryText;  // scored
   // Scored: whether joining by score gives what the file's own merges give, for every text.
   bool exact = true;
 };

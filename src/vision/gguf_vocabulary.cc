@@ -53,7 +53,9 @@ Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& c
   v.model = table.scored ? "llama" : "gpt2";
   v.pre = table.words;
   v.merges = table.merges;
-  v.prefix_space = table.prefix_space;
+  v.prefix_space = table.prefix != text::PrefixSpace::kNone;
+  if (table.prefix == text::PrefixSpace::kUnlessSpaced) v.metaspace = "always";
+  if (table.prefix == text::PrefixSpace::kStartOnly) v.metaspace = "first";
   if (!tokenizer->prefix_tokens().empty()) v.begin = tokenizer->prefix_tokens().front();
   const auto rows = static_cast<std::size_t>(checkpoint.config.language.vocab_size);
   // Pieces behind the last row have no embedding: the picture's, which every engine has its own way

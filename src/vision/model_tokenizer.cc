@@ -18,7 +18,12 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
     std::vector<text::Tokenizer::Piece> pieces;
     for (std::size_t i = 0; i < v.tokens.size(); ++i)
       pieces.push_back({v.tokens[i], v.scores[i], kTypes[v.types[i]]});
-    tokenizer = text::Tokenizer::from_pieces(pieces, v.prefix_space, std::move(added));
+    using text::PrefixSpace;
+    const PrefixSpace prefix = !v.prefix_space           ? PrefixSpace::kNone
+                               : v.metaspace == "first"  ? PrefixSpace::kStartOnly
+                               : v.metaspace == "always" ? PrefixSpace::kUnlessSpaced
+                                                         : PrefixSpace::kEveryText;
+    tokenizer = text::Tokenizer::from_pieces(pieces, prefix, std::move(added));
   } else {
     for (std::size_t i = 0; i < v.tokens.size(); ++i) {
       const Type type = kTypes[v.types[i]];
