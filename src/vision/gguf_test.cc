@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/mapped_file.h"
+#include "vision/model_tokenizer.h"
 #include "vision/trace.h"
 
 namespace ocellus::vision {
@@ -68,6 +69,40 @@ TEST(Gguf, HeldInBlocksOrExpandedIsTheSame) {
   }
   EXPECT_GT(difference, 0);
   EXPECT_LT(difference, 0.05 * magnitude);
+}
+
+// The vocabulary that Llama and Vicuna have, as a GGUF file, with the ids that transformers gives.
+TEST(Gguf, RealLlamaVocabulary) {
+  const char* corpora = std::getenv("OCELLUS_CORPORA");
+  const fs::path folder = fs::path(corpora != nullptr ? corpora : "") / "tokenizers";
+  const auto mapped = base::MappedFile::open(folder / "ggml-vocab-llama-spm.gguf");
+  if (!mapped) GTEST_SKIP() << "no corpora beside the checkout";
+  const auto file = formats::GgufFile::parse(mapped->bytes(), "vocabulary");
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  const auto vocabulary = formats::read_gguf_vocabulary(*file);
+  ASSERT_TRUE(vocabulary.has_value()) << vocabulary.error().message;
+  ASSERT_EQ(vocabulary->tokens.size(), 32000u);
+  const auto tokenizer = make_tokenizer(*vocabulary, 32000);
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+  EXPECT_THAT((*tokenizer)->prefix_tokens(), ::testing::ElementsAre(1));
+
+  const std::string inputs =
+      *base::read_file(folder / "ggml-vocab-llama-spm.gguf.inp", std::size_t{1} << 20);
+  std::ifstream outputs(folder / "ggml-vocab-llama-spm.gguf.out");
+  constexpr std::string_view kMark = "\n__ggml_vocab_test__\n";
+  int checked = 0;
+  for (std::size_t at = 0; at < inputs.size(); ++checked) {
+    const std::size_t end = std::min(inputs.find(kMark, at), inputs.size());
+    const std::string text = inputs.substr(at, end - at);
+    std::string expected;
+    ASSERT_TRUE(std::getline(outputs, expected));
+    std::string found;
+    for (const std::int32_t id : (*tokenizer)->encode(text, false, false))
+      found += " " + std::to_string(id);
+    EXPECT_EQ(found, expected) << text;
+    at = end + kMark.size();
+  }
+  EXPECT_GE(checked, 40);
 }
 
 TEST(Gguf, WhatIsNoPairIsAnError) {

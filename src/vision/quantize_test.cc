@@ -1,0 +1,402 @@
+// ocellus quantize: what is written is what was read, rounded as asked, and nothing else.
+#include "vision/quantize.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <random>
+
+#include "base/mapped_file.h"
+#include "formats/gguf.h"
+#include "formats/gguf_writer.h"
+#include "models/gguf_export.h"
+#include "tensor/quant.h"
+#include "vision/trace.h"
+
+namespace ocellus::vision {
+namespace {
+
+using tensor::DType;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+fs::path golden() { return fs::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden"; }
+
+class QuantizeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "ocellus-quantize.XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder_))
+      found.push_back(entry.path().filename().string());
+    std::ranges::sort(found);
+    return found;
+  }
+
+  fs::path folder_;
+};
+
+Result<QuantizeSummary> quantize(const fs::path& source, const fs::path& target, DType weights,
+                                 DType tower = DType::kF32, int threads = 2) {
+  return quantize_model({.source = source,
+                         .mmproj = {},
+                         .target = target,
+                         .weights = weights,
+                         .tower_weights = tower,
+                         .threads = threads,
+                         .progress = {},
+                         .stop = {}});
+}
+
+Result<Trace> answer(const fs::path& path) {
+  ModelOptions model{.path = path, .weights = WeightType::kF32, .tower_weights = WeightType::kF32};
+  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
+  return trace(model, {.threads = 2}, std::as_bytes(std::span(*picture)),
+               "What is the <image> </s>  on the left?",
+               {.max_new_tokens = 8, .temperature = 0.0f});
+}
+
+std::string content(const fs::path& path) { return *base::read_file(path, 100 << 20); }
+
+std::string message(const Result<QuantizeSummary>& result) {
+  return result ? std::string("accepted") : result.error().message;
+}
+
+// A parsed file with the mapping that it borrows.
+struct Opened {
+  base::MappedFile mapped;
+  formats::GgufFile file;
+};
+
+Opened open(const fs::path& path) {
+  auto mapped = base::MappedFile::open(path);
+  auto file = formats::GgufFile::parse(mapped->bytes(), path.string());
+  return {*std::move(mapped), *std::move(file)};
+}
+
+std::vector<float> values(const tensor::TensorView& view) {
+  std::vector<float> expanded(static_cast<std::size_t>(*view.shape.elements()));
+  tensor::dequantize(view.dtype, view.data.data(), *view.shape.elements(), expanded.data());
+  return expanded;
+}
+
+// Each family of tower, language model and tokenizer, every scaling of positions, biases, several
+// and single features: the pair computes what the directory computes, bit for bit.
+TEST_F(QuantizeTest, InF32NothingChanges) {
+  for (const char* name :
+       {"clip_llama", "mistral_gqa", "bf16_shards", "mistral_window", "f16_tied_bpe", "linear_rope",
+        "config_minimal", "siglip_llama", "qwen2_chatml", "spm_only"}) {
+    SCOPED_TRACE(name);
+    const fs::path target = folder_ / (std::string(name) + ".gguf");
+    const auto written = quantize(golden() / name / "model", target, DType::kF32);
+    ASSERT_TRUE(written.has_value()) << written.error().message;
+    EXPECT_EQ(written->language.bytes, fs::file_size(target));
+    EXPECT_EQ(written->tower.path, folder_ / ("mmproj-" + std::string(name) + ".gguf"));
+    EXPECT_EQ(written->tower.bytes, fs::file_size(written->tower.path));
+    const auto directory = answer(golden() / name / "model");
+    const auto pair = answer(target);
+    ASSERT_TRUE(directory.has_value()) << directory.error().message;
+    ASSERT_TRUE(pair.has_value()) << pair.error().message;
+    EXPECT_EQ(directory->pixel_values, pair->pixel_values);
+    EXPECT_EQ(directory->tower_features, pair->tower_features);
+    EXPECT_EQ(directory->image_embeddings, pair->image_embeddings);
+    EXPECT_EQ(directory->input_ids, pair->input_ids);
+    EXPECT_EQ(directory->logits, pair->logits);
+    EXPECT_EQ(directory->tokens, pair->tokens);
+  }
+}
+
+TEST_F(QuantizeTest, WhatTheFormatCannotSayIsAnError) {
+  EXPECT_THAT(
+      message(quantize(golden() / "multi_feature_full/model", folder_ / "m.gguf", DType::kF32)),
+      HasSubstr("projector's activation"));
+  EXPECT_THAT(names(), testing::IsEmpty());
+}
+
+// A language model whose rows are whole blocks of 256, and a tower whose rows are not.
+void write_wide_pair(const fs::path& language, const fs::path& tower) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal(0, 0.1f);
+  const auto write = [&](formats::GgufWriter& w, const fs::path& path,
+                         std::vector<std::pair<std::string, tensor::Shape>> tensors) {
+    for (const auto& [name, shape] : tensors) w.add_tensor(name, DType::kF32, shape);
+    std::ofstream out(path, std::ios::binary);
+    const auto written = w.write(
+        [&](std::span<const std::byte> bytes) -> Status {
+          out.write(reinterpret_cast<const char*>(bytes.data()),
+                    static_cast<std::streamsize>(bytes.size()));
+          return {};
+        },
+        [&](std::size_t i, const formats::GgufWriter::Sink& sink) {
+          std::vector<float> data(static_cast<std::size_t>(*tensors[i].second.elements()));
+          for (float& x : data) x = normal(random);
+          return sink(std::as_bytes(std::span(data)));
+        });
+    ASSERT_TRUE(written.has_value()) << written.error().message;
+  };
+  formats::GgufWriter l;
+  l.put_text("general.architecture", "llama");
+  l.put_text("general.name", "wide");
+  l.put_u32("general.file_type", 0);
+  l.put_text("somebody.elses", "entry");
+  for (const auto& [key, value] :
+       {std::pair{"context_length", 512u}, std::pair{"embedding_length", 256u},
+        std::pair{"block_count", 1u}, std::pair{"feed_forward_length", 512u},
+        std::pair{"attention.head_count", 4u}})
+    l.put_u32(std::string("llama.") + key, value);
+  std::vector<std::string> pieces = {"<unk>", "<s>", "</s>"};
+  std::vector<std::int32_t> types = {2, 3, 3};
+  for (int byte = 0; byte < 256; ++byte) {
+    pieces.push_back(fmt::format("<0x{:02X}>", byte));
+    types.push_back(6);
+  }
+  l.put_text("tokenizer.ggml.model", "llama");
+  l.put_texts("tokenizer.ggml.tokens", std::vector<std::string_view>(pieces.begin(), pieces.end()));
+  l.put_f32s("tokenizer.ggml.scores", std::vector<float>(pieces.size(), 0.0f));
+  l.put_i32s("tokenizer.ggml.token_type", types);
+  const auto rows = static_cast<std::int64_t>(pieces.size());
+  write(l, language,
+        {{"token_embd.weight", {rows, 256}},
+         {"output_norm.weight", {256}},
+         {"output.weight", {rows, 256}},
+         {"blk.0.attn_norm.weight", {256}},
+         {"blk.0.attn_q.weight", {256, 256}},
+         {"blk.0.attn_k.weight", {256, 256}},
+         {"blk.0.attn_v.weight", {256, 256}},
+         {"blk.0.attn_output.weight", {256, 256}},
+         {"blk.0.ffn_norm.weight", {256}},
+         {"blk.0.ffn_gate.weight", {512, 256}},
+         {"blk.0.ffn_up.weight", {512, 256}},
+         {"blk.0.ffn_down.weight", {256, 512}}});
+  formats::GgufWriter t;
+  t.put_text("general.architecture", "clip");
+  for (const auto& [key, value] :
+       {std::pair{"image_size", 28u}, std::pair{"patch_size", 14u},
+        std::pair{"embedding_length", 48u}, std::pair{"feed_forward_length", 96u},
+        std::pair{"block_count", 1u}, std::pair{"attention.head_count", 2u}})
+    t.put_u32(std::string("clip.vision.") + key, value);
+  std::vector<std::pair<std::string, tensor::Shape>> tensors = {
+      {"v.class_embd", {48}},
+      {"v.patch_embd.weight", {48, 3, 14, 14}},
+      {"v.position_embd.weight", {5, 48}},
+      {"v.pre_ln.weight", {48}},
+      {"v.pre_ln.bias", {48}},
+      {"mm.0.weight", {256, 48}},
+      {"mm.0.bias", {256}},
+      {"mm.2.weight", {256, 256}},
+      {"mm.2.bias", {256}}};
+  for (const char* part : {"attn_q", "attn_k", "attn_v", "attn_out", "ffn_up", "ffn_down"}) {
+    const std::int64_t out = std::string_view(part) == "ffn_up" ? 96 : 48,
+                       in = std::string_view(part) == "ffn_down" ? 96 : 48;
+    tensors.push_back({fmt::format("v.blk.0.{}.weight", part), {out, in}});
+    tensors.push_back({fmt::format("v.blk.0.{}.bias", part), {out}});
+  }
+  for (const char* part : {"ln1", "ln2"}) {
+    tensors.push_back({fmt::format("v.blk.0.{}.weight", part), {48}});
+    tensors.push_back({fmt::format("v.blk.0.{}.bias", part), {48}});
+  }
+  write(t, tower, tensors);
+}
+
+// Every type: each tensor holds its values rounded once, in the type that the rules give it.
+TEST_F(QuantizeTest, EveryTypeRoundsEachTensorOnce) {
+  write_wide_pair(folder_ / "wide.gguf", folder_ / "mmproj-wide.gguf");
+  const Opened source = open(folder_ / "wide.gguf");
+  struct Case {
+    DType asked, layer, embedding;
+  };
+  for (const Case& c :
+       {Case{DType::kF32, DType::kF32, DType::kF32}, Case{DType::kF16, DType::kF16, DType::kF16},
+        Case{DType::kBF16, DType::kBF16, DType::kBF16},
+        Case{DType::kQ8_0, DType::kQ8_0, DType::kQ8_0},
+        Case{DType::kQ5_1, DType::kQ5_1, DType::kQ6_K},
+        Case{DType::kQ5_0, DType::kQ5_0, DType::kQ6_K},
+        Case{DType::kQ4_1, DType::kQ4_1, DType::kQ6_K},
+        Case{DType::kQ4_0, DType::kQ4_0, DType::kQ6_K},
+        Case{DType::kQ6_K, DType::kQ6_K, DType::kQ6_K},
+        Case{DType::kQ5_K, DType::kQ5_K, DType::kQ6_K},
+        Case{DType::kQ4_K, DType::kQ4_K, DType::kQ6_K},
+        Case{DType::kQ3_K, DType::kQ3_K, DType::kQ6_K},
+        Case{DType::kQ2_K, DType::kQ2_K, DType::kQ6_K}}) {
+    const std::string type(tensor::dtype_name(c.asked));
+    SCOPED_TRACE(type);
+    const fs::path target = folder_ / (type + ".gguf");
+    const auto written = quantize(folder_ / "wide.gguf", target, c.asked, DType::kQ8_0);
+    ASSERT_TRUE(written.has_value()) << written.error().message;
+    const Opened result = open(target);
+    EXPECT_EQ(*result.file.text("somebody.elses"), "entry");
+    EXPECT_EQ(*result.file.text("general.name"), "wide");
+    ASSERT_EQ(result.file.tensors().size(), source.file.tensors().size());
+    for (const auto& [name, tensor] : result.file.tensors()) {
+      SCOPED_TRACE(name);
+      const auto original = *source.file.tensors().at(name).view(name);
+      const auto rounded = *tensor.view(name);
+      ASSERT_EQ(rounded.shape, original.shape);
+      const bool embedding = name == "token_embd.weight" || name == "output.weight";
+      const DType expected = rounded.shape.rank() == 1 ? DType::kF32
+                             : embedding               ? c.embedding
+                                                       : c.layer;
+      EXPECT_EQ(rounded.dtype, expected);
+      const std::vector<float> exact = values(original);
+      std::vector<std::byte> blocks(rounded.data.size());
+      tensor::quantize(expected, exact.data(), static_cast<std::int64_t>(exact.size()),
+                       blocks.data());
+      EXPECT_TRUE(std::ranges::equal(blocks, rounded.data));
+    }
+    // The tower's rows of 48 and 14 values are no whole blocks.
+    const Opened mmproj = open(folder_ / ("mmproj-" + type + ".gguf"));
+    EXPECT_EQ(mmproj.file.tensors().at("v.blk.0.attn_q.weight").type, "F16");
+    EXPECT_EQ(mmproj.file.tensors().at("v.blk.0.ffn_down.weight").type, "Q8_0");
+    EXPECT_EQ(mmproj.file.tensors().at("v.patch_embd.weight").type, "F16");
+    EXPECT_EQ(mmproj.file.tensors().at("v.position_embd.weight").type, "F32");
+    EXPECT_EQ(mmproj.file.tensors().at("mm.2.weight").type, "F16");
+    EXPECT_TRUE(answer(target).has_value());
+  }
+  EXPECT_EQ(*open(folder_ / "q4_k.gguf").file.integer("general.file_type", 0, 100), 14);
+}
+
+TEST_F(QuantizeTest, RowsThatAreNoWholeBlocksTakeTheNextType) {
+  using models::exported_type;
+  const auto layer = [](DType wanted, std::int64_t row) {
+    return exported_type("blk.0.ffn_up.weight", DType::kF16, {8, row}, wanted, false);
+  };
+  EXPECT_EQ(layer(DType::kQ2_K, 288), DType::kQ4_0);
+  EXPECT_EQ(layer(DType::kQ3_K, 288), DType::kQ4_0);
+  EXPECT_EQ(layer(DType::kQ4_K, 288), DType::kQ5_0);
+  EXPECT_EQ(layer(DType::kQ5_K, 288), DType::kQ5_1);
+  EXPECT_EQ(layer(DType::kQ6_K, 288), DType::kQ8_0);
+  for (const DType type : {DType::kQ4_0, DType::kQ8_0, DType::kQ2_K, DType::kQ6_K})
+    EXPECT_EQ(layer(type, 289), DType::kF16);
+  EXPECT_EQ(exported_type("token_embd.weight", DType::kF16, {8, 288}, DType::kQ4_0, false),
+            DType::kQ8_0);
+}
+
+TEST_F(QuantizeTest, AsManyThreadsAsYouLike) {
+  for (const int threads : {1, 2, 5}) {
+    const fs::path target = folder_ / fmt::format("{}.gguf", threads);
+    ASSERT_TRUE(quantize(golden() / "mistral_gqa/model", target, DType::kQ8_0, DType::kF16, threads)
+                    .has_value());
+  }
+  EXPECT_EQ(content(folder_ / "1.gguf"), content(folder_ / "2.gguf"));
+  EXPECT_EQ(content(folder_ / "1.gguf"), content(folder_ / "5.gguf"));
+  EXPECT_EQ(content(folder_ / "mmproj-1.gguf"), content(folder_ / "mmproj-5.gguf"));
+}
+
+// A file that others wrote, its rows in pairs for rotation already: again in F32 it has the same
+// tensors, entry for entry.
+TEST_F(QuantizeTest, AGgufPairStaysItself) {
+  for (const char* name : {"clip_llama", "mistral_gqa", "qwen2_chatml"}) {
+    SCOPED_TRACE(name);
+    const fs::path from = golden() / "gguf" / name, to = folder_ / (std::string(name) + ".gguf");
+    const auto written = quantize(from, to, DType::kF32);
+    ASSERT_TRUE(written.has_value()) << written.error().message;
+    const auto pair = answer(from);
+    const auto again = answer(to);
+    ASSERT_TRUE(pair.has_value() && again.has_value());
+    EXPECT_EQ(pair->input_ids, again->input_ids);
+    EXPECT_EQ(pair->image_embeddings, again->image_embeddings);
+    EXPECT_EQ(pair->logits, again->logits);
+    const Opened before = open(from / "lm.gguf"), after = open(to);
+    for (const formats::GgufEntry& entry : before.file.entries()) {
+      const auto same =
+          std::ranges::find(after.file.entries(), entry.key, &formats::GgufEntry::key);
+      ASSERT_NE(same, after.file.entries().end()) << entry.key;
+      EXPECT_TRUE(std::ranges::equal(same->value, entry.value)) << entry.key;
+    }
+  }
+}
+
+TEST_F(QuantizeTest, StoppedItLeavesNothing) {
+  const fs::path source = golden() / "clip_llama/model";
+  for (const int steps : {0, 1, 30, 70}) {
+    int left = steps;
+    const auto result = quantize_model({.source = source,
+                                        .mmproj = {},
+                                        .target = folder_ / "m.gguf",
+                                        .weights = DType::kF16,
+                                        .tower_weights = DType::kF16,
+                                        .threads = 1,
+                                        .progress = {},
+                                        .stop = [&] { return left-- == 0; }});
+    ASSERT_FALSE(result.has_value()) << steps;
+    EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+    EXPECT_THAT(names(), testing::IsEmpty()) << steps;
+  }
+  // And what stands there stays.
+  std::ofstream(folder_ / "m.gguf") << "mine";
+  const auto result = quantize_model({.source = source,
+                                      .mmproj = {},
+                                      .target = folder_ / "m.gguf",
+                                      .weights = DType::kF16,
+                                      .replace = true,
+                                      .threads = 1,
+                                      .progress = {},
+                                      .stop = [left = 70]() mutable { return left-- == 0; }});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(content(folder_ / "m.gguf"), "mine");
+}
+
+TEST_F(QuantizeTest, NothingIsOverwrittenUnasked) {
+  const fs::path source = golden() / "clip_llama/model", target = folder_ / "m.gguf";
+  ASSERT_TRUE(quantize(source, target, DType::kF16).has_value());
+  EXPECT_THAT(message(quantize(source, target, DType::kF16)), HasSubstr("m.gguf: exists already"));
+  fs::remove(target);
+  EXPECT_THAT(message(quantize(source, target, DType::kF16)),
+              HasSubstr("mmproj-m.gguf: exists already"));
+  QuantizeOptions options{.source = source,
+                          .mmproj = {},
+                          .target = target,
+                          .weights = DType::kF16,
+                          .replace = true,
+                          .progress = {},
+                          .stop = {}};
+  EXPECT_TRUE(quantize_model(options).has_value());
+  // Never what is read, by whatever name.
+  fs::create_symlink(target, folder_ / "link.gguf");
+  options.source = target;
+  EXPECT_THAT(message(quantize_model(options)), HasSubstr("is being read"));
+  options.target = folder_ / "link.gguf";
+  EXPECT_THAT(message(quantize_model(options)), HasSubstr("is being read"));
+  EXPECT_THAT(message(quantize(source, folder_ / "m.safetensors", DType::kF16)),
+              HasSubstr("ends in .gguf"));
+  EXPECT_THAT(message(quantize(source, folder_ / "no/such/m.gguf", DType::kF16)),
+              HasSubstr("no/such"));
+}
+
+TEST_F(QuantizeTest, ValuesThatTheTypeCannotHoldAreErrors) {
+  write_wide_pair(folder_ / "wide.gguf", folder_ / "mmproj-wide.gguf");
+  const Opened source = open(folder_ / "wide.gguf");
+  const auto data = source.file.tensors().at("blk.0.ffn_up.weight").data;
+  const auto offset = data.data() - source.mapped.bytes().data();
+  const auto put = [&](float value) {
+    std::fstream file(folder_ / "wide.gguf", std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(offset + 4 * 300);
+    file.write(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  put(70000.0f);
+  for (const DType type : {DType::kF16, DType::kQ8_0, DType::kQ4_K}) {
+    EXPECT_THAT(message(quantize(folder_ / "wide.gguf", folder_ / "m.gguf", type)),
+                HasSubstr("tensor blk.0.ffn_up.weight: holds 70000"));
+  }
+  for (const float value : {NAN, INFINITY, -INFINITY}) {
+    put(value);
+    EXPECT_THAT(message(quantize(folder_ / "wide.gguf", folder_ / "m.gguf", DType::kBF16)),
+                HasSubstr("tensor blk.0.ffn_up.weight: holds a value that is not finite"));
+  }
+  put(70000.0f);
+  EXPECT_TRUE(quantize(folder_ / "wide.gguf", folder_ / "m.gguf", DType::kBF16).has_value());
+}
+
+}  // namespace
+}  // namespace ocellus::vision
