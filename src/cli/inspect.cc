@@ -48,8 +48,25 @@ std::int64_t kv_bytes_per_token(const formats::LanguageConfig& c) {
   return 2 * c.layers * c.kv_heads * c.head_dim * static_cast<std::int64_t>(sizeof(float));
 }
 
+std::int64_t usual_context(const formats::LanguageConfig& c) {
+  return std::min<std::int64_t>(c.max_position, 4096);
+}
+
+// Of a language model whose tower was named or stands beside it; nothing for another file, or for
+// two that are no pair.
+std::optional<PairMemory> pair_memory(const std::string& path, const std::string& mmproj) {
+  const auto c = models::load_checkpoint(path, mmproj);
+  if (!c || c->files.size() != 2) return std::nullopt;
+  const std::int64_t context = usual_context(c->config.language);
+  return PairMemory{.mmproj = c->files[1].path().string(),
+                    .weight_bytes = models::weight_bytes(*c, {}),
+                    .kv_cache_bytes = kv_bytes_per_token(c->config.language) * context,
+                    .context_tokens = context};
+}
+
 Status InspectCommand::inspect_model() const {
-  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c, models::load_checkpoint(subject));
+  OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c,
+                           models::load_checkpoint(subject, model.mmproj));
   const formats::TowerConfig& tower = c.config.tower;
   const formats::LanguageConfig& language = c.config.language;
   const std::size_t weights = models::weight_bytes(c, {});
@@ -64,7 +81,7 @@ Status InspectCommand::inspect_model() const {
   const std::int64_t image_tokens =
       tower.patches() + (tower.has_class_token() ? 1 : 0) -
       (c.config.projector.select == formats::FeatureSelect::kDefault ? 1 : 0);
-  const std::int64_t context = std::min<std::int64_t>(language.max_position, 4096);
+  const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
   if (json) {
     print_json({{"kind", "model"},
@@ -181,7 +198,13 @@ Status InspectCommand::inspect_picture() const {
 Status InspectCommand::run() const {
   std::error_code ec;
   if (std::filesystem::is_directory(subject, ec)) return inspect_model();
-  return is_gguf(subject) ? inspect_gguf(subject, json) : inspect_picture();
+  if (!is_gguf(subject)) return inspect_picture();
+  // A pair that was asked for is one, or an error.
+  if (!model.mmproj.empty()) {
+    auto loaded = models::load_checkpoint(subject, model.mmproj);
+    if (!loaded) return std::unexpected(std::move(loaded).error());
+  }
+  return inspect_gguf(subject, pair_memory(subject, model.mmproj), json);
 }
 
 }  // namespace

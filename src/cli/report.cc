@@ -12,18 +12,6 @@
 namespace ocellus::cli {
 namespace {
 
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char c : base::replace_invalid_utf8(text)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      line += c;
-    }
-  }
-  return line;
-}
-
 void indent(const boost::json::value& value, int depth, std::string& out) {
   const std::string inner(2 * (static_cast<std::size_t>(depth) + 1), ' ');
   const std::string outer(2 * static_cast<std::size_t>(depth), ' ');
@@ -50,6 +38,18 @@ void indent(const boost::json::value& value, int depth, std::string& out) {
 }
 
 }  // namespace
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : base::replace_invalid_utf8(text)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
 
 bool print(std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&

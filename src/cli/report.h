@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <string>
 #include <string_view>
 
 #include "ocellus/error.h"
@@ -15,6 +16,10 @@ int report(const Error& error, bool as_json = false);
 
 // Writes to stdout and flushes; false when the reader is gone.
 bool print(std::string_view text);
+
+// The text without line breaks and other control characters (they are spelled \xNN) and in UTF-8:
+// what comes from a file must not steer a terminal.
+std::string one_line(std::string_view text);
 
 // Indented JSON with a newline.
 bool print_json(const boost::json::value& value);

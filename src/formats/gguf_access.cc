@@ -167,7 +167,11 @@ Result<std::vector<double>> GgufFile::numbers(std::string_view key) const {
 std::string describe(const GgufValue& value) {
   if (const auto* u = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *u);
   if (const auto* i = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *i);
-  if (const auto* d = std::get_if<double>(&value)) return fmt::format("{}", *d);
+  if (const auto* d = std::get_if<double>(&value)) {
+    // Most were f32: the shortest text that gives the same f32.
+    const auto narrow = static_cast<float>(*d);
+    return static_cast<double>(narrow) == *d ? fmt::format("{}", narrow) : fmt::format("{}", *d);
+  }
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   if (const auto* text = std::get_if<std::string_view>(&value)) {
     constexpr std::size_t kShown = 60;
