@@ -25,7 +25,11 @@ std::size_t most(const std::array<double, 3>& flops) {
 
 }  // namespace
 
-ArithmeticPeak arithmetic_of(tensor::DType) { return ArithmeticPeak::kF32; }
+ArithmeticPeak arithmetic_of(const compute::WeightForm& form) {
+  if (tensor::is_quantized(form.dtype)) return ArithmeticPeak::kInt8;
+  const bool fast = form.arithmetic == compute::Arithmetic::kFast;
+  return fast && form.dtype == tensor::DType::kBF16 ? ArithmeticPeak::kBF16 : ArithmeticPeak::kF32;
+}
 
 Demand demand_of(std::span<const compute::OpProfile> operations) {
   Demand demand;
@@ -34,7 +38,7 @@ Demand demand_of(std::span<const compute::OpProfile> operations) {
   for (const compute::OpProfile& op : operations) {
     demand.bytes += op.bytes;
     if (op.kind == compute::OpKind::kLinear) {
-      demand.flops[static_cast<std::size_t>(arithmetic_of(op.dtype))] += op.flops;
+      demand.flops[static_cast<std::size_t>(arithmetic_of({op.dtype, op.arithmetic}))] += op.flops;
       bytes[op.dtype] += op.bytes;
     } else {
       attention += op.flops;

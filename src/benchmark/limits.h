@@ -13,9 +13,9 @@ namespace ocellus::benchmark {
 // The kind of multiply-add that a product is made of, and so the peak that bounds it.
 enum class ArithmeticPeak : std::uint8_t { kF32, kBF16, kInt8 };
 
-// With which arithmetic the backend multiplies weights held as `weights`. The one place that says
-// it; today every type's values take part in f32.
-ArithmeticPeak arithmetic_of(tensor::DType weights);
+// With which arithmetic the backend multiplies weights that were made in this form, where the
+// machine has it (compute/backend.h). The one place that says it.
+ArithmeticPeak arithmetic_of(const compute::WeightForm& form);
 
 // What one run asks for, from its operations: linear layers by the arithmetic of their weights;
 // attention counts with the arithmetic that most of the run's linear layers have.

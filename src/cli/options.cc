@@ -15,10 +15,11 @@ namespace {
 
 constexpr std::pair<const char*, WeightType> kWeightTypes[] = {
     {"auto", WeightType::kAuto}, {"f32", WeightType::kF32},   {"f16", WeightType::kF16},
-    {"bf16", WeightType::kBF16}, {"q8_0", WeightType::kQ8_0}, {"q6_k", WeightType::kQ6_K},
-    {"q5_k", WeightType::kQ5_K}, {"q5_1", WeightType::kQ5_1}, {"q5_0", WeightType::kQ5_0},
-    {"q4_k", WeightType::kQ4_K}, {"q4_1", WeightType::kQ4_1}, {"q4_0", WeightType::kQ4_0},
-    {"q3_k", WeightType::kQ3_K}, {"q2_k", WeightType::kQ2_K}};
+    {"bf16", WeightType::kBF16}, {"q8", WeightType::kQ8},     {"q4", WeightType::kQ4},
+    {"q8_0", WeightType::kQ8_0}, {"q6_k", WeightType::kQ6_K}, {"q5_k", WeightType::kQ5_K},
+    {"q5_1", WeightType::kQ5_1}, {"q5_0", WeightType::kQ5_0}, {"q4_k", WeightType::kQ4_K},
+    {"q4_1", WeightType::kQ4_1}, {"q4_0", WeightType::kQ4_0}, {"q3_k", WeightType::kQ3_K},
+    {"q2_k", WeightType::kQ2_K}};
 
 std::vector<std::string> weight_names() {
   std::vector<std::string> names;
@@ -31,6 +32,15 @@ Result<WeightType> parse_weights(const std::string& name) {
     if (name == known) return type;
   }
   return base::make_error(ErrorCode::kInvalidArgument, "--weights: \"{}\" is not known", name);
+}
+
+Result<KvType> parse_kv(const std::string& name) {
+  if (name == "auto") return KvType::kAuto;
+  if (name == "f32") return KvType::kF32;
+  if (name == "f16") return KvType::kF16;
+  if (name == "q8") return KvType::kQ8;
+  return base::make_error(ErrorCode::kInvalidArgument,
+                          "--kv: expected auto, f32, f16 or q8, found {}", name);
 }
 
 Result<Preprocess> parse_preprocess(const std::string& name) {
@@ -71,8 +81,10 @@ void ModelFlags::add_to(CLI::App& command) {
       ->type_name("TYPE")
       ->check(CLI::IsMember(weight_names()));
   command
-      .add_option("--tower-weights,--tower-dtype", tower_dtype,
-                  "The same for tower and projector (default: as --weights)")
+      .add_option(
+          "--tower-weights,--tower-dtype", tower_dtype,
+          "The same for tower and projector (default: as --weights where that is f32, f16 or "
+          "bf16; bf16 beside block types)")
       ->type_name("TYPE")
       ->check(CLI::IsMember(weight_names()));
   command
@@ -91,6 +103,12 @@ void ModelFlags::add_to(CLI::App& command) {
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--threads", threads, "Compute threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
+  command
+      .add_option(
+          "--kv", kv,
+          "How keys and values are kept: auto (f32 beside f32 and f16 weights, else f16), f32, "
+          "f16 or q8")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "q8"}));
   command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)");
 }
 
@@ -103,8 +121,12 @@ Result<ModelOptions> ModelFlags::options() const {
   }
   options.mmproj = mmproj;
   OCELLUS_ASSIGN_OR_RETURN(options.weights, parse_weights(dtype));
+  // Plain floats are said for the whole model; block types for the language model, beside which the
+  // tower is better kept in bf16.
+  const bool plain = dtype == "f32" || dtype == "f16" || dtype == "bf16";
   OCELLUS_ASSIGN_OR_RETURN(options.tower_weights,
-                           parse_weights(tower_dtype == "auto" ? dtype : tower_dtype));
+                           parse_weights(tower_dtype == "auto" && plain ? dtype : tower_dtype));
+  OCELLUS_ASSIGN_OR_RETURN(options.kv_type, parse_kv(kv));
   OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
   options.prompt_template = prompt_template;
   options.fetch.allow_hosts = allow_hosts;

@@ -14,6 +14,7 @@ struct ModelFlags {
   std::string mmproj;
   std::string dtype = "auto";
   std::string tower_dtype = "auto";
+  std::string kv = "auto";
   std::string preprocess = "model";
   std::string prompt_template;
   std::vector<std::string> allow_hosts;

@@ -63,9 +63,9 @@ struct Epilogue {
 struct LinearCall {
   const Weight* weight = nullptr;
   Epilogue epilogue = {};
-  Matrix y = {};                 // [rows, out]
-  const Weight* gate = nullptr;  // y = activation(gate x + gate_bias) * (weight x + bias); same
-                                 // shape as weight; no residual then
+  Matrix y = {};                     // [rows, out]
+  const Weight* gate = nullptr;      // y = activation(gate x + gate_bias) * (weight x + bias); same
+                                     // shape as weight; no residual then
   const float* gate_bias = nullptr;  // [out], or none
 };
 
@@ -118,6 +118,7 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual std::string describe() const = 0;  // "cpu: avx512, 2 threads"
+  virtual bool multiplies_bf16() const = 0;  // whether kFast bf16 weights are multiplied in bf16
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
   // Copies `source` [out, in] (f32, f16, bf16 or a block type, any alignment) into the backend's

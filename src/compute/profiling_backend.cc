@@ -17,11 +17,6 @@ double attention_flops(const AttentionShape& shape, double pairs) {
   return 4.0 * static_cast<double>(shape.heads * shape.head_dim) * pairs;
 }
 
-double value_bytes(DType dtype) {
-  return static_cast<double>(tensor::block_bytes(dtype)) /
-         static_cast<double>(tensor::block_values(dtype));
-}
-
 }  // namespace
 
 std::string_view op_name(OpKind kind) {
@@ -67,7 +62,8 @@ Status ProfilingBackend::timed(OpProfile op, Call&& call) const {
   op.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   const std::lock_guard lock(mutex_);
   const auto same = std::ranges::find_if(entries_, [&](const OpProfile& e) {
-    return e.kind == op.kind && e.dtype == op.dtype && e.out == op.out && e.in == op.in;
+    return e.kind == op.kind && e.dtype == op.dtype && e.arithmetic == op.arithmetic &&
+           e.out == op.out && e.in == op.in;
   });
   if (same == entries_.end()) {
     entries_.push_back(op);
@@ -81,14 +77,40 @@ Status ProfilingBackend::timed(OpProfile op, Call&& call) const {
   return status;
 }
 
-Status ProfilingBackend::linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
-                                Workspace& workspace) const {
-  OpProfile one = op(OpKind::kLinear, x.rows, w.out());
-  one.dtype = w.dtype();
-  one.in = w.in();
-  one.flops = 2.0 * static_cast<double>(x.rows) * static_cast<double>(w.out() * w.in());
-  one.bytes = static_cast<double>(w.bytes());
-  return timed(one, [&] { return inner_.linear(w, x, epilogue, y, workspace); });
+Result<std::unique_ptr<Weight>> ProfilingBackend::make_weight(const tensor::TensorView& source,
+                                                              WeightForm form) const {
+  auto weight = inner_.make_weight(source, form);
+  if (!weight) return weight;
+  const std::lock_guard lock(mutex_);
+  if (form.arithmetic == Arithmetic::kFast) {
+    fast_.insert(weight->get());
+  } else {
+    fast_.erase(weight->get());
+  }
+  return weight;
+}
+
+Status ProfilingBackend::linear(ConstMatrix x, std::int64_t generated,
+                                std::span<const LinearCall> calls, Workspace& workspace) const {
+  OpProfile one = op(OpKind::kLinear, x.rows, 0);
+  one.in = x.cols;
+  const auto add = [&](const Weight* weight) {
+    if (weight == nullptr) return;
+    one.out += weight->out();
+    one.flops +=
+        2.0 * static_cast<double>(x.rows) * static_cast<double>(weight->out() * weight->in());
+    one.bytes += static_cast<double>(weight->bytes());
+  };
+  for (const LinearCall& call : calls) {
+    add(call.weight);
+    add(call.gate);
+  }
+  if (!calls.empty()) {
+    one.dtype = calls[0].weight->dtype();
+    const std::lock_guard lock(mutex_);
+    one.arithmetic = fast_.contains(calls[0].weight) ? Arithmetic::kFast : Arithmetic::kExact;
+  }
+  return timed(one, [&] { return inner_.linear(x, generated, calls, workspace); });
 }
 
 Status ProfilingBackend::embed(const Weight& table, std::span<const std::int32_t> ids,
@@ -145,8 +167,9 @@ Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvG
                                           Matrix out, Workspace& workspace) const {
   OpProfile one = op(OpKind::kCausalAttention, q.rows, q.cols);
   one.dtype = geometry.dtype;
-  const double position_bytes =
-      2 * static_cast<double>(shape.kv_heads * shape.head_dim) * value_bytes(geometry.dtype);
+  // Of one layer, as the backend keeps it.
+  const double position_bytes = static_cast<double>(inner_.kv_block_bytes(geometry).value_or(0)) /
+                                static_cast<double>(geometry.layers * geometry.block_tokens);
   double pairs = 0;
   for (const SequenceRows& s : sequences) {
     // The positions that row i sees: all up to its own, or the last `window` of them.

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "compute/backend.h"
@@ -28,11 +29,13 @@ enum class OpKind : std::uint8_t {
 
 std::string_view op_name(OpKind kind);  // "linear", "rms_norm" ...
 
-// Calls of one kind with one shape, summed up. For a linear layer the shape is the weight's.
+// Calls of one kind with one shape, summed up. For linear layers the shape is the weight's; for
+// several that are called together, the outputs of all of them.
 struct OpProfile {
   OpKind kind = OpKind::kLinear;
   DType dtype = DType::kF32;     // of the weight or the cache; f32 where there is neither
   std::int64_t out = 0, in = 0;  // of the weight; otherwise the width of a row and 0
+  Arithmetic arithmetic = Arithmetic::kExact;  // that the weight was made for
   std::int64_t calls = 0, rows = 0;
   double seconds = 0;
   double flops = 0;  // of linear layers and attention; 0 for the others
@@ -51,16 +54,16 @@ class ProfilingBackend final : public Backend {
   std::vector<OpProfile> profile() const;
 
   std::string describe() const override { return inner_.describe(); }
+  bool multiplies_bf16() const override { return inner_.multiplies_bf16(); }
   std::unique_ptr<Workspace> make_workspace() const override { return inner_.make_workspace(); }
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                              DType dtype) const override {
-    return inner_.make_weight(source, dtype);
-  }
+                                              WeightForm form) const override;
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
     return inner_.kv_block_bytes(geometry);
   }
 
-  Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
+  using Backend::linear;
+  Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
                 Workspace& workspace) const override;
   Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override;
   Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
@@ -87,6 +90,8 @@ class ProfilingBackend final : public Backend {
   const Backend& inner_;
   mutable std::mutex mutex_;
   mutable std::vector<OpProfile> entries_;
+  // Of those made here. An address that is used again is said anew.
+  mutable std::unordered_set<const Weight*> fast_;
 };
 
 }  // namespace ocellus::compute

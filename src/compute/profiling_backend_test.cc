@@ -11,10 +11,10 @@ namespace {
 
 class ProfilingBackendTest : public testing::Test {
  protected:
-  std::unique_ptr<Weight> weight(std::int64_t out, std::int64_t in, DType dtype) {
+  std::unique_ptr<Weight> weight(std::int64_t out, std::int64_t in, WeightForm form) {
     const std::vector<float> values(static_cast<std::size_t>(out * in), 0.5f);
     auto made =
-        profiling.make_weight({DType::kF32, {out, in}, std::as_bytes(std::span(values))}, dtype);
+        profiling.make_weight({DType::kF32, {out, in}, std::as_bytes(std::span(values))}, form);
     EXPECT_TRUE(made);
     return *std::move(made);
   }
@@ -48,6 +48,42 @@ TEST_F(ProfilingBackendTest, SumsLinearLayersByTypeAndShape) {
   EXPECT_EQ(entries[1].bytes, static_cast<double>(c->bytes()));
   profiling.clear();
   EXPECT_TRUE(profiling.profile().empty());
+}
+
+TEST_F(ProfilingBackendTest, SumsLayersThatAreCalledTogether) {
+  const auto up = weight(32, 64, DType::kF32), gate = weight(32, 64, DType::kF32),
+             other = weight(16, 64, DType::kF32);
+  std::vector<float> x(64, 0.01f), y(32), z(16), expected(32);
+  const ConstMatrix in(x.data(), 1, 64, 64);
+  const LinearCall calls[] = {{.weight = up.get(),
+                               .epilogue = {.activation = Activation::kSilu},
+                               .y = {y.data(), 1, 32, 32},
+                               .gate = gate.get()},
+                              {.weight = other.get(), .y = {z.data(), 1, 16, 16}}};
+  ASSERT_TRUE(profiling.linear(in, 1, calls, *workspace));
+  const LinearCall alone = {.weight = up.get(),
+                            .epilogue = {.activation = Activation::kSilu},
+                            .y = {expected.data(), 1, 32, 32},
+                            .gate = gate.get()};
+  ASSERT_TRUE(cpu->linear(in, 1, {&alone, 1}, *workspace));
+  EXPECT_EQ(y, expected);
+  const auto entries = profiling.profile();
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].calls, 1);
+  EXPECT_EQ(entries[0].out, 32 + 32 + 16);
+  EXPECT_EQ(entries[0].flops, 2.0 * 80 * 64);
+  EXPECT_EQ(entries[0].bytes, static_cast<double>(2 * up->bytes() + other->bytes()));
+}
+
+TEST_F(ProfilingBackendTest, RemembersForWhichArithmeticAWeightWasMade) {
+  std::vector<float> x(64, 1.0f), y(32);
+  for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kExact}) {
+    const auto w = weight(32, 64, {DType::kBF16, arithmetic});
+    profiling.clear();
+    ASSERT_TRUE(profiling.linear(*w, {x.data(), 1, 64, 64}, {}, {y.data(), 1, 32, 32}, *workspace));
+    ASSERT_EQ(profiling.profile().size(), 1u);
+    EXPECT_EQ(profiling.profile()[0].arithmetic, arithmetic);
+  }
 }
 
 TEST_F(ProfilingBackendTest, CountsWhatCausalAttentionSeesAndReads) {

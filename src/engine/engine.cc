@@ -36,7 +36,10 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
                       kMaxContext, kMaxSessions, options.context_tokens, options.max_sessions,
                       options.chunk_tokens);
   }
-  const compute::KvGeometry geometry = model.decoder().kv_geometry(tensor::DType::kF32);
+  // Beside fast arithmetic f16 is exact enough, and half to read.
+  const bool fast = model.decoder().arithmetic() == compute::Arithmetic::kFast;
+  const compute::KvGeometry geometry = model.decoder().kv_geometry(
+      options.kv_type.value_or(fast ? tensor::DType::kF16 : tensor::DType::kF32));
   OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, model.backend().kv_block_bytes(geometry));
   const auto per_session = static_cast<std::size_t>(
       (options.context_tokens + geometry.block_tokens - 1) / geometry.block_tokens);
@@ -98,34 +101,37 @@ void Engine::cancel(std::int64_t session) {
   std::erase_if(sessions_, [&](const auto& s) { return s->id == session; });
 }
 
-// Sessions that generate come first, one row each; what is left of the chunk goes to prompts,
-// oldest first.
+// Generated tokens come first, as the backend wants them; what is left of the chunk goes to
+// prompts, oldest first.
 std::vector<Engine::Share> Engine::plan() {
   std::vector<Share> shares;
   std::int64_t rows = 0;
-  const auto give = [&](Session& session, std::int64_t count) {
-    const auto length = static_cast<std::int64_t>(session.ids.size());
-    const bool samples = session.computed + count == length;
-    const bool prompt = session.generated == 0 && session.request.keep_prompt_logits;
+  const auto give = [&](Session& session, std::int64_t first, std::int64_t count, bool generated) {
+    const bool samples = first + count == static_cast<std::int64_t>(session.ids.size());
+    const bool all = session.generated == 0 && session.request.keep_prompt_logits;
     shares.push_back(
-        {&session, rows, count, session.computed, samples, prompt ? count : std::int64_t{samples}});
+        {&session, rows, count, first, generated, samples, all ? count : std::int64_t{samples}});
     rows += count;
   };
+  // Without a cache a sequence is computed whole, in one step: its generated tokens as such, so
+  // that they are what they were.
   if (!options_.kv_cache) {
     for (const auto& session : sessions_) session->computed = 0;
   }
   for (const auto& session : sessions_) {
-    if (static_cast<std::int64_t>(session->ids.size()) - session->computed == 1) give(*session, 1);
+    const std::int64_t prompt = session->prompt_length();
+    const std::int64_t first = std::max(session->computed, prompt);
+    const std::int64_t left = static_cast<std::int64_t>(session->ids.size()) - first;
+    if (left > 0 && (session->computed >= prompt || !options_.kv_cache))
+      give(*session, first, left, true);
   }
   // However many generate, a prompt gets on by one row a step.
   std::int64_t room = std::max<std::int64_t>(1, options_.chunk_tokens - rows);
   for (const auto& session : sessions_) {
-    const std::int64_t left = static_cast<std::int64_t>(session->ids.size()) - session->computed;
-    if (left <= 1) continue;
-    // Without a cache a sequence is computed whole, in one step.
+    const std::int64_t left = session->prompt_length() - session->computed;
     const std::int64_t count = options_.kv_cache ? std::min(left, room) : left;
     if (count <= 0) continue;
-    give(*session, count);
+    give(*session, session->computed, count, false);
     room -= count;
   }
   return shares;
@@ -172,8 +178,8 @@ Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>
   for (const Share& share : shares) {
     OCELLUS_RETURN_IF_ERROR(share.session->cache->reserve(share.first_position + share.rows));
     OCELLUS_RETURN_IF_ERROR(fill_inputs(share, inputs));
-    sequences.push_back(
-        {share.first_row, share.rows, share.first_position, share.session->cache->blocks()});
+    sequences.push_back({share.first_row, share.rows, share.first_position,
+                         share.session->cache->blocks(), share.generated});
     for (std::int64_t row = share.rows - share.wanted; row < share.rows; ++row)
       wanted.push_back(share.first_row + row);
   }
@@ -229,12 +235,16 @@ void Engine::run_and_choose(const std::vector<Share>& shares, std::vector<Sessio
     });
   };
   if (const Status status = run(shares, stop); !status) {
-    for (const Share& share : shares) events.push_back(failure(share.session->id, status.error()));
+    for (const Share& share : shares) {
+      const bool first = std::ranges::none_of(
+          events, [&](const SessionEvent& e) { return e.session == share.session->id; });
+      if (first) events.push_back(failure(share.session->id, status.error()));
+    }
     return;
   }
   std::int64_t row = 0;
   for (const Share& share : shares) {
-    share.session->computed = share.first_position + share.rows;
+    share.session->computed = std::max(share.session->computed, share.first_position + share.rows);
     if (share.wanted == 0) continue;
     events.push_back(choose(share, last_logits_.slice_rows(row, share.wanted)));
     row += share.wanted;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/session.h"
@@ -15,6 +16,9 @@ struct EngineOptions {
   std::int64_t context_tokens = 4096;  // prompt and answer of one session
   std::size_t max_sessions = 8;
   bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
+  // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside exact
+  // weights, f16 beside fast ones.
+  std::optional<tensor::DType> kv_type = {};
   std::int64_t chunk_tokens =
       1024;  // rows of a step: longer prompts are read in parts, between others' tokens
 };
@@ -49,6 +53,7 @@ class Engine {
   struct Share {
     Session* session;
     std::int64_t first_row, rows, first_position;
+    bool generated;       // tokens that the model generated, else rows of its prompt
     bool samples;         // its last row is the last of the sequence: a token is chosen
     std::int64_t wanted;  // how many of its last rows go through the head
   };

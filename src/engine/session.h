@@ -62,6 +62,8 @@ struct Session {
   std::int64_t computed = 0;      // positions whose keys and values are in the cache
   std::int64_t generated = 0;
 
+  std::int64_t prompt_length() const { return static_cast<std::int64_t>(request.ids.size()); }
+
   Session(std::int64_t number, SessionRequest r, KvPool& pool)
       : id(number),
         request(std::move(r)),

@@ -12,6 +12,7 @@ namespace ocellus::models {
 Result<Decoder> Decoder::load(const formats::LanguageConfig& config, const WeightLoader& loader) {
   Decoder decoder;
   const formats::LanguageConfig& c = decoder.config_ = config;
+  decoder.arithmetic_ = loader.arithmetic();
   const std::int64_t hidden = c.hidden_size, q_width = c.heads * c.head_dim,
                      kv_width = c.kv_heads * c.head_dim;
   OCELLUS_ASSIGN_OR_RETURN(
@@ -66,13 +67,14 @@ Status Decoder::embed(const compute::Backend& backend, std::span<const std::int3
 Status Decoder::run_attention(std::int64_t index, const compute::Backend& backend,
                               const compute::KvGeometry& geometry,
                               std::span<const compute::SequenceRows> sequences,
-                              compute::ConstMatrix cos, compute::ConstMatrix sin, Scratch& scratch,
+                              std::int64_t generated, compute::ConstMatrix cos,
+                              compute::ConstMatrix sin, Scratch& scratch,
                               compute::Workspace& workspace, compute::Matrix x) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const formats::LanguageConfig& c = config_;
-  const compute::AttentionShape shape{c.heads, c.kv_heads, c.head_dim,
-                                      1.0f / std::sqrt(static_cast<float>(c.head_dim)),
-                                      c.sliding_window};
+  const compute::AttentionShape shape{
+      c.heads,          c.kv_heads, c.head_dim, 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
+      c.sliding_window, arithmetic_};
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix q, scratch.q.shape(x.rows, c.heads * c.head_dim));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix k,
@@ -83,37 +85,32 @@ Status Decoder::run_attention(std::int64_t index, const compute::Backend& backen
                            scratch.attended.shape(x.rows, c.heads * c.head_dim));
   OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.attention_norm.weight.data(),
                                            static_cast<float>(c.rms_norm_eps), normed));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.q.weight, normed, layer.q.epilogue(), q, workspace));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.k.weight, normed, layer.k.epilogue(), k, workspace));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.v.weight, normed, layer.v.epilogue(), v, workspace));
+  const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
+  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, generated, projections, workspace));
   OCELLUS_RETURN_IF_ERROR(backend.rope(q, c.heads, c.head_dim, cos, sin));
   OCELLUS_RETURN_IF_ERROR(backend.rope(k, c.kv_heads, c.head_dim, cos, sin));
   OCELLUS_RETURN_IF_ERROR(backend.kv_store(geometry, index, sequences, k, v));
   OCELLUS_RETURN_IF_ERROR(
       backend.causal_attention(shape, geometry, index, sequences, q, attended, workspace));
   return backend.linear(*layer.o.weight, attended, layer.o.epilogue(compute::Activation::kNone, x),
-                        x, workspace);
+                        x, workspace, generated);
 }
 
-Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend, Scratch& scratch,
-                        compute::Workspace& workspace, compute::Matrix x) const {
+Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t generated,
+                        Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const {
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix gate,
-                           scratch.gate.shape(x.rows, config_.intermediate_size));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix up,
-                           scratch.up.shape(x.rows, config_.intermediate_size));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix gated,
+                           scratch.gated.shape(x.rows, config_.intermediate_size));
   OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.mlp_norm.weight.data(),
                                            static_cast<float>(config_.rms_norm_eps), normed));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.gate.weight, normed, layer.gate.epilogue(), gate, workspace));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.up.weight, normed, layer.up.epilogue(), up, workspace));
-  OCELLUS_RETURN_IF_ERROR(backend.gated(config_.activation, gate, up));
-  return backend.linear(*layer.down.weight, gate,
-                        layer.down.epilogue(compute::Activation::kNone, x), x, workspace);
+  compute::LinearCall both = layer.up.call(gated);
+  both.epilogue.activation = config_.activation;
+  both.gate = layer.gate.weight.get();
+  both.gate_bias = layer.gate.bias.empty() ? nullptr : layer.gate.bias.data();
+  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, generated, {&both, 1}, workspace));
+  return backend.linear(*layer.down.weight, gated,
+                        layer.down.epilogue(compute::Activation::kNone, x), x, workspace,
+                        generated);
 }
 
 Status Decoder::forward(const compute::Backend& backend, const compute::KvGeometry& geometry,
@@ -125,7 +122,9 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
                            scratch.cos.shape(inputs.rows, rope_->half()));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix sin,
                            scratch.sin.shape(inputs.rows, rope_->half()));
+  std::int64_t generated = 0;
   for (const compute::SequenceRows& sequence : sequences) {
+    if (sequence.generated) generated += sequence.rows;
     for (std::int64_t i = 0; i < sequence.rows; ++i) {
       rope_->fill(sequence.first_position + i, cos.row(sequence.first_row + i),
                   sin.row(sequence.first_row + i));
@@ -134,10 +133,10 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     if (stop && stop())
       return base::make_error(ErrorCode::kCancelled, "cancelled while the prompt was being read");
-    OCELLUS_RETURN_IF_ERROR(
-        run_attention(i, backend, geometry, sequences, cos, sin, scratch, workspace, inputs));
-    OCELLUS_RETURN_IF_ERROR(
-        run_mlp(layers_[static_cast<std::size_t>(i)], backend, scratch, workspace, inputs));
+    OCELLUS_RETURN_IF_ERROR(run_attention(i, backend, geometry, sequences, generated, cos, sin,
+                                          scratch, workspace, inputs));
+    OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(i)], backend, generated,
+                                    scratch, workspace, inputs));
   }
   if (wanted_rows.empty()) return {};
   // Only the rows asked for go through the head, which is the largest matrix of all.
@@ -149,7 +148,8 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
   }
   OCELLUS_RETURN_IF_ERROR(
       backend.rms_norm(last, norm_.weight.data(), static_cast<float>(config_.rms_norm_eps), last));
-  return backend.linear(head_ ? *head_ : *embeddings_, last, {}, logits, workspace);
+  // A prompt's last row is one among few: it takes the head's exact values as well.
+  return backend.linear(head_ ? *head_ : *embeddings_, last, {}, logits, workspace, last.rows);
 }
 
 }  // namespace ocellus::models

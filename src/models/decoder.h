@@ -18,20 +18,22 @@ namespace ocellus::models {
 class Decoder {
  public:
   struct Scratch {
-    MatrixBuffer x, normed, q, k, v, attended, gate, up, cos, sin, last;
+    MatrixBuffer normed, q, k, v, attended, gated, cos, sin, last;
   };
 
   static Result<Decoder> load(const formats::LanguageConfig& config, const WeightLoader& loader);
 
   const formats::LanguageConfig& config() const { return config_; }
   compute::KvGeometry kv_geometry(tensor::DType dtype) const;
+  compute::Arithmetic arithmetic() const { return arithmetic_; }
 
   // Rows of the embedding table: out [ids, hidden_size]. Every id is in [0, vocab_size).
   Status embed(const compute::Backend& backend, std::span<const std::int32_t> ids,
                compute::Matrix out) const;
 
   // One step for several sequences. inputs [rows, hidden_size] is overwritten; `sequences` says
-  // which rows are whose, at which positions, and where their keys and values are kept. logits
+  // which rows are whose, at which positions, and where their keys and values are kept; those of
+  // generated tokens come first. logits
   // [wanted_rows, vocab_size] gets those of the rows named, in that order. kCancelled within a
   // layer's time when `stop` says so; the sequences' blocks then hold half a step and must not be
   // used from their first_position on.
@@ -49,13 +51,14 @@ class Decoder {
 
   Status run_attention(std::int64_t index, const compute::Backend& backend,
                        const compute::KvGeometry& geometry,
-                       std::span<const compute::SequenceRows> sequences, compute::ConstMatrix cos,
-                       compute::ConstMatrix sin, Scratch& scratch, compute::Workspace& workspace,
-                       compute::Matrix x) const;
-  Status run_mlp(const Layer& layer, const compute::Backend& backend, Scratch& scratch,
-                 compute::Workspace& workspace, compute::Matrix x) const;
+                       std::span<const compute::SequenceRows> sequences, std::int64_t generated,
+                       compute::ConstMatrix cos, compute::ConstMatrix sin, Scratch& scratch,
+                       compute::Workspace& workspace, compute::Matrix x) const;
+  Status run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t generated,
+                 Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const;
 
   formats::LanguageConfig config_;
+  compute::Arithmetic arithmetic_ = compute::Arithmetic::kExact;
   std::unique_ptr<compute::Weight> embeddings_,
       head_;  // head_ is null where it is the embedding table
   std::vector<Layer> layers_;

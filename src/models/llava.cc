@@ -17,20 +17,49 @@ std::size_t stored_bytes(const Checkpoint& checkpoint) {
   return bytes;
 }
 
+// What the options come to for this checkpoint.
+struct Choices {
+  WeightChoice language, tower;
+};
+
+bool is_stored_in_blocks(const Checkpoint& checkpoint) {
+  const auto found = checkpoint.tensors.find("language.layers.0.mlp.down_proj.weight");
+  return found != checkpoint.tensors.end() && found->second.dtype &&
+         tensor::is_quantized(*found->second.dtype);
+}
+
+Choices choices_of(const Checkpoint& checkpoint, const LoadOptions& options, bool multiplies_bf16) {
+  using compute::Arithmetic;
+  const auto asked = [](std::optional<tensor::DType> dtype) {
+    const bool fast = dtype && (*dtype == tensor::DType::kBF16 || tensor::is_quantized(*dtype));
+    return WeightChoice{dtype, fast ? Arithmetic::kFast : Arithmetic::kExact};
+  };
+  Choices choices{asked(options.weights), asked(options.tower_weights)};
+  if (!options.weights && is_stored_in_blocks(checkpoint))
+    choices.language.arithmetic = Arithmetic::kFast;
+  const bool blocks =
+      options.weights ? tensor::is_quantized(*options.weights) : is_stored_in_blocks(checkpoint);
+  if (!options.tower_weights && blocks && multiplies_bf16)
+    choices.tower.arithmetic = Arithmetic::kFast;
+  return choices;
+}
+
 }  // namespace
 
 std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
   std::size_t bytes = 0;
+  const Choices choices = choices_of(checkpoint, options, false);
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    const auto& dtype = is_language(name) ? options.weights : options.tower_weights;
     const std::size_t rank = tensor.shape.rank();
-    if (!dtype || rank < 2 || !tensor.dtype) {
+    if (rank < 2 || !tensor.dtype) {
       bytes += tensor.data.size();
       continue;
     }
-    const tensor::DType held = held_as(name, *tensor.dtype, tensor.shape[rank - 1], dtype);
+    const WeightChoice& choice = is_language(name) ? choices.language : choices.tower;
+    const tensor::DType held = held_as(name, *tensor.dtype, tensor.shape[rank - 1], choice).dtype;
     const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
-    bytes += elements / tensor::block_values(held) * tensor::block_bytes(held);
+    bytes += (elements + tensor::block_values(held) - 1) / tensor::block_values(held) *
+             tensor::block_bytes(held);
   }
   return bytes;
 }
@@ -46,8 +75,9 @@ Result<std::unique_ptr<LlavaModel>> LlavaModel::load(const Checkpoint& checkpoin
     done += bytes;
     if (options.progress) options.progress(std::min(1.0, static_cast<double>(done) / total));
   };
-  const WeightLoader tower_loader(checkpoint, backend, options.tower_weights, options.stop, loaded);
-  const WeightLoader language_loader(checkpoint, backend, options.weights, options.stop, loaded);
+  const Choices choices = choices_of(checkpoint, options, backend.multiplies_bf16());
+  const WeightLoader tower_loader(checkpoint, backend, choices.tower, options.stop, loaded);
+  const WeightLoader language_loader(checkpoint, backend, choices.language, options.stop, loaded);
   OCELLUS_ASSIGN_OR_RETURN(model->tower_, VisionTower::load(checkpoint.config, tower_loader));
   OCELLUS_ASSIGN_OR_RETURN(
       model->projector_,

@@ -14,9 +14,13 @@
 namespace ocellus::models {
 
 struct LoadOptions {
-  std::optional<tensor::DType>
-      weights;  // how the language model's matrices are held; nothing: as stored
-  std::optional<tensor::DType> tower_weights;  // the same for tower and projector
+  // How the language model's matrices are held; nothing: as stored. bf16 that is asked for is
+  // multiplied in bf16, bf16 that is only stored in f32.
+  std::optional<tensor::DType> weights;
+  // The same for tower and projector. Nothing: as stored; but beside a language model of block
+  // types 16-bit floats become bf16, multiplied as such, whose rounding is far below that of the
+  // blocks.
+  std::optional<tensor::DType> tower_weights;
   Progress progress;
   StopCheck stop;
 };

@@ -33,6 +33,7 @@ Result<VisionTower> VisionTower::load(const formats::ModelConfig& config,
                                       const WeightLoader& loader) {
   VisionTower tower;
   const formats::TowerConfig& c = tower.config_ = config.tower;
+  tower.arithmetic_ = loader.arithmetic();
   tower.drop_first_ = config.projector.select == formats::FeatureSelect::kDefault;
   for (const std::int64_t layer : config.projector.feature_layers) {
     tower.selected_.push_back(layer >= 0 ? layer : c.layers + 1 + layer);
@@ -102,8 +103,9 @@ Status VisionTower::run_layer(const Layer& layer, const compute::Backend& backen
                               compute::Workspace& workspace, compute::Matrix x) const {
   const auto eps = static_cast<float>(config_.layer_norm_eps);
   const std::int64_t head_dim = config_.hidden_size / config_.heads;
-  const compute::AttentionShape shape{config_.heads, config_.heads, head_dim,
-                                      1.0f / std::sqrt(static_cast<float>(head_dim)), 0};
+  const compute::AttentionShape shape{
+      config_.heads, config_.heads, head_dim, 1.0f / std::sqrt(static_cast<float>(head_dim)), 0,
+      arithmetic_};
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix q, scratch.q.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix k, scratch.k.shape(x.rows, x.cols));
@@ -113,12 +115,8 @@ Status VisionTower::run_layer(const Layer& layer, const compute::Backend& backen
                            scratch.inner.shape(x.rows, config_.intermediate_size));
   OCELLUS_RETURN_IF_ERROR(
       backend.layer_norm(x, layer.norm1.weight.data(), layer.norm1.bias.data(), eps, normed));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.q.weight, normed, layer.q.epilogue(), q, workspace));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.k.weight, normed, layer.k.epilogue(), k, workspace));
-  OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*layer.v.weight, normed, layer.v.epilogue(), v, workspace));
+  const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
+  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, 0, projections, workspace));
   OCELLUS_RETURN_IF_ERROR(backend.attention(shape, q, k, v, attended, workspace));
   OCELLUS_RETURN_IF_ERROR(backend.linear(*layer.out.weight, attended,
                                          layer.out.epilogue(compute::Activation::kNone, x), x,

@@ -24,15 +24,28 @@ std::vector<std::byte> unpaired(std::span<const std::byte> data, std::int64_t ro
   return ordered;
 }
 
+bool is_layer(std::string_view name) {
+  return name.starts_with("language.layers.") || name.starts_with("tower.encoder.");
+}
+
 }  // namespace
 
-tensor::DType held_as(std::string_view name, tensor::DType stored, std::int64_t in,
-                      std::optional<tensor::DType> wanted) {
-  if (!wanted) return stored;
-  const bool layer = name.starts_with("language.layers.") || name.starts_with("tower.encoder.");
-  const auto values = static_cast<std::int64_t>(tensor::block_values(*wanted));
-  if (tensor::is_quantized(*wanted) && (!layer || in % values != 0)) return stored;
-  return *wanted;
+compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
+                            const WeightChoice& choice) {
+  using tensor::DType;
+  const DType wanted = choice.dtype.value_or(stored);
+  if (!choice.is_quantized()) {
+    const bool narrow = stored == DType::kF16 || stored == DType::kBF16;
+    if (!choice.dtype && narrow && choice.arithmetic == compute::Arithmetic::kFast)
+      return {DType::kBF16, compute::Arithmetic::kFast};
+    return {wanted, choice.arithmetic};
+  }
+  if (name == "language.embed_tokens.weight") return stored;
+  // What a file has rounded already is not rounded again to more bits.
+  if (tensor::is_quantized(stored) && !is_layer(name)) return stored;
+  if (name == "lm_head.weight") return DType::kQ8;
+  if (!is_layer(name)) return {DType::kBF16, compute::Arithmetic::kFast};
+  return in % static_cast<std::int64_t>(tensor::block_values(wanted)) == 0 ? wanted : DType::kQ8;
 }
 
 std::int64_t WeightLoader::paired_heads(const std::string& name) const {
@@ -51,7 +64,7 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string&
     view.data = ordered;
   }
   view.shape = {out, in};
-  auto weight = backend_.make_weight(view, held_as(name, view.dtype, in, dtype_));
+  auto weight = backend_.make_weight(view, held_as(name, view.dtype, in, choice_));
   if (!weight) return base::with_context(std::move(weight).error(), name);
   if (loaded_) loaded_(view.data.size());
   return weight;

@@ -28,31 +28,46 @@ struct Linear {
                              compute::ConstMatrix residual = {}) const {
     return {bias.empty() ? nullptr : bias.data(), activation, residual};
   }
+  compute::LinearCall call(compute::Matrix y) const {
+    return {.weight = weight.get(), .epilogue = epilogue(), .y = y};
+  }
 };
 
 struct Norm {
   std::vector<float> weight, bias;  // bias empty for RMS norms
 };
 
-// How a matrix whose rows have `in` values is held when `wanted` is asked for. Block types are for
-// the layers' matrices: embeddings, the last layer, patches and the projector, on which accuracy
-// hangs, stay as they are stored, and so do rows that are no whole blocks.
-tensor::DType held_as(std::string_view name, tensor::DType stored, std::int64_t in,
-                      std::optional<tensor::DType> wanted);
+// How the matrices of a part (language model, or tower and projector) are to be held.
+struct WeightChoice {
+  std::optional<tensor::DType> dtype;  // nothing: as stored
+  // kFast: 16-bit floats are held as bf16 and multiplied as such, and so is attention. Block types
+  // are always multiplied in their own way.
+  compute::Arithmetic arithmetic = compute::Arithmetic::kExact;
+
+  bool is_quantized() const { return dtype && tensor::is_quantized(*dtype); }
+};
+
+// How a matrix whose rows have `in` values is held. Block types are for the layers' matrices: the
+// last layer becomes q8, patches and the projector bf16; embeddings, which cost no time, stay as
+// they are stored. Rows that are no whole blocks of the type become q8, whose last block may be
+// part of one.
+compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
+                            const WeightChoice& choice);
 
 // Reads one checkpoint into one backend. One thread. `prefix` names the part, e.g.
 // "tower.encoder.layers.3.".
 class WeightLoader {
  public:
-  // `dtype`: how matrices are held (see held_as()); nothing: as stored.
   WeightLoader(const Checkpoint& checkpoint, const compute::Backend& backend,
-               std::optional<tensor::DType> dtype, StopCheck stop,
-               std::function<void(std::size_t)> loaded)
+               const WeightChoice& choice, StopCheck stop, std::function<void(std::size_t)> loaded)
       : checkpoint_(checkpoint),
         backend_(backend),
-        dtype_(dtype),
+        choice_(choice),
         stop_(std::move(stop)),
         loaded_(std::move(loaded)) {}
+
+  // How attention, which has no weights, is to be computed beside them.
+  compute::Arithmetic arithmetic() const { return choice_.arithmetic; }
 
   Result<Linear> linear(const std::string& name, std::int64_t out, std::int64_t in,
                         bool bias) const;
@@ -68,7 +83,7 @@ class WeightLoader {
 
   const Checkpoint& checkpoint_;
   const compute::Backend& backend_;
-  std::optional<tensor::DType> dtype_;
+  WeightChoice choice_;
   StopCheck stop_;
   std::function<void(std::size_t)> loaded_;  // bytes of the file that are done
 };

@@ -27,6 +27,10 @@ std::optional<tensor::DType> dtype_of(WeightType type) {
       return tensor::DType::kF16;
     case WeightType::kBF16:
       return tensor::DType::kBF16;
+    case WeightType::kQ8:
+      return tensor::DType::kQ8;
+    case WeightType::kQ4:
+      return tensor::DType::kQ4;
     case WeightType::kQ8_0:
       return tensor::DType::kQ8_0;
     case WeightType::kQ6_K:
@@ -47,6 +51,20 @@ std::optional<tensor::DType> dtype_of(WeightType type) {
       return tensor::DType::kQ3_K;
     case WeightType::kQ2_K:
       return tensor::DType::kQ2_K;
+  }
+  return std::nullopt;
+}
+
+std::optional<tensor::DType> dtype_of(KvType type) {
+  switch (type) {
+    case KvType::kAuto:
+      return std::nullopt;
+    case KvType::kF32:
+      return tensor::DType::kF32;
+    case KvType::kF16:
+      return tensor::DType::kF16;
+    case KvType::kQ8:
+      return tensor::DType::kQ8_0;
   }
   return std::nullopt;
 }
@@ -105,6 +123,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   engine_options.context_tokens = loaded->info_.context_tokens;
   engine_options.max_sessions = std::max<std::size_t>(1, options.max_sessions);
   engine_options.kv_cache = options.kv_cache;
+  engine_options.kv_type = dtype_of(options.kv_type);
   OCELLUS_ASSIGN_OR_RETURN(loaded->engine_,
                            engine::Engine::create(*loaded->model_, engine_options));
   loaded->info_.image_tokens = loaded->model_->image_tokens();

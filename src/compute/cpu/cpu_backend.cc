@@ -39,6 +39,8 @@ class CpuBackend final : public Backend {
                        pool_->threads() == 1 ? "" : "s");
   }
 
+  bool multiplies_bf16() const override { return tables_.bf16 != nullptr; }
+
   std::unique_ptr<Workspace> make_workspace() const override {
     return std::make_unique<CpuWorkspace>();
   }
@@ -47,9 +49,9 @@ class CpuBackend final : public Backend {
                                               WeightForm form) const override {
     if (expand_weights_ && form.dtype != DType::kF32) {
       OCELLUS_ASSIGN_OR_RETURN(const auto values, expand_rounded(source, form.dtype, *pool_));
-      OCELLUS_ASSIGN_OR_RETURN(
-          auto expanded, PackedWeight::pack({DType::kF32, source.shape, values.bytes()},
-                                            DType::kF32, false, *pool_));
+      OCELLUS_ASSIGN_OR_RETURN(auto expanded,
+                               PackedWeight::pack({DType::kF32, source.shape, values.bytes()},
+                                                  DType::kF32, false, *pool_));
       return expanded;
     }
     const bool fast = form.arithmetic == Arithmetic::kFast && tables_.bf16 != nullptr;
