@@ -91,7 +91,7 @@ class WeightLoader {
 // A grow-only f32 matrix.
 class MatrixBuffer {
  public:
-  // Contents are undefined after a change of shape. kOutOfMemory.
+  // Contents are undefined after a change of shape; rows begin at cache lines. kOutOfMemory.
   Result<compute::Matrix> shape(std::int64_t rows, std::int64_t cols);
 
  private:

@@ -24,6 +24,18 @@ inline constexpr int kKvBlockTokens = 64;
 enum class Element : std::uint8_t { kF32, kF16, kBF16 };
 enum class Function : std::uint8_t { kNone, kGelu, kGeluTanh, kQuickGelu, kSilu, kRelu };
 
+// 32 outputs of several rows, after the product.
+struct Finish {
+  const float* c;  // [rows][32]
+  std::int64_t rows;
+  const float* bias;      // [n], or null
+  const float* residual;  // or null; may be y
+  std::int64_t residual_stride;
+  int n;
+  float* y;
+  std::int64_t y_stride;
+};
+
 struct Kernels {
   const char* name;
   int tile_rows;  // rows of this table's register tile, at most kMaxTileRows
@@ -34,13 +46,14 @@ struct Kernels {
                bool add, float* c);
   // n values (a multiple of 16, 64-byte aligned source not required) to f32.
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
-  // y[i] = function(c[i] + bias[i]) + residual[i], i < n <= 32; bias and residual may be null.
-  void (*finish)(const float* c, const float* bias, Function function, const float* residual, int n,
-                 float* y);
+  // y[r][i] = function(c[r][i] + bias[i]) + residual[r][i], i < n <= 32.
+  void (*finish)(Function function, const Finish& args);
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps,
                      std::int64_t n, float* y);
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* y);
   void (*add)(const float* x, std::int64_t n, float* y);
+  // y = a * b.
+  void (*multiply)(const float* a, const float* b, std::int64_t n, float* y);
   void (*gated)(Function function, float* gate, const float* up, std::int64_t n);
   // Rotates (x[i], x[i + half]) by angle i.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);

@@ -119,7 +119,7 @@ TEST(KernelReference, FunctionsFollowTheirDefinitions) {
     double worst = 0;
     for (std::size_t first = 0; first < points.size(); first += kPanel) {
       float found[kPanel];
-      kScalar.finish(&points[first], nullptr, function, nullptr, kPanel, found);
+      kScalar.finish(function, {&points[first], 1, nullptr, nullptr, 0, kPanel, found, 0});
       for (std::size_t i = 0; i < kPanel; ++i) {
         const float x = points[first + i];
         const Expected expected = function_in_double(function, wide(x));
@@ -142,7 +142,7 @@ TEST(KernelReference, FunctionsOfNotANumberAndInfinity) {
   for (const Function function : {Function::kGelu, Function::kGeluTanh, Function::kQuickGelu,
                                   Function::kSilu, Function::kRelu}) {
     float found[kPanel];
-    kScalar.finish(x, nullptr, function, nullptr, kPanel, found);
+    kScalar.finish(function, {x, 1, nullptr, nullptr, 0, kPanel, found, 0});
     EXPECT_TRUE(std::isnan(found[0])) << static_cast<int>(function);
     EXPECT_EQ(found[1], kInfinity) << static_cast<int>(function);
     EXPECT_GT(found[2], 0.7f) << static_cast<int>(function);
@@ -156,7 +156,7 @@ TEST(KernelReference, FinishAddsBiasBeforeAndResidualAfter) {
     const auto bias = random_values(count, Values::kUsual, count + 50);
     const auto residual = random_values(count, Values::kUsual, count + 100);
     std::vector<float> y(count);
-    kScalar.finish(c.data(), bias.data(), Function::kRelu, residual.data(), n, y.data());
+    kScalar.finish(Function::kRelu, {c.data(), 1, bias.data(), residual.data(), 0, n, y.data(), 0});
     for (std::size_t i = 0; i < count; ++i)
       ASSERT_EQ(y[i], std::max(0.0f, c[i] + bias[i]) + residual[i]);
   }

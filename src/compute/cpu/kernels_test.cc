@@ -174,13 +174,14 @@ TEST_P(KernelTable, FinishEqualsScalar) {
           const float* const b = with_bias ? bias.data() : nullptr;
           const FencedFloats apart(residual, edge);
           compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
-            kernels.finish(c.data(), b, function, nullptr, n, y);
+            kernels.finish(function, {c.data(), 1, b, nullptr, 0, n, y, 0});
           });
           compare(Floats(count), edge, [&](const Kernels& kernels, float* y) {
-            kernels.finish(c.data(), b, function, apart.data(), n, y);
+            kernels.finish(function, {c.data(), 1, b, apart.data(), 0, n, y, 0});
           });
           compare(residual, edge, [&](const Kernels& kernels, float* y) {
-            kernels.finish(c.data(), b, function, y, n, y);  // the residual is the output
+            kernels.finish(function, {c.data(), 1, b, y, 0, static_cast<int>(n), y,
+                                      0});  // the residual is the output
           });
         }
       }

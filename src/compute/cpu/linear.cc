@@ -26,22 +26,19 @@ void finish(const Kernels& kernels, const LinearCall& call, std::int64_t panel, 
   const Epilogue& epilogue = call.epilogue;
   const Function function = function_of(epilogue.activation);
   const float* const bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + o;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float* const sum = sums + r * kPanel;
-    float* const y = call.y.row(first + r) + o;
-    if (gates == nullptr) {
-      const float* residual =
-          epilogue.residual.data == nullptr ? nullptr : epilogue.residual.row(first + r) + o;
-      kernels.finish(sum, bias, function, residual, outs, y);
-      continue;
-    }
-    float* const gate = gates + r * kPanel;
-    const float* const gate_bias = call.gate_bias == nullptr ? nullptr : call.gate_bias + o;
-    kernels.finish(sum, bias, Function::kNone, nullptr, outs, sum);
-    kernels.finish(gate, gate_bias, Function::kNone, nullptr, outs, gate);
-    kernels.gated(function, gate, sum, outs);
-    std::memcpy(y, gate, static_cast<std::size_t>(outs) * sizeof(float));
+  float* const y = call.y.row(first) + o;
+  if (gates == nullptr) {
+    const bool residual = epilogue.residual.data != nullptr;
+    kernels.finish(function,
+                   {sums, rows, bias, residual ? epilogue.residual.row(first) + o : nullptr,
+                    epilogue.residual.stride, outs, y, call.y.stride});
+    return;
   }
+  const float* const gate_bias = call.gate_bias == nullptr ? nullptr : call.gate_bias + o;
+  kernels.finish(Function::kNone, {sums, rows, bias, nullptr, 0, outs, sums, kPanel});
+  kernels.finish(function, {gates, rows, gate_bias, nullptr, 0, outs, gates, kPanel});
+  for (std::int64_t r = 0; r < rows; ++r)
+    kernels.multiply(gates + r * kPanel, sums + r * kPanel, outs, y + r * call.y.stride);
 }
 
 // Rows [first, first + rows) through the calls, all of which are of one product.
