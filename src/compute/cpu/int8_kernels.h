@@ -20,12 +20,12 @@ inline constexpr int kSumLength = 16;  // activations' sums are kept for as many
 inline constexpr int kStretch = 32;    // quantised weights are taken apart so many values at a time
 inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
 
-// Rows of 8-bit activations as they come: x is about scale * q. `depth` is rounded up to kGroup,
-// the rest is zero.
+// Rows of 8-bit activations, stretch by stretch, so that a product reads them forwards as well: x
+// is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
 struct Int8Rows {
-  const std::int8_t* q;      // [rows][depth], -127 to 127
-  const float* scales;       // [rows][depth / kGroup]
-  const std::int32_t* sums;  // [rows][depth / kSumLength], of q
+  const std::int8_t* q;      // [depth / kStretch][rows][kStretch], -127 to 127
+  const float* scales;       // [depth / kGroup][rows]
+  const std::int32_t* sums;  // [depth / kStretch][rows][2], each of kSumLength values of q
   std::int64_t rows, depth;
 };
 
@@ -39,27 +39,21 @@ struct Int8Tile {
 
 // 8-bit weights of 32 outputs: w is scales * (q - 128).
 struct Int8Panel {
-  const std::uint8_t*
-      q;  // group g from (g / 2) * pair_bytes + (g % 2) * 4096 on: [kGroup / 4][32][4]
-  std::int64_t pair_bytes;
+  const std::uint8_t* q;  // [group] group_bytes apart: [kGroup / 4][32][4]
+  std::int64_t group_bytes;
   const float* scales;  // [group][32]
 };
 
-// Quantised values of 32 rows (quant_panel.h): value k of row r is
+// Quantised values of 32 rows (quant_panel.h says how they lie): value k of row r is
 // d[k / values][r] * scales[k / sub][r] * (u[k][r] - zero) - dmin[k / values][r] * mins[k /
 // sub][r].
 struct QuantChunk {
-  const std::uint16_t* d;     // f16
-  const std::uint16_t* dmin;  // null: no minimum
-  const std::int8_t* scales;  // null: 1
-  const std::int8_t* mins;    // null: 1
-  const std::uint8_t* u;      // stretch by stretch: low plane, high plane
-  std::int64_t length;        // a multiple of kStretch
+  const std::uint8_t* data;
+  std::int64_t length;  // a multiple of kStretch
   int values, sub;
   int zero;       // 128 where low is 8
   int low, high;  // bits in the planes: 8, 4 or 2; 0, 1 or 2
-
-  std::int64_t stretch_bytes() const { return std::int64_t{low + high} * kStretch * kPanel / 8; }
+  bool scales, mins;
 };
 
 struct Int8Kernels {

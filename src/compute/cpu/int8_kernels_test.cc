@@ -38,17 +38,31 @@ struct RoundedRows {
         q(static_cast<std::size_t>(rows * depth), edge),
         scales(static_cast<std::size_t>(rows * depth / kGroup), edge),
         sums(static_cast<std::size_t>(rows * depth / kSumLength), edge) {
+    std::vector<std::int8_t> row(static_cast<std::size_t>(depth));
+    std::vector<float> row_scales(static_cast<std::size_t>(depth / kGroup));
+    std::vector<std::int32_t> row_sums(static_cast<std::size_t>(depth / kSumLength));
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto x = random_values(static_cast<std::size_t>(n), Values::kUsual,
                                    seed + static_cast<unsigned>(r));
-      scalar_int8_kernels().round_row(x.data(), n, q.data() + r * depth,
-                                      scales.data() + r * depth / kGroup,
-                                      sums.data() + r * depth / kSumLength);
+      scalar_int8_kernels().round_row(x.data(), n, row.data(), row_scales.data(), row_sums.data());
+      for (std::int64_t k = 0; k < depth; ++k) {
+        const auto at = static_cast<std::size_t>(k);
+        const std::int64_t place = k / kStretch * rows + r;
+        q.data()[place * kStretch + k % kStretch] = row[at];
+        scales.data()[k / kGroup * rows + r] = row_scales[at / kGroup];
+        sums.data()[place * 2 + k % kStretch / kSumLength] = row_sums[at / kSumLength];
+      }
     }
     view = {q.data(), scales.data(), sums.data(), rows, depth};
   }
   double at(std::int64_t r, std::int64_t k) const {
-    return static_cast<double>(view.scales[(r * depth + k) / kGroup]) * view.q[r * depth + k];
+    return static_cast<double>(scale(r, k / kGroup)) * value(r, k);
+  }
+  std::int8_t value(std::int64_t r, std::int64_t k) const {
+    return view.q[(k / kStretch * view.rows + r) * kStretch + k % kStretch];
+  }
+  float scale(std::int64_t r, std::int64_t group) const {
+    return view.scales[group * view.rows + r];
   }
   // As the tiles have them.
   Int8Tile tile() {
@@ -56,15 +70,14 @@ struct RoundedRows {
     interleaved.resize(static_cast<std::size_t>(rows * depth));
     for (std::int64_t k = 0; k < depth; ++k) {
       for (std::int64_t r = 0; r < rows; ++r)
-        interleaved[static_cast<std::size_t>((k / 4 * rows + r) * 4 + k % 4)] =
-            view.q[r * depth + k];
+        interleaved[static_cast<std::size_t>((k / 4 * rows + r) * 4 + k % 4)] = value(r, k);
     }
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       for (std::int64_t r = 0; r < rows; ++r) {
         std::int32_t sum = 0;
-        for (std::int64_t i = 0; i < kGroup; ++i) sum += view.q[r * depth + g * kGroup + i];
+        for (std::int64_t i = 0; i < kGroup; ++i) sum += value(r, g * kGroup + i);
         starts.push_back(-128 * sum);
-        tile_scales.push_back(view.scales[r * depth / kGroup + g]);
+        tile_scales.push_back(scale(r, g));
       }
     }
     return {interleaved.data(), tile_scales.data(), starts.data(), static_cast<int>(rows)};
@@ -201,13 +214,9 @@ TEST(Dot, EveryTableGivesTheScalarBitsForAnyRows) {
                   << table->name << ' ' << tensor::dtype_name(type) << ' ' << count;
               ASSERT_TRUE(c.guards_unchanged());
               // A row alone gives what it gives beside others.
-              Int8Rows last = rows.view;
-              last.rows = 1;
-              last.q += (count - 1) * rows.depth;
-              last.scales += (count - 1) * rows.depth / kGroup;
-              last.sums += (count - 1) * rows.depth / kSumLength;
+              const RoundedRows last(1, kBlockK + length, 17 + static_cast<unsigned>(count) - 1);
               std::vector<float> alone(kPanel, 0.25f);
-              table->dot(view, last, kBlockK, add, scratch.data(), alone.data());
+              table->dot(view, last.view, kBlockK, add, scratch.data(), alone.data());
               ASSERT_TRUE(same(alone, c.span().subspan(n - kPanel)));
             }
           }
@@ -287,8 +296,8 @@ TEST(Int8Tile, EqualsIntegersInDouble) {
   for (std::uint8_t& value : q) value = static_cast<std::uint8_t>(random());
   const auto scales = random_values(static_cast<std::size_t>(3 * kPanel), Values::kUsual, 44);
   std::vector<float> c(3 * kPanel, -0.5f);
-  scalar_int8_kernels().tile(rows.tile(), {q.data(), 2 * kGroup * kPanel, scales.data()}, depth,
-                             true, c.data());
+  scalar_int8_kernels().tile(rows.tile(), {q.data(), kGroup * kPanel, scales.data()}, depth, true,
+                             c.data());
   for (std::int64_t r = 0; r < 3; ++r) {
     for (std::int64_t o = 0; o < kPanel; ++o) {
       double sum = -0.5, size = 0.5;
@@ -312,15 +321,14 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
       for (int count = 1; count <= table->tile_rows; ++count) {
         RoundedRows rows(count, depth, 53);
         const Int8Tile tile = rows.tile();
-        // Pairs of groups may stand apart.
-        const std::int64_t pair_bytes = 2 * kGroup * kPanel + 128;
-        const Fenced<std::uint8_t> q(
-            static_cast<std::size_t>((depth - 1) / (2 * kGroup) * pair_bytes +
-                                     ((depth - 1) % (2 * kGroup) + 1) * kPanel),
-            Edge::kBack);
+        // Groups may stand apart.
+        const std::int64_t group_bytes = kGroup * kPanel + 64;
+        const Fenced<std::uint8_t> q(static_cast<std::size_t>((depth - 1) / kGroup * group_bytes +
+                                                              ((depth - 1) % kGroup + 1) * kPanel),
+                                     Edge::kBack);
         for (std::uint8_t& value : q.span()) value = static_cast<std::uint8_t>(random());
         const Fenced<float> scales(random_values(groups * kPanel, Values::kUsual, 59), Edge::kBack);
-        const Int8Panel panel{q.data(), pair_bytes, scales.data()};
+        const Int8Panel panel{q.data(), group_bytes, scales.data()};
         for (const bool add : {false, true}) {
           const auto n = static_cast<std::size_t>(count * kPanel);
           const Fenced<float> c(std::vector<float>(n, 0.75f), Edge::kBack);

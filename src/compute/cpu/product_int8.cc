@@ -85,16 +85,17 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
   const std::byte* from = weight.panel(panel);
   for (std::int64_t k = 0; k < depth; k += kInt8BlockK) {
     const std::int64_t length = std::min(kInt8BlockK, depth - k);
-    Int8Panel ready{q, 2 * kGroup * kPanel, scales};
+    Int8Panel ready{q, kGroup * kPanel, scales};
     for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
       const QuantChunk chunk =
           quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
       if (chunk.low == 8 && chunk.values == kGroup) {
         // These are ready as they lie.
-        if (at == 0)
-          ready.q = chunk.u, ready.pair_bytes = static_cast<std::int64_t>(weight.chunk_bytes());
-        kernels_->f32->expand(Element::kF16, chunk.d, (chunk.length + kGroup - 1) / kGroup * kPanel,
-                              scales + at / kGroup * kPanel);
+        if (at == 0) ready = {chunk.data + kQ8ScaleBytes, kQ8GroupBytes, scales};
+        for (std::int64_t g = 0; g * kGroup < chunk.length; ++g) {
+          kernels_->f32->expand(Element::kF16, chunk.data + g * kQ8GroupBytes, kPanel,
+                                scales + (at / kGroup + g) * kPanel);
+        }
       } else {
         kernels.requantize(chunk, q + at * kPanel, scales + at / kGroup * kPanel);
       }
@@ -112,23 +113,38 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
 
 Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, ConstMatrix x) {
   const Int8Kernels& kernels = *tools.kernels.int8;
-  const std::int64_t depth = whole_groups(x.cols);
-  const RowMemory parts(x.rows, depth);
+  const std::int64_t depth = whole_groups(x.cols), rows = x.rows;
+  const RowMemory parts(rows, depth), one(1, depth);
   OCELLUS_ASSIGN_OR_RETURN(std::byte* const memory,
                            tools.workspace.take(CpuWorkspace::kActivations, parts.end));
   auto* const q = reinterpret_cast<std::int8_t*>(memory);
   auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
   auto* const sums = reinterpret_cast<std::int32_t*>(memory + parts.sums);
-  const auto round = [&](std::int64_t row, int) {
-    kernels.round_row(x.row(row), x.cols, q + row * depth, scales + row * (depth / kGroup),
-                      sums + row * (depth / kSumLength));
-  };
-  if (x.rows == 1) {
-    round(0, 0);  // waking a thread would take longer
-  } else {
-    tools.pool.run(x.rows, round);
+  const Int8DecodeProduct product(kernels, {q, scales, sums, rows, depth});
+  if (rows == 1) {
+    // Already in order, and waking a thread would take longer.
+    kernels.round_row(x.row(0), x.cols, q, scales, sums);
+    return product;
   }
-  return Int8DecodeProduct(kernels, {q, scales, sums, x.rows, depth});
+  // A row of each thread before it takes its places.
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const rounded,
+      tools.workspace.take(CpuWorkspace::kTiles,
+                           one.end * static_cast<std::size_t>(tools.pool.threads())));
+  tools.pool.run(rows, [&](std::int64_t row, int thread) {
+    std::byte* const mine = rounded + static_cast<std::size_t>(thread) * one.end;
+    auto* const row_q = reinterpret_cast<std::int8_t*>(mine);
+    auto* const row_scales = reinterpret_cast<float*>(mine + one.scales);
+    auto* const row_sums = reinterpret_cast<std::int32_t*>(mine + one.sums);
+    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_sums);
+    for (std::int64_t g = 0; g < depth / kGroup; ++g) scales[g * rows + row] = row_scales[g];
+    for (std::int64_t s = 0; s < depth / kStretch; ++s) {
+      constexpr std::int64_t kSums = kStretch / kSumLength;
+      std::copy_n(row_q + s * kStretch, kStretch, q + (s * rows + row) * kStretch);
+      std::copy_n(row_sums + s * kSums, kSums, sums + (s * rows + row) * kSums);
+    }
+  });
+  return product;
 }
 
 void Int8DecodeProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,

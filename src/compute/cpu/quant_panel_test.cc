@@ -16,13 +16,15 @@ using tensor::DType;
 
 TEST(QuantPanel, TakesNoMoreThanTheFileDoes) {
   for (const DType type : testing::kBlockTypes) {
-    EXPECT_EQ(quant_chunk_bytes(type, kBlockK),
-              kPanel * kBlockK / tensor::block_values(type) * tensor::block_bytes(type) +
-                  // The 6-bit scales of these lie in bytes here.
-                  (type == DType::kQ3_K                           ? kPanel * 4
-                   : type == DType::kQ2_K                         ? kPanel * 16
-                   : type == DType::kQ4_K || type == DType::kQ5_K ? kPanel * 4
-                                                                  : 0));
+    const std::size_t file =
+        kPanel * kBlockK / tensor::block_values(type) * tensor::block_bytes(type);
+    // The 6-bit scales of these lie in bytes here, and the 4-bit ones.
+    const std::size_t more = type == DType::kQ2_K                           ? 16
+                             : type == DType::kQ3_K                         ? 4
+                             : type == DType::kQ4_K || type == DType::kQ5_K ? 4
+                                                                            : 0;
+    EXPECT_EQ(quant_chunk_bytes(type, kBlockK), file + kPanel * more) << tensor::dtype_name(type);
+    EXPECT_EQ(quant_chunk_bytes(type, kBlockK) % 64, 0u);
   }
 }
 

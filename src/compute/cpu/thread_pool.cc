@@ -44,7 +44,7 @@ int usable_cores() {
 }
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
-  std::unique_ptr<ThreadPool> pool(new ThreadPool);
+  std::unique_ptr<ThreadPool> pool(new ThreadPool(threads));
   for (int i = 1; i < threads; ++i) {
     auto worker =
         base::start_thread(fmt::format("ocellus-cpu-{}", i), [p = pool.get(), i] { p->work(i); });
@@ -73,10 +73,16 @@ void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
     const std::uint64_t ticket = next_ticket_++;
     turn_changed_.wait(lock, [&] { return now_serving_ == ticket; });
   }
-  tasks_ = tasks;
   context_ = context;
   call_ = call;
-  next_task_.store(0, std::memory_order_relaxed);
+  const auto count = static_cast<std::int64_t>(stretches_.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    Stretch& stretch = stretches_[static_cast<std::size_t>(i)];
+    // A remainder is spread over the first.
+    const std::int64_t first = i * (tasks / count) + std::min(i, tasks % count);
+    stretch.next.store(first, std::memory_order_relaxed);
+    stretch.end = first + tasks / count + (i < tasks % count ? 1 : 0);
+  }
   if (tasks > 1 && !workers_.empty()) {
     gate_.store(kOpen, std::memory_order_release);
     {
@@ -103,10 +109,14 @@ void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
 }
 
 void ThreadPool::take_tasks(int thread) {
-  while (true) {
-    const std::int64_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
-    if (task >= tasks_) return;
-    call_(context_, task, thread);
+  const std::size_t count = stretches_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Stretch& stretch = stretches_[(static_cast<std::size_t>(thread) + i) % count];
+    while (true) {
+      const std::int64_t task = stretch.next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= stretch.end) break;
+      call_(context_, task, thread);
+    }
   }
 }
 

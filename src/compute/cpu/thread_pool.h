@@ -27,8 +27,9 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(task, thread) for every task in [0, tasks), thread in [0, threads()); returns when
-  // all are done. Tasks are handed out one by one, so which thread runs which is open: results must
-  // not depend on it. `body` must not throw and must not call run().
+  // all are done. Each thread begins with a stretch of neighbouring tasks, so that it reads memory
+  // forwards, and then helps with the others': which thread runs which task is open, results must not
+  // depend on it. `body` must not throw and must not call run().
   template <typename Body>
   void run(std::int64_t tasks, Body&& body) {
     using Function = std::remove_reference_t<Body>;
@@ -41,7 +42,7 @@ class ThreadPool {
  private:
   using Call = void (*)(void* context, std::int64_t task, int thread);
 
-  ThreadPool() = default;
+  explicit ThreadPool(int threads) : stretches_(static_cast<std::size_t>(threads)) {}
   void run_erased(std::int64_t tasks, void* context, Call call);
   void work(int thread);
   void take_tasks(int thread);
@@ -63,8 +64,13 @@ class ThreadPool {
   // slip in while the caller leaves. What the loop is about stands below, and is read only inside.
   static constexpr std::uint32_t kOpen = std::uint32_t{1} << 31;
   std::atomic<std::uint32_t> gate_ = 0;
-  std::atomic<std::int64_t> next_task_ = 0;
-  std::int64_t tasks_ = 0;
+  // The stretch of one thread; tasks are taken from its front, by whomever. On a cache line of its
+  // own.
+  struct alignas(64) Stretch {
+    std::atomic<std::int64_t> next = 0;
+    std::int64_t end = 0;
+  };
+  std::vector<Stretch> stretches_;
   void* context_ = nullptr;
   Call call_ = nullptr;
 };
