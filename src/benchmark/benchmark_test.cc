@@ -40,8 +40,16 @@ TEST(Demand, SumsFlopsAndBytesAndCountsAttentionWithTheMostFrequentArithmetic) {
   EXPECT_EQ(demand.bytes, 6e9);
   EXPECT_EQ(demand.flops[0] + demand.flops[1] + demand.flops[2], 150e9);
   EXPECT_EQ(demand.weights, DType::kQ4_0);
-  const auto main = static_cast<std::size_t>(arithmetic_of(DType::kQ4_0));
-  EXPECT_GE(demand.flops[main], 140e9);
+  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kInt8)], 140e9);
+  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kF32)], 10e9);
+}
+
+TEST(Demand, CountsBF16ByWhatItWasMadeFor) {
+  using compute::Arithmetic;
+  EXPECT_EQ(arithmetic_of(DType::kBF16), ArithmeticPeak::kF32);
+  EXPECT_EQ(arithmetic_of({DType::kBF16, Arithmetic::kFast}), ArithmeticPeak::kBF16);
+  EXPECT_EQ(arithmetic_of({DType::kF16, Arithmetic::kFast}), ArithmeticPeak::kF32);
+  EXPECT_EQ(arithmetic_of(DType::kQ4), ArithmeticPeak::kInt8);
 }
 
 TEST(Limits, AreTheDemandOverThePeaks) {

@@ -68,7 +68,7 @@ Result<std::vector<BenchResult>> run_linear(const compute::Backend& backend, Pea
         for (const auto& weight : weights) {
           OCELLUS_RETURN_IF_ERROR(backend.linear(*weight, {x.data(), rows, options.in, options.in},
                                                  {}, {y.data(), rows, options.out, options.out},
-                                                 *workspace));
+                                                 *workspace, rows > 1 ? 0 : 1));
         }
         const double seconds = seconds_since(begin);
         best = std::min(best, seconds / kCopies);

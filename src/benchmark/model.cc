@@ -55,8 +55,10 @@ Result<Source> open_random(const ModelSource& wanted) {
   const DType weights = wanted.weights.value_or(DType::kQ8_0);
   const DType tower =
       wanted.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
-  if (!in_files(weights)) source.load.weights = weights;
-  if (!in_files(tower)) source.load.tower_weights = tower;
+  // Blocks are held as they are stored, as a file's are. Plain types are asked for: bf16 then is
+  // multiplied as such.
+  if (!in_files(weights) || tensor::is_plain_float(weights)) source.load.weights = weights;
+  if (!in_files(tower) || tensor::is_plain_float(tower)) source.load.tower_weights = tower;
   OCELLUS_ASSIGN_OR_RETURN(source.made, models::make_random_checkpoint(
                                             *config, in_files(weights) ? weights : DType::kF16,
                                             in_files(tower) ? tower : DType::kF16));
@@ -133,7 +135,11 @@ Status ModelBench::load(const ModelSource& wanted) {
   report_.layers = source.full_layers;
   report_.from_layers = scale_.applies() ? language.layers : 0;
   report_.weight_bytes = models::weight_bytes(checkpoint, source.load);
-  OCELLUS_ASSIGN_OR_RETURN(stepper_, Stepper::create(*model_, backend_, options_.kv));
+  // The engine's own choice.
+  const bool fast = model_->decoder().arithmetic() == compute::Arithmetic::kFast;
+  OCELLUS_ASSIGN_OR_RETURN(
+      stepper_,
+      Stepper::create(*model_, backend_, options_.kv.value_or(fast ? DType::kF16 : DType::kF32)));
   // One step: every page of the weights has been seen, and the types that the layers are held in.
   OCELLUS_RETURN_IF_ERROR(stepper_->reserve(1, 1));
   backend_.clear();

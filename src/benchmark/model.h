@@ -32,7 +32,7 @@ struct ModelBenchOptions {
   std::vector<std::int64_t> tokens = {512};  // lengths of the prompts of "prefill"
   std::int64_t context = 512;                // positions before the token of "decode" and "batch"
   std::int64_t streams = 8;                  // of "batch"
-  tensor::DType kv = tensor::DType::kF32;
+  std::optional<tensor::DType> kv = {};      // as EngineOptions::kv_type
   Effort effort;
   models::Progress load_progress;
   OnStage on_stage;

@@ -71,7 +71,8 @@ Status Stepper::prompt(std::int64_t tokens, bool with_picture) {
     for (std::int64_t i = 0; i < rows && first + i < picture_rows; ++i)
       std::copy_n(picture_.row(first + i), picture_.cols, inputs.row(i));
     Rows step;
-    step.sequences.push_back({0, rows, first, sequences_[0]->blocks()});
+    step.sequences.push_back(
+        {.rows = rows, .first_position = first, .blocks = sequences_[0]->blocks()});
     if (first + rows == tokens) step.wanted.push_back(rows - 1);
     OCELLUS_RETURN_IF_ERROR(forward(inputs, step));
   }
@@ -86,7 +87,11 @@ Status Stepper::step(std::int64_t streams, std::int64_t context) {
   Rows step;
   for (std::int64_t i = 0; i < streams; ++i) {
     ids.push_back(static_cast<std::int32_t>((i + 1) * 7919 % language.vocab_size));
-    step.sequences.push_back({i, 1, context, sequences_[static_cast<std::size_t>(i)]->blocks()});
+    step.sequences.push_back({.first_row = i,
+                              .rows = 1,
+                              .first_position = context,
+                              .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
+                              .generated = true});
     step.wanted.push_back(i);
   }
   OCELLUS_RETURN_IF_ERROR(model_.decoder().embed(backend_, ids, inputs));

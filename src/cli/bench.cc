@@ -47,7 +47,7 @@ std::vector<std::string> with(std::vector<std::string> names, const char* more) 
 }
 
 struct BenchCommand {
-  std::string model, mmproj, random, weights = "auto", tower_weights = "auto", kv = "f32";
+  std::string model, mmproj, random, weights = "auto", tower_weights = "auto", kv = "auto";
   std::vector<std::string> work;
   std::vector<std::int64_t> tokens;
   benchmark::ModelSource source;
@@ -119,9 +119,11 @@ void BenchCommand::add_to(CLI::App& command) {
       ->check(CLI::Range(0, 1 << 17));
   command.add_option("--streams", options.streams, "Streams of batch (default: 8)")
       ->check(CLI::Range(1, 1024));
-  command.add_option("--kv", kv, "How keys and values are cached (default: f32)")
+  command
+      .add_option("--kv", kv,
+                  "How keys and values are cached (auto: as `ocellus ask` does, f32 or f16)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"f32", "f16"}));
+      ->check(CLI::IsMember({"auto", "f32", "f16", "q8"}));
   command.add_option("--threads", threads, "Compute threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
   command
@@ -147,7 +149,8 @@ void BenchCommand::settle() {
     linear.tokens = tokens.front();
   }
   linear.effort = options.effort;
-  options.kv = type_of(kv).value_or(tensor::DType::kF32);
+  // "q8" is one byte for each value, which the cache's geometry calls q8_0.
+  options.kv = kv == "q8" ? tensor::DType::kQ8_0 : type_of(kv);
   source.path = model;
   source.mmproj = mmproj;
   source.random = model.empty() && random.empty() ? "tinyllama-1.1b" : random;

@@ -335,7 +335,7 @@ class Bench(unittest.TestCase):
         for arguments, says in ((("--random", "llava-9b"), b"llava-1.5-7b"),
                                 (("--weights", "q9"), b"q8_0"),
                                 (("--work", "dreams"), b"first_token"),
-                                (("--kv", "u8"), b"f16"),
+                                (("--kv", "u8"), b"q8"),
                                 (("--model", DEMO, "--layers", "2"), b"--layers"),
                                 (("--model", DEMO, "--random", "llava-1.5-7b"), b"--model")):
             result = run("bench", "--seconds", "0.01", *arguments)

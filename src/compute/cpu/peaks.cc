@@ -48,12 +48,12 @@ double run_together(ThreadPool& pool, int threads, Body&& body) {
   return std::chrono::duration<double>(*std::ranges::max_element(ends) - begin).count();
 }
 
-// The shortest of at least three runs, and of as many as fit into `budget` seconds.
+// The shortest of as many runs as fit into `budget` seconds, of one at least.
 template <typename Body>
 double best_of(double budget, ThreadPool& pool, int threads, Body&& body) {
   const auto begin = Clock::now();
   double best = 1e30;
-  for (int run = 0; run < 3 || seconds_since(begin) < budget; ++run)
+  for (int run = 0; run < 1 || seconds_since(begin) < budget; ++run)
     best = std::min(best, run_together(pool, threads, body));
   return best;
 }
