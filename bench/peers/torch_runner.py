@@ -1,0 +1,26 @@
+"""A case on PyTorch's CPU kernels in bf16."""
+import torch
+
+import torch_models
+from cases import Case
+from shapes import Decoder, Tower
+
+
+def make(case: Case, decoder: Decoder, threads: int):
+    """(run once, settings as text, version)"""
+    if case.weights != "bf16":
+        raise ValueError(f"weights: expected bf16 with PyTorch, found {case.weights}")
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    if case.work == "tower":
+        model, shape = torch_models.TowerModel(Tower()), (1, 3, Tower().side, Tower().side)
+    else:
+        model, shape = torch_models.DecoderModel(decoder, case.tokens), (1, case.tokens, decoder.width)
+    model = model.eval()
+    given = torch.randn(shape).bfloat16()
+
+    def run():
+        with torch.inference_mode():
+            model(given)
+
+    return run, f"bfloat16, eager, scaled_dot_product_attention, {threads} threads", torch.__version__
