@@ -8,7 +8,7 @@ from cases import Case
 from shapes import Decoder, Tower
 
 
-def make(case: Case, decoder: Decoder, threads: int):
+def make(case: Case, decoder: Decoder, threads: int, _options: dict):
     """(run once, settings as text, version)"""
     weights = openvino_graph.Weights(case.weights)
     if case.work == "tower":

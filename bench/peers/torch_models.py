@@ -6,8 +6,13 @@ from torch.nn import functional as F
 from shapes import Decoder, Tower
 
 
+POOL = torch.randn(1 << 22).bfloat16()
+
+
 def matrix(rows: int, columns: int) -> nn.Parameter:
-    return nn.Parameter((torch.randn(rows, columns) * columns**-0.5).bfloat16(), requires_grad=False)
+    """Random values in memory of their own, from a pool's: drawing seven thousand million would take longer than the run."""
+    values = POOL.repeat(-(-rows * columns // POOL.numel()))[:rows * columns].reshape(rows, columns)
+    return nn.Parameter(values * columns**-0.5, requires_grad=False)
 
 
 class Linear(nn.Module):

@@ -1,12 +1,15 @@
 """A case on PyTorch's CPU kernels in bf16."""
+import shutil
+
 import torch
+import torch._inductor.config
 
 import torch_models
 from cases import Case
 from shapes import Decoder, Tower
 
 
-def make(case: Case, decoder: Decoder, threads: int):
+def make(case: Case, decoder: Decoder, threads: int, options: dict):
     """(run once, settings as text, version)"""
     if case.weights != "bf16":
         raise ValueError(f"weights: expected bf16 with PyTorch, found {case.weights}")
@@ -16,11 +19,14 @@ def make(case: Case, decoder: Decoder, threads: int):
         model, shape = torch_models.TowerModel(Tower()), (1, 3, Tower().side, Tower().side)
     else:
         model, shape = torch_models.DecoderModel(decoder, case.tokens), (1, case.tokens, decoder.width)
-    model = model.eval()
+    model, how = model.eval(), "eager"
+    if options.get("torch_compile") and shutil.which("g++"):
+        torch._inductor.config.freezing = True  # the weights are constants and are packed once
+        model, how = torch.compile(model), "torch.compile with freezing"
     given = torch.randn(shape).bfloat16()
 
     def run():
-        with torch.inference_mode():
+        with torch.no_grad():  # freezing does not know inference_mode
             model(given)
 
-    return run, f"bfloat16, eager, scaled_dot_product_attention, {threads} threads", torch.__version__
+    return run, f"bfloat16, {how}, scaled_dot_product_attention, {threads} threads", torch.__version__

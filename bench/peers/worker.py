@@ -11,7 +11,7 @@ from cases import Case
 from shapes import Decoder
 
 
-def runner(case: Case, decoder: Decoder, threads: int):
+def runner(case: Case, decoder: Decoder, threads: int, options: dict):
     """(what to time, its settings, its version); only the engine that is asked for is loaded."""
     if case.engine == "openvino":
         import openvino_runner as engine
@@ -19,7 +19,7 @@ def runner(case: Case, decoder: Decoder, threads: int):
         import torch_runner as engine
     else:
         raise ValueError(f"engine: expected openvino or torch, found {case.engine}")
-    return engine.make(case, decoder, threads)
+    return engine.make(case, decoder, threads, options)
 
 
 def measure(run, least: float) -> dict:
@@ -36,7 +36,7 @@ def measure(run, least: float) -> dict:
 def main() -> None:
     spec = json.loads(sys.argv[1])
     case, decoder = Case(**spec["case"]), Decoder(**spec["decoder"])
-    run, settings, version = runner(case, decoder, spec["threads"])
+    run, settings, version = runner(case, decoder, spec["threads"], spec.get("options", {}))
     run()  # the first one packs weights and chooses kernels
     print(json.dumps({"ready": True, "settings": settings, "version": version}), flush=True)
     for line in sys.stdin:
