@@ -32,6 +32,11 @@ class Case:
         return f"{self.engine}/{self.work}/{self.name}/{self.tokens}"
 
     @property
+    def head_weights(self) -> str:
+        """The last layer is kept in 8 bits where the others have fewer, as is customary."""
+        return "int8" if self.family == "int4" else self.weights
+
+    @property
     def limit(self) -> str:
         """The peak that bounds it: memory where every weight is used a few times only, arithmetic otherwise."""
         if self.work == "decode":
@@ -76,14 +81,15 @@ class Figure:
     used_unit: str
 
 
-def figure(case: Case, seconds: float, decoder: Decoder) -> Figure:
-    """What one run of `seconds` over the measured layers means."""
+def figure(case: Case, entry: dict, decoder: Decoder) -> Figure:
+    """What one run means whose `seconds` went by in the measured layers, and `head_seconds` in the last layer."""
+    seconds = entry["seconds"]
     if case.work == "tower":
         return Figure(1e3 * seconds, "ms", Tower().flops() / seconds / 1e9, "GFLOP/s")
-    whole = seconds * decoder.scale()
+    whole = seconds * decoder.scale() + entry.get("head_seconds", 0.0)
     if case.work == "prefill":
         used = decoder.layers * decoder.layer_flops(case.tokens) / seconds / 1e9
         return Figure(case.tokens / whole, "tokens/s", used, "GFLOP/s")
-    kind = case.weights if case.family == "int4" else case.family
-    used = decoder.layers * decoder.layer_weights * weight_bytes(kind) / seconds / 1e9
-    return Figure(case.tokens / whole, "tokens/s", used, "GB/s")
+    layers = decoder.all_layers * decoder.layer_weights * weight_bytes(case.weights)
+    head = decoder.head_weights * weight_bytes(case.head_weights) if "head_seconds" in entry else 0
+    return Figure(case.tokens / whole, "tokens/s", (layers + head) / whole / 1e9, "GB/s")

@@ -36,7 +36,7 @@ def tower_layer(x, shape: Tower, weights: graph.Weights):
 
 
 def decoder(shape: Decoder, tokens: int, weights: graph.Weights) -> ov.Model:
-    """embeddings [1, tokens, width] -> hidden states of the same shape, the last norm included; no cache, no last layer."""
+    """embeddings [1, tokens, width] -> hidden states of the same shape, the last norm included; no cache."""
     embeddings = op.parameter([1, tokens, shape.width], np.float32, "embeddings")
     angles = np.outer(np.arange(tokens), shape.rope_base ** (-np.arange(0, shape.head_dim, 2) / shape.head_dim))
     angles = np.concatenate([angles, angles], 1)[None, None].astype(np.float32)
@@ -45,6 +45,12 @@ def decoder(shape: Decoder, tokens: int, weights: graph.Weights) -> ov.Model:
     for _ in range(shape.layers):
         x = decoder_layer(x, shape, tokens, rope, weights)
     return ov.Model([graph.rms_norm(x, weights, shape.width, shape.epsilon)], [embeddings], "decoder")
+
+
+def head(shape: Decoder, tokens: int, weights: graph.Weights) -> ov.Model:
+    """hidden states [1, tokens, width] -> logits [1, tokens, vocabulary]."""
+    hidden = op.parameter([1, tokens, shape.width], np.float32, "hidden")
+    return ov.Model([weights.linear(hidden, shape.vocabulary, shape.width)], [hidden], "head")
 
 
 def decoder_layer(x, shape: Decoder, tokens: int, rope, weights: graph.Weights):

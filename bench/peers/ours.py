@@ -1,4 +1,7 @@
-"""Our side of a round: one `ocellus bench --json`, which measures the machine's peaks in the same breath."""
+"""Our side of a round: one `ocellus bench --json`, which measures the machine's peaks in the same breath.
+
+It makes as many layers of the language model as the peers do and scales alike; decoding starts at an empty cache, as theirs.
+"""
 import dataclasses
 import json
 import subprocess
@@ -48,25 +51,25 @@ def parse(text: str) -> dict:
 class Ours:
     binary: str
     model: str
+    layers: int
     threads: int
     seconds: float
     types: dict
     peaks_only: bool = False
 
     def command(self, work: str, tokens: int, family: str) -> list[str]:
-        if self.peaks_only:
-            return [self.binary, "bench", "--json", "--threads", str(self.threads), "--seconds", "0.3"]
+        common = [self.binary, "bench", "--json", "--threads", str(self.threads), "--seconds", str(self.seconds)]
+        if self.peaks_only:  # and the smallest piece of work, since something must be measured
+            return [*common, "--random", "tinyllama-1.1b", "--layers", "1", "--work", "decode", "--context", "0"]
         weights = self.types[family]
-        command = [self.binary, "bench", "--json", "--random", self.model, "--threads", str(self.threads),
-                   "--seconds", str(self.seconds), "--weights", weights,
-                   "--work", "batch" if work == "decode" and tokens > 1 else work]
+        common += ["--random", self.model, "--layers", str(self.layers), "--weights", weights]
         if work == "tower":
-            command += ["--tower-weights", weights]
+            return [*common, "--tower-weights", weights, "--work", "tower"]
         if work == "prefill":
-            command += ["--tokens", str(tokens)]
-        if work == "decode" and tokens > 1:
-            command += ["--streams", str(tokens)]
-        return command
+            return [*common, "--work", "prefill", "--tokens", str(tokens)]
+        if tokens > 1:
+            return [*common, "--work", "batch", "--streams", str(tokens), "--context", "0"]
+        return [*common, "--work", "decode", "--context", "0"]
 
     def measure(self, work: str, tokens: int, family: str) -> dict:
         """{"command", "machine", "peaks", "result": the matching result or None}"""

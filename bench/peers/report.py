@@ -20,12 +20,14 @@ def share(used: float | None, limit: float | None) -> float | None:
 
 def our_row(group: tuple, rounds: dict) -> dict | None:
     """Our own result over the rounds of a group, as ocellus bench states it."""
-    results = [entry["result"] for entry in rounds.values() if entry.get("result")]
+    with_result = [entry for entry in rounds.values() if entry.get("result")]
+    results = [entry["result"] for entry in with_result]
     if not results:
         return None
     return {"work": group[0], "tokens": group[1], "family": group[2], "weights": results[0]["weights"], "engine": "ocellus",
             "value": median(r["value"] for r in results), "unit": results[0]["unit"], "used": None, "used_unit": "",
-            "limit": median(r.get("limit") for r in results), "limit_name": "",
+            "limit": median(ours.peak(e["peaks"], e["result"].get("limit_of", "")) for e in with_result),
+            "limit_name": results[0].get("limit_of", ""),
             "share": median(r.get("share") for r in results), "ours_faster": None, "rounds": len(results)}
 
 
@@ -34,24 +36,20 @@ def peer_row(case: Case, decoder: Decoder, rounds: dict, our_rounds: dict) -> di
         return None
     shares, limits, ratios, figures = [], [], [], []
     for at, entry in rounds.items():
-        measured = figure(case, entry["seconds"], decoder)
+        measured = figure(case, entry, decoder)
         figures.append(measured)
         beside = our_rounds.get(at)
         limit = ours.peak(beside["peaks"], case.limit) if beside else None
         limits.append(limit)
         shares.append(share(measured.used, limit))
         if beside and beside.get("result"):
-            ratios.append(rate(beside["result"]["value"], beside["result"]["unit"]) / rate(measured.value, measured.unit))
+            ratios.append(speed(beside["result"]["value"], beside["result"]["unit"]) / speed(measured.value, measured.unit))
     last = list(rounds.values())[-1]
     return {"work": case.work, "tokens": case.tokens, "family": case.family, "weights": case.name, "engine": case.engine,
             "value": median(f.value for f in figures), "unit": figures[0].unit, "used": median(f.used for f in figures),
             "used_unit": figures[0].used_unit, "limit": median(limits), "limit_name": case.limit, "share": median(shares),
             "ours_faster": median(ratios), "rounds": len(rounds), "settings": last.get("settings"),
             "version": last.get("version")}
-
-
-def rate(value: float, unit: str) -> float:
-    return speed(value, unit)
 
 
 def rows_of(journal, cases: list[Case], extra: list[dict]) -> list[dict]:
@@ -70,7 +68,7 @@ def rows_of(journal, cases: list[Case], extra: list[dict]) -> list[dict]:
         limit = all_peaks.get(row["limit_name"])
         beside = next((r for r in rows if r["engine"] == "ocellus" and
                        all(r[k] == row[k] for k in ("work", "tokens", "family"))), None)
-        ratio = rate(beside["value"], beside["unit"]) / row["value"] if beside and row["value"] else None
+        ratio = speed(beside["value"], beside["unit"]) / row["value"] if beside and row["value"] else None
         rows.append(row | {"limit": limit, "share": share(row["used"], limit), "ours_faster": ratio, "rounds": None})
     order = {work: at for at, work in enumerate(WORKS)}
     groups = list(dict.fromkeys((r["work"], r["tokens"], r["family"]) for r in rows))

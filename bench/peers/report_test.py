@@ -23,13 +23,13 @@ DECODE = Case("openvino", "decode", "int4-g32", 1, 32)
 
 def our_entry(case: Case, number: int, value: float | None, peaks: dict, **more) -> dict:
     result = None if value is None else {"work": case.work, "weights": "q8_0", "tokens": 512, "value": value,
-                                         "unit": "tokens/s", "limit": 1, "share": 0.5} | more
+                                         "unit": "tokens/s", "limit": 80, "limit_of": "f32", "share": 0.5} | more
     return {"group": case.group, "round": number, "key": "ours", "machine": "avx512", "peaks": peaks, "result": result,
             "load": 0.5}
 
 
 def peer_entry(case: Case, number: int, seconds: float) -> dict:
-    return {"group": case.group, "round": number, "key": case.key, "seconds": seconds, "runs": 3, "settings": "THREADS=2",
+    return {"group": case.group, "round": number, "key": case.key, "seconds": seconds, "settings": "THREADS=2",
             "version": "1.0", "load": 1.5}
 
 
@@ -79,13 +79,15 @@ class CasesTest(unittest.TestCase):
         self.assertEqual(Case("openvino", "tower", "int8static", 577).limit, "int8")
 
     def test_a_figure_is_scaled_to_the_whole_model(self):
-        found = figure(PREFILL, 2.0, Decoder(layers=4))
+        found = figure(PREFILL, {"seconds": 2.0}, Decoder(layers=4))
         self.assertAlmostEqual(found.value, 512 / 16)
         self.assertAlmostEqual(found.used, 4 * Decoder().layer_flops(512) / 2 / 1e9)
-        found = figure(DECODE, 0.1, Decoder(layers=4))
-        self.assertAlmostEqual(found.value, 1 / 0.8)
-        self.assertAlmostEqual(found.used, 4 * 202_375_168 * 0.5625 / 0.1 / 1e9)
-        self.assertEqual(figure(Case("torch", "tower", "bf16", 577), 0.5, Decoder()).value, 500)
+        self.assertEqual(figure(Case("torch", "tower", "bf16", 577), {"seconds": 0.5}, Decoder()).value, 500)
+
+    def test_the_last_layer_counts_once(self):
+        found = figure(DECODE, {"seconds": 0.1, "head_seconds": 0.2}, Decoder(layers=4))
+        self.assertAlmostEqual(found.value, 1 / (0.8 + 0.2))
+        self.assertAlmostEqual(found.used, (32 * 202_375_168 * 0.5625 + 4096 * 32064) / 1e9)
 
 
 class ReportTest(WithFolder):
@@ -137,9 +139,10 @@ class ReportTest(WithFolder):
         self.assertIsNone(rows[3]["ours_faster"])
 
     def test_the_table_has_a_line_a_row(self):
-        rows = self.rows(our_entry(PREFILL, 0, 30.0, {"int8_all": 800.0}), peer_entry(PREFILL, 0, 2.0))
+        rows = self.rows(our_entry(PREFILL, 0, 30.0, {"int8_all": 800.0, "f32_all": 200.0}), peer_entry(PREFILL, 0, 2.0))
         text = report.table(rows, markdown=False).split("\n")
         self.assertEqual(len(text), 3)
+        self.assertRegex(text[1], r"^prefill +q8_0 +ocellus +512 +30\.0 +tokens/s +– +200 f32 +50\.0 % +–$")
         self.assertRegex(text[2], r"^prefill +int8 a8-g128 +openvino +512 +32\.0 +tokens/s .* 0\.94×$")
         marked = report.table(rows, markdown=True).split("\n")
         self.assertEqual({line.count("|") for line in marked}, {11})

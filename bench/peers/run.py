@@ -57,7 +57,7 @@ class Run:
     def __init__(self, given, cases, journal: Journal):
         self.given, self.cases, self.journal = given, cases, journal
         self.decoder = Decoder(**journal.settings["decoder"])
-        self.ours = ours.Ours(given.ocellus, given.random, given.threads, given.seconds, parse_types(given.ours),
+        self.ours = ours.Ours(given.ocellus, given.random, given.layers, given.threads, given.seconds, parse_types(given.ours),
                               given.peaks_only)
         self.python = str(given.environment / "bin" / "python")
 

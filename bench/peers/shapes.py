@@ -43,6 +43,7 @@ class Decoder:
     head_dim: int = 128
     ff: int = 11008
     rope_base: float = 10000.0
+    vocabulary: int = 32064
     epsilon: float = 1e-5
 
     @property
@@ -53,6 +54,11 @@ class Decoder:
         """One layer over a prompt of `tokens`."""
         attention = 4 * self.heads * self.head_dim * tokens * (tokens + 1) / 2
         return 2 * tokens * self.layer_weights + attention
+
+    @property
+    def head_weights(self) -> int:
+        """The last layer, which every decoded token needs once, however many layers are measured."""
+        return self.width * self.vocabulary
 
     def scale(self) -> float:
         return self.all_layers / self.layers

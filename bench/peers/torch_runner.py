@@ -10,9 +10,9 @@ from shapes import Decoder, Tower
 
 
 def make(case: Case, decoder: Decoder, threads: int, options: dict):
-    """(run once, settings as text, version)"""
-    if case.weights != "bf16":
-        raise ValueError(f"weights: expected bf16 with PyTorch, found {case.weights}")
+    """({"seconds": run once}, settings as text, version)"""
+    if case.weights != "bf16" or case.work == "decode":
+        raise ValueError(f"expected tower or prefill in bf16 with PyTorch, found {case.key}")
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     if case.work == "tower":
@@ -29,4 +29,4 @@ def make(case: Case, decoder: Decoder, threads: int, options: dict):
         with torch.no_grad():  # freezing does not know inference_mode
             model(given)
 
-    return run, f"bfloat16, {how}, scaled_dot_product_attention, {threads} threads", torch.__version__
+    return {"seconds": run}, f"bfloat16, {how}, scaled_dot_product_attention, {threads} threads", torch.__version__

@@ -1,7 +1,7 @@
 """One case in a process of its own, in the peers' environment: builds it, then measures it whenever a line comes.
 
 Standard input: one line "measure SECONDS" for each round; the end of input ends the process.
-Standard output: a JSON object a line: first {"ready", "settings", "version"}, then {"seconds", "runs"} for each round.
+Standard output: a JSON object a line: first {"ready", "settings", "version"}, then {"seconds"} and, where it decodes, {"head_seconds"} for each round.
 """
 import json
 import sys
@@ -12,7 +12,7 @@ from shapes import Decoder
 
 
 def runner(case: Case, decoder: Decoder, threads: int, options: dict):
-    """(what to time, its settings, its version); only the engine that is asked for is loaded."""
+    """(what to time by the name of its figure, its settings, its version); only the engine that is asked for is loaded."""
     if case.engine == "openvino":
         import openvino_runner as engine
     elif case.engine == "torch":
@@ -22,7 +22,7 @@ def runner(case: Case, decoder: Decoder, threads: int, options: dict):
     return engine.make(case, decoder, threads, options)
 
 
-def measure(run, least: float) -> dict:
+def measure(run, least: float) -> float:
     """The best of as many runs as fit into `least` seconds, two at least: others use the machine, and can only slow a run."""
     best, runs, begun = float("inf"), 0, time.perf_counter()
     while runs < 2 or time.perf_counter() - begun < least:
@@ -30,17 +30,19 @@ def measure(run, least: float) -> dict:
         run()
         best = min(best, time.perf_counter() - start)
         runs += 1
-    return {"seconds": best, "runs": runs}
+    return best
 
 
 def main() -> None:
     spec = json.loads(sys.argv[1])
     case, decoder = Case(**spec["case"]), Decoder(**spec["decoder"])
-    run, settings, version = runner(case, decoder, spec["threads"], spec.get("options", {}))
-    run()  # the first one packs weights and chooses kernels
+    timed, settings, version = runner(case, decoder, spec["threads"], spec.get("options", {}))
+    for run in timed.values():
+        run()  # the first one packs weights and chooses kernels
     print(json.dumps({"ready": True, "settings": settings, "version": version}), flush=True)
     for line in sys.stdin:
-        print(json.dumps(measure(run, float(line.split()[1]))), flush=True)
+        least = float(line.split()[1]) / len(timed)
+        print(json.dumps({name: measure(run, least) for name, run in timed.items()}), flush=True)
 
 
 if __name__ == "__main__":
