@@ -18,17 +18,24 @@ def share(used: float | None, limit: float | None) -> float | None:
     return used / limit if used is not None and limit else None
 
 
-def our_row(group: tuple, rounds: dict) -> dict | None:
-    """Our own result over the rounds of a group, as ocellus bench states it."""
+def spread(values) -> float | None:
+    """How far apart the rounds lie, of their median: what a difference must exceed to mean anything."""
+    values = list(values)
+    return (max(values) - min(values)) / median(values) if len(values) > 1 else None
+
+
+def our_row(group: tuple, weights: str, rounds: dict) -> dict | None:
+    """Our own result over the rounds of a group, as ocellus bench states it, of layers held as `weights`."""
     with_result = [entry for entry in rounds.values() if entry.get("result")]
     results = [entry["result"] for entry in with_result]
     if not results:
         return None
-    return {"work": group[0], "tokens": group[1], "family": group[2], "weights": results[0]["weights"], "engine": "ocellus",
+    return {"work": group[0], "tokens": group[1], "family": group[2], "weights": weights, "engine": "ocellus",
             "value": median(r["value"] for r in results), "unit": results[0]["unit"], "used": None, "used_unit": "",
             "limit": median(ours.peak(e["peaks"], e["result"].get("limit_of", "")) for e in with_result),
             "limit_name": results[0].get("limit_of", ""),
-            "share": median(r.get("share") for r in results), "ours_faster": None, "rounds": len(results)}
+            "share": median(r.get("share") for r in results), "ours_faster": None, "rounds": len(results),
+            "spread": spread(r["value"] for r in results)}
 
 
 def peer_row(case: Case, decoder: Decoder, rounds: dict, our_rounds: dict) -> dict | None:
@@ -48,7 +55,7 @@ def peer_row(case: Case, decoder: Decoder, rounds: dict, our_rounds: dict) -> di
     return {"work": case.work, "tokens": case.tokens, "family": case.family, "weights": case.name, "engine": case.engine,
             "value": median(f.value for f in figures), "unit": figures[0].unit, "used": median(f.used for f in figures),
             "used_unit": figures[0].used_unit, "limit": median(limits), "limit_name": case.limit, "share": median(shares),
-            "ours_faster": median(ratios), "rounds": len(rounds), "settings": last.get("settings"),
+            "ours_faster": median(ratios), "rounds": len(rounds), "spread": spread(f.value for f in figures), "settings": last.get("settings"),
             "version": last.get("version")}
 
 
@@ -58,7 +65,7 @@ def rows_of(journal, cases: list[Case], extra: list[dict]) -> list[dict]:
     rows = []
     for group in dict.fromkeys(case.group for case in cases):
         our_rounds = journal.rounds(group, "ours")
-        mine = our_row(group, our_rounds)
+        mine = our_row(group, journal.settings["ours"][group[2]], our_rounds)
         rows.append(mine)
         rows += [peer_row(case, decoder, journal.rounds(group, case.key), our_rounds)
                  for case in cases if case.group == group]
@@ -69,7 +76,7 @@ def rows_of(journal, cases: list[Case], extra: list[dict]) -> list[dict]:
         beside = next((r for r in rows if r["engine"] == "ocellus" and
                        all(r[k] == row[k] for k in ("work", "tokens", "family"))), None)
         ratio = speed(beside["value"], beside["unit"]) / row["value"] if beside and row["value"] else None
-        rows.append(row | {"limit": limit, "share": share(row["used"], limit), "ours_faster": ratio, "rounds": None})
+        rows.append(row | {"limit": limit, "share": share(row["used"], limit), "ours_faster": ratio, "rounds": None, "spread": None})
     order = {work: at for at, work in enumerate(WORKS)}
     groups = list(dict.fromkeys((r["work"], r["tokens"], r["family"]) for r in rows))
     groups.sort(key=lambda g: (order.get(g[0], len(order)), g[1]))  # families stay in the order of the cases
@@ -94,8 +101,8 @@ def table(rows: list[dict], markdown: bool) -> str:
         used = f"{number(row['used'])} {row['used_unit']}" if row["used"] is not None else "–"
         limit = f"{number(row['limit'])} {row['limit_name']}".strip() if row["limit"] else "–"
         lines.append([row["work"], row["weights"], row["engine"], str(row["tokens"]), number(row["value"]), row["unit"],
-                      used, limit, percent(row["share"]), "–" if row["ours_faster"] is None else f"{row['ours_faster']:.2f}×"])
-    headers = ["work", "weights", "engine", "tokens", "value", "unit", "used", "limit", "share", "ours is"]
+                      percent(row["spread"]), used, limit, percent(row["share"]), "–" if row["ours_faster"] is None else f"{row['ours_faster']:.2f}×"])
+    headers = ["work", "weights", "engine", "tokens", "value", "unit", "spread", "used", "limit", "share", "ours is"]
     return render(headers, lines, 3, markdown)
 
 

@@ -16,7 +16,8 @@ from cases import Case, all_cases, figure  # noqa: E402
 from journal import Journal, Mismatch  # noqa: E402
 from shapes import Decoder, Tower, weight_bytes  # noqa: E402
 
-SETTINGS = {"cpu": "a processor", "threads": 2, "prompt": 512, "decoder": {"layers": 4, "all_layers": 32}}
+SETTINGS = {"cpu": "a processor", "threads": 2, "prompt": 512, "ours": {"bf16": "bf16", "int8": "q8_0", "int4": "q4_0"},
+            "decoder": {"layers": 4, "all_layers": 32}}
 PREFILL = Case("openvino", "prefill", "int8", 512, 128)
 DECODE = Case("openvino", "decode", "int4-g32", 1, 32)
 
@@ -111,6 +112,7 @@ class ReportTest(WithFolder):
         self.assertEqual((mine["engine"], mine["value"]), ("ocellus", 32))
         self.assertAlmostEqual(peer["ours_faster"], 2.0)  # 2, 1 and 4; the medians alone would say 1
         self.assertIsNone(peer["share"])
+        self.assertAlmostEqual(mine["spread"], 1.0)
 
     def test_a_time_of_ours_is_turned_into_a_rate(self):
         tower = Case("openvino", "tower", "bf16", 577)
@@ -142,10 +144,10 @@ class ReportTest(WithFolder):
         rows = self.rows(our_entry(PREFILL, 0, 30.0, {"int8_all": 800.0, "f32_all": 200.0}), peer_entry(PREFILL, 0, 2.0))
         text = report.table(rows, markdown=False).split("\n")
         self.assertEqual(len(text), 3)
-        self.assertRegex(text[1], r"^prefill +q8_0 +ocellus +512 +30\.0 +tokens/s +– +200 f32 +50\.0 % +–$")
+        self.assertRegex(text[1], r"^prefill +q8_0 +ocellus +512 +30\.0 +tokens/s +– +– +200 f32 +50\.0 % +–$")
         self.assertRegex(text[2], r"^prefill +int8 a8-g128 +openvino +512 +32\.0 +tokens/s .* 0\.94×$")
         marked = report.table(rows, markdown=True).split("\n")
-        self.assertEqual({line.count("|") for line in marked}, {11})
+        self.assertEqual({line.count("|") for line in marked}, {12})
 
 
 class JournalTest(WithFolder):

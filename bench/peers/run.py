@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import sys
 import time
 
@@ -53,6 +54,14 @@ def log(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
+def missing_programs(given) -> str | None:
+    if not (given.environment / "bin" / "python").exists():
+        return f"{given.environment}: expected the peers' environment; make it: bench/peers/setup --into {given.environment}"
+    if shutil.which(given.ocellus) is None:
+        return f"{given.ocellus}: expected the program; build it, or name it with --ocellus"
+    return None
+
+
 class Run:
     def __init__(self, given, cases, journal: Journal):
         self.given, self.cases, self.journal = given, cases, journal
@@ -65,11 +74,18 @@ class Run:
         keys = ["ours", *(case.key for case in self.cases if case.group == group)]
         return any(self.journal.find(group, number, key) is None for key in keys)
 
-    def everything(self) -> None:
+    def groups(self) -> dict[tuple, list[int]]:
+        """The rounds that each group still lacks. A round is measured whole or again: its ratios are of neighbours."""
+        groups = {}
         for group in dict.fromkeys(case.group for case in self.cases):
             rounds = [number for number in range(self.given.rounds) if self.missing(group, number)]
             if rounds:
-                self.group(group, rounds)
+                groups[group] = rounds
+        return groups
+
+    def everything(self) -> None:
+        for group, rounds in self.groups().items():
+            self.group(group, rounds)
 
     def group(self, group: tuple, rounds: list[int]) -> None:
         peers = []
@@ -159,7 +175,16 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     if not given.report:
-        Run(given, cases, journal).everything()
+        run = Run(given, cases, journal)
+        problem = missing_programs(given) if run.groups() else None
+        if problem:
+            print(problem, file=sys.stderr)
+            return 2
+        try:
+            run.everything()
+        except KeyboardInterrupt:
+            log(f"stopped; the same command goes on from {given.out}")
+            return 130
     rows = report.rows_of(journal, all_cases(journal.settings["prompt"]) if given.report else cases, extra)
     if given.json:
         print(json.dumps({"settings": journal.settings, "peaks": report.peaks_of(journal), "load": report.load_of(journal),
