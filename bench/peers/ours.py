@@ -7,7 +7,7 @@ import json
 import subprocess
 
 # What we store for a family of weights, unless --ours says something else.
-TYPES = {"bf16": "bf16", "int8": "q8_0", "int4": "q4_0"}
+TYPES = {"bf16": "bf16", "int8": "q8", "int4": "q4"}
 PEAKS = ("f32", "bf16", "int8", "read")
 TIMEOUT_S = 900
 

@@ -24,10 +24,14 @@ def spread(values) -> float | None:
     return (max(values) - min(values)) / median(values) if len(values) > 1 else None
 
 
+def in_ms(result: dict) -> dict:
+    return result | {"value": 1e3 * result["value"], "unit": "ms"} if result["unit"] == "s" else result
+
+
 def our_row(group: tuple, weights: str, rounds: dict) -> dict | None:
     """Our own result over the rounds of a group, as ocellus bench states it, of layers held as `weights`."""
     with_result = [entry for entry in rounds.values() if entry.get("result")]
-    results = [entry["result"] for entry in with_result]
+    results = [in_ms(entry["result"]) for entry in with_result]
     if not results:
         return None
     return {"work": group[0], "tokens": group[1], "family": group[2], "weights": weights, "engine": "ocellus",

@@ -16,14 +16,14 @@ from cases import Case, all_cases, figure  # noqa: E402
 from journal import Journal, Mismatch  # noqa: E402
 from shapes import Decoder, Tower, weight_bytes  # noqa: E402
 
-SETTINGS = {"cpu": "a processor", "threads": 2, "prompt": 512, "ours": {"bf16": "bf16", "int8": "q8_0", "int4": "q4_0"},
+SETTINGS = {"cpu": "a processor", "threads": 2, "prompt": 512, "ours": {"bf16": "bf16", "int8": "q8", "int4": "q4"},
             "decoder": {"layers": 4, "all_layers": 32}}
 PREFILL = Case("openvino", "prefill", "int8", 512, 128)
 DECODE = Case("openvino", "decode", "int4-g32", 1, 32)
 
 
 def our_entry(case: Case, number: int, value: float | None, peaks: dict, **more) -> dict:
-    result = None if value is None else {"work": case.work, "weights": "q8_0", "tokens": 512, "value": value,
+    result = None if value is None else {"work": case.work, "weights": "q8", "tokens": 512, "value": value,
                                          "unit": "tokens/s", "limit": 80, "limit_of": "f32", "share": 0.5} | more
     return {"group": case.group, "round": number, "key": "ours", "machine": "avx512", "peaks": peaks, "result": result,
             "load": 0.5}
@@ -118,6 +118,8 @@ class ReportTest(WithFolder):
         tower = Case("openvino", "tower", "bf16", 577)
         rows = self.rows(our_entry(tower, 0, 250.0, {}, unit="ms"), peer_entry(tower, 0, 0.5))
         self.assertAlmostEqual(rows[1]["ours_faster"], 2.0)
+        rows = self.rows(our_entry(tower, 0, 0.25, {}, unit="s"))
+        self.assertEqual((rows[0]["value"], rows[0]["unit"]), (250, "ms"))  # as the peers' rows
 
     def test_errors_are_said_and_make_no_row(self):
         failed = {"group": PREFILL.group, "round": 0, "key": PREFILL.key, "error": "it would not start"}
@@ -144,7 +146,7 @@ class ReportTest(WithFolder):
         rows = self.rows(our_entry(PREFILL, 0, 30.0, {"int8_all": 800.0, "f32_all": 200.0}), peer_entry(PREFILL, 0, 2.0))
         text = report.table(rows, markdown=False).split("\n")
         self.assertEqual(len(text), 3)
-        self.assertRegex(text[1], r"^prefill +q8_0 +ocellus +512 +30\.0 +tokens/s +– +– +200 f32 +50\.0 % +–$")
+        self.assertRegex(text[1], r"^prefill +q8 +ocellus +512 +30\.0 +tokens/s +– +– +200 f32 +50\.0 % +–$")
         self.assertRegex(text[2], r"^prefill +int8 a8-g128 +openvino +512 +32\.0 +tokens/s .* 0\.94×$")
         marked = report.table(rows, markdown=True).split("\n")
         self.assertEqual({line.count("|") for line in marked}, {12})

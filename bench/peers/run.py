@@ -133,7 +133,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--ocellus", default="build/release/bin/ocellus", help="the program (default %(default)s)")
     parser.add_argument("--random", default="llava-1.5-7b", help="the model that ours is given (default %(default)s)")
     parser.add_argument("--ours", action="append", default=[], metavar="FAMILY=TYPE",
-                        help="our weights beside a family: bf16=bf16, int8=q8_0, int4=q4_0 by default")
+                        help="our weights beside a family: bf16=bf16, int8=q8, int4=q4 by default")
     parser.add_argument("--peaks-only", action="store_true", help="of ours only the machine's peaks")
     parser.add_argument("--environment", type=pathlib.Path, default=cache_folder(),
                         help="where bench/peers/setup put the peers (default %(default)s)")
