@@ -1,7 +1,8 @@
 """Reads `llama-bench -o json`: prompt (pp) and generation (tg) tests of llama.cpp, as rows of our table.
 
 Fields used, as llama-bench writes them: model_type, model_size (bytes), model_n_params, n_prompt, n_gen, n_threads, avg_ts
-(tokens a second), build_commit. A test of both at once (pg) says nothing about either limit and is left out.
+(tokens a second), build_commit. Left out: a test of both at once (pg), which says nothing about either limit, and one behind
+n_depth cached tokens, since the other rows start at an empty cache.
 """
 import json
 import pathlib
@@ -43,7 +44,7 @@ def parse(text: str, source: str) -> list[dict]:
         if not isinstance(test, dict):
             raise BadFile(f"{where}: expected an object, found {type(test).__name__}")
         prompt, generated = (int(number_of(test, name, where)) for name in ("n_prompt", "n_gen"))
-        if (prompt > 0) == (generated > 0):
+        if (prompt > 0) == (generated > 0) or test.get("n_depth", 0):
             continue
         rate = number_of(test, "avg_ts", where)
         family, kind = family_of(str(test.get("model_type", "")))

@@ -110,7 +110,7 @@ def table(rows: list[dict], markdown: bool) -> str:
     return render(headers, lines, 3, markdown)
 
 
-def preface(journal, markdown: bool) -> str:
+def preface(journal, extra: list[dict], markdown: bool) -> str:
     """What the figures were made with and beside what."""
     settings = journal.settings
     machines = dict.fromkeys(e["machine"] for (_, _, k), e in journal.entries.items() if k == "ours" and "error" not in e)
@@ -128,5 +128,6 @@ def preface(journal, markdown: bool) -> str:
     names = dict.fromkeys((k.split("/")[0], e["version"]) for (_, _, k), e in journal.entries.items() if "version" in e)
     lines.append("versions: " + (", ".join(f"{name} {version}" for name, version in names) or "none"))
     lines += [f"settings: {text}" for _, text in said]
+    lines += dict.fromkeys(f"settings: {r['engine']} {r['version']}: {r['settings']}; at another time" for r in extra)
     lines += [f"failed: {error}" for error in journal.errors()]
     return "\n".join(f"- {line}" if markdown else line for line in lines)

@@ -125,7 +125,8 @@ class ReportTest(WithFolder):
         failed = {"group": PREFILL.group, "round": 0, "key": PREFILL.key, "error": "it would not start"}
         journal = self.journal(our_entry(PREFILL, 0, 30.0, {"read": {"one": 1.0, "all": 30.0}}), failed)
         self.assertEqual([r["engine"] for r in report.rows_of(journal, all_cases(), [])], ["ocellus"])
-        said = report.preface(journal, markdown=True)
+        said = report.preface(journal, llama_bench.parse(json.dumps([LLAMA]), "file"), markdown=True)
+        self.assertIn("- settings: llama.cpp abc: 2 threads", said)
         self.assertIn("- failed: it would not start", said)
         self.assertIn("read 30.0 GB/s", said)
         self.assertIn("load average while measuring: 0.5 to 0.5", said)
@@ -198,8 +199,9 @@ class LlamaBenchTest(unittest.TestCase):
         self.assertEqual((decode["work"], decode["tokens"], decode["limit_name"]), ("decode", 1, "read"))
         self.assertAlmostEqual(decode["used"], 30.6, places=2)
 
-    def test_both_at_once_is_left_out(self):
-        self.assertEqual(self.parse(LLAMA | {"n_gen": 128}), [])
+    def test_both_at_once_and_a_filled_cache_are_left_out(self):
+        self.assertEqual(self.parse(LLAMA | {"n_gen": 128}, LLAMA | {"n_depth": 512}), [])
+        self.assertEqual(len(self.parse(LLAMA | {"n_depth": 0})), 1)
 
     def test_types(self):
         for name, family, kind in (("llama 7B BF16", "bf16", "BF16"), ("llama 7B mostly Q8_0", "int8", "Q8_0"),

@@ -190,7 +190,7 @@ def main() -> int:
         print(json.dumps({"settings": journal.settings, "peaks": report.peaks_of(journal), "load": report.load_of(journal),
                           "errors": journal.errors(), "results": rows}, ensure_ascii=False))
     else:
-        print(report.preface(journal, given.markdown) + "\n")
+        print(report.preface(journal, extra, given.markdown) + "\n")
         print(report.table(rows, given.markdown))
     return 0 if rows else 1
 

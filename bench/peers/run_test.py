@@ -53,7 +53,7 @@ class RunTest(unittest.TestCase):
         return subprocess.run([sys.executable, str(RUN), "--ocellus", str(self.folder / "ocellus"), "--environment",
                                str(self.folder / "environment"), "--out", str(self.folder / "journal.jsonl"), "--threads", "1",
                                "--only", "prefill/bf16", "--json", *flags],
-                              capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
+                              capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
 
     def results(self, *flags: str) -> dict:
         done = self.run_it(*flags)
