@@ -16,16 +16,19 @@ namespace ocellus::compute::cpu {
 // Long enough that scaling costs the products little, short enough that a large channel spoils few
 // others: at 128 rounding adds 2 to 4 % of the noise that 4-bit weights have anyway.
 inline constexpr int kGroup = 128;
-inline constexpr int kSumLength = 16;  // activations' sums are kept for as many values
-inline constexpr int kStretch = 32;    // quantised weights are taken apart so many values at a time
+inline constexpr int kStretch = 32;  // quantised weights are taken apart so many values at a time
 inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
+
+// Of each stretch: minus the sum of q over its first half, over its second, over both; one is
+// unused.
+inline constexpr int kSums = 4;
 
 // Rows of 8-bit activations, stretch by stretch, so that a product reads them forwards as well: x
 // is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
 struct Int8Rows {
-  const std::int8_t* q;      // [depth / kStretch][rows][kStretch], -127 to 127
-  const float* scales;       // [depth / kGroup][rows]
-  const std::int32_t* sums;  // [depth / kStretch][rows][2], each of kSumLength values of q
+  const std::int8_t* q;       // [depth / kStretch][rows][kStretch], -127 to 127
+  const float* scales;        // [depth / kGroup][rows]
+  const std::int32_t* minus;  // [depth / kStretch][rows][kSums]
   std::int64_t rows, depth;
 };
 
@@ -63,15 +66,16 @@ struct Int8Kernels {
   // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
   // groups with zeros. A group with a value that is not finite has the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
-                    std::int32_t* sums);
+                    std::int32_t* minus);
   // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
   // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
   // multiple of 4, groups beginning at 0.
   void (*tile)(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool add, float* c);
   // c[r][o] (+)= the chunk's values, exact, times the rows from value k on (a multiple of kGroup).
   // For each group: the chain over its stretches of scale * integers (- minimum * sum), then
-  // c + chain * row scale. `sums`: scratch, [rows][32].
-  void (*dot)(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add, float* sums,
+  // c + chain * row scale; where one scale serves a whole group, what tile() does. `scratch`:
+  // [rows][32].
+  void (*dot)(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add, float* scratch,
               float* c);
   // The chunk in f32, [length][32].
   void (*expand)(const QuantChunk& chunk, float* to);

@@ -37,23 +37,25 @@ struct RoundedRows {
       : depth((n + kGroup - 1) / kGroup * kGroup),
         q(static_cast<std::size_t>(rows * depth), edge),
         scales(static_cast<std::size_t>(rows * depth / kGroup), edge),
-        sums(static_cast<std::size_t>(rows * depth / kSumLength), edge) {
+        minus(static_cast<std::size_t>(rows * depth / kStretch * kSums), edge) {
     std::vector<std::int8_t> row(static_cast<std::size_t>(depth));
     std::vector<float> row_scales(static_cast<std::size_t>(depth / kGroup));
-    std::vector<std::int32_t> row_sums(static_cast<std::size_t>(depth / kSumLength));
+    std::vector<std::int32_t> row_minus(static_cast<std::size_t>(depth / kStretch * kSums));
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto x = random_values(static_cast<std::size_t>(n), Values::kUsual,
                                    seed + static_cast<unsigned>(r));
-      scalar_int8_kernels().round_row(x.data(), n, row.data(), row_scales.data(), row_sums.data());
+      scalar_int8_kernels().round_row(x.data(), n, row.data(), row_scales.data(), row_minus.data());
       for (std::int64_t k = 0; k < depth; ++k) {
         const auto at = static_cast<std::size_t>(k);
         const std::int64_t place = k / kStretch * rows + r;
         q.data()[place * kStretch + k % kStretch] = row[at];
         scales.data()[k / kGroup * rows + r] = row_scales[at / kGroup];
-        sums.data()[place * 2 + k % kStretch / kSumLength] = row_sums[at / kSumLength];
+        for (std::int64_t i = 0; i < kSums; ++i)
+          minus.data()[place * kSums + i] =
+              row_minus[static_cast<std::size_t>(k / kStretch * kSums + i)];
       }
     }
-    view = {q.data(), scales.data(), sums.data(), rows, depth};
+    view = {q.data(), scales.data(), minus.data(), rows, depth};
   }
   double at(std::int64_t r, std::int64_t k) const {
     return static_cast<double>(scale(r, k / kGroup)) * value(r, k);
@@ -86,7 +88,7 @@ struct RoundedRows {
   std::int64_t depth;
   Fenced<std::int8_t> q;
   Fenced<float> scales;
-  Fenced<std::int32_t> sums;
+  Fenced<std::int32_t> minus;
   Int8Rows view;
   std::vector<std::int8_t> interleaved;
   std::vector<float> tile_scales;
@@ -99,7 +101,7 @@ TEST(RoundRow, IsWithinHalfAStep) {
     const std::int64_t depth = (n + kGroup - 1) / kGroup * kGroup;
     std::vector<std::int8_t> q(static_cast<std::size_t>(depth), 99);
     std::vector<float> scales(static_cast<std::size_t>(depth / kGroup));
-    std::vector<std::int32_t> sums(static_cast<std::size_t>(depth / kSumLength));
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(depth / kStretch * kSums));
     scalar_int8_kernels().round_row(x.data(), n, q.data(), scales.data(), sums.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       int most = 0;
@@ -112,11 +114,14 @@ TEST(RoundRow, IsWithinHalfAStep) {
       }
       EXPECT_EQ(most, 127);
     }
-    for (std::int64_t s = 0; s < depth / kSumLength; ++s) {
-      std::int32_t sum = 0;
-      for (std::int64_t k = s * kSumLength; k < (s + 1) * kSumLength; ++k)
-        sum += q[static_cast<std::size_t>(k)];
-      ASSERT_EQ(sums[static_cast<std::size_t>(s)], sum);
+    for (std::int64_t s = 0; s < depth / kStretch; ++s) {
+      std::int32_t halves[2] = {};
+      for (int i = 0; i < kStretch; ++i)
+        halves[i / 16] += q[static_cast<std::size_t>(s * kStretch + i)];
+      const std::int32_t* const minus = sums.data() + s * kSums;
+      ASSERT_EQ(minus[0], -halves[0]);
+      ASSERT_EQ(minus[1], -halves[1]);
+      ASSERT_EQ(minus[2], -halves[0] - halves[1]);
     }
   }
 }
@@ -131,7 +136,7 @@ TEST(RoundRow, ZerosTinyAndInfiniteValues) {
     x[2 * kGroup + 127] = -std::numeric_limits<float>::infinity();
     std::vector<std::int8_t> q(x.size(), 1);
     float scales[3];
-    std::int32_t sums[3 * kGroup / kSumLength];
+    std::int32_t sums[3 * kGroup / kStretch * kSums];
     table->round_row(x.data(), std::ssize(x), q.data(), scales, sums);
     EXPECT_EQ(scales[0], 0.0f);
     EXPECT_TRUE(std::isnan(scales[2]));
@@ -149,8 +154,8 @@ TEST(RoundRow, EveryTableGivesTheScalarBits) {
           const auto depth = static_cast<std::size_t>((n + kGroup - 1) / kGroup * kGroup);
           const Fenced<std::int8_t> q(depth, edge), expected_q(depth, edge);
           const Fenced<float> scales(depth / kGroup, edge), expected_scales(depth / kGroup, edge);
-          const Fenced<std::int32_t> sums(depth / kSumLength, edge),
-              expected_sums(depth / kSumLength, edge);
+          const Fenced<std::int32_t> sums(depth / kStretch * kSums, edge),
+              expected_sums(depth / kStretch * kSums, edge);
           scalar_int8_kernels().round_row(x.data(), n, expected_q.data(), expected_scales.data(),
                                           expected_sums.data());
           table->round_row(x.data(), n, q.data(), scales.data(), sums.data());

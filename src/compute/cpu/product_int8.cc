@@ -17,14 +17,14 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Memory for `rows` rows of 8-bit activations, one part behind the other.
 struct RowMemory {
-  std::size_t q, scales, sums, end;
+  std::size_t q, scales, minus, end;
 
   RowMemory(std::int64_t rows, std::int64_t depth) {
     const auto values = static_cast<std::size_t>(rows * depth);
     q = 0;
     scales = aligned(values);
-    sums = scales + aligned(values / kGroup * sizeof(float));
-    end = sums + aligned(values / kSumLength * sizeof(std::int32_t));
+    minus = scales + aligned(values / kGroup * sizeof(float));
+    end = minus + aligned(values / kStretch * kSums * sizeof(std::int32_t));
   }
 };
 
@@ -53,15 +53,16 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
     std::byte* const mine = rounded + static_cast<std::size_t>(thread) * parts.end;
     auto* const q = reinterpret_cast<std::int8_t*>(mine);
     auto* const scales = reinterpret_cast<float*>(mine + parts.scales);
-    auto* const sums = reinterpret_cast<std::int32_t*>(mine + parts.sums);
+    auto* const minus = reinterpret_cast<std::int32_t*>(mine + parts.minus);
     const std::int64_t first = tiles.first(tile);
     const int rows = tiles.rows(tile);
     for (int r = 0; r < rows; ++r) {
-      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups, sums);
+      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups, minus);
       for (std::int64_t g = 0; g < groups; ++g) {
         std::int32_t sum = 0;
-        for (int i = 0; i < kGroup / kSumLength; ++i) sum += sums[g * (kGroup / kSumLength) + i];
-        product.starts_[first * groups + g * rows + r] = -128 * sum;
+        for (int i = 0; i < kGroup / kStretch; ++i)
+          sum += minus[(g * (kGroup / kStretch) + i) * kSums + 2];
+        product.starts_[first * groups + g * rows + r] = 128 * sum;
       }
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
@@ -119,11 +120,11 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
                            tools.workspace.take(CpuWorkspace::kActivations, parts.end));
   auto* const q = reinterpret_cast<std::int8_t*>(memory);
   auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
-  auto* const sums = reinterpret_cast<std::int32_t*>(memory + parts.sums);
-  const Int8DecodeProduct product(kernels, {q, scales, sums, rows, depth});
+  auto* const minus = reinterpret_cast<std::int32_t*>(memory + parts.minus);
+  const Int8DecodeProduct product(kernels, {q, scales, minus, rows, depth});
   if (rows == 1) {
     // Already in order, and waking a thread would take longer.
-    kernels.round_row(x.row(0), x.cols, q, scales, sums);
+    kernels.round_row(x.row(0), x.cols, q, scales, minus);
     return product;
   }
   // A row of each thread before it takes its places.
@@ -135,13 +136,12 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
     std::byte* const mine = rounded + static_cast<std::size_t>(thread) * one.end;
     auto* const row_q = reinterpret_cast<std::int8_t*>(mine);
     auto* const row_scales = reinterpret_cast<float*>(mine + one.scales);
-    auto* const row_sums = reinterpret_cast<std::int32_t*>(mine + one.sums);
-    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_sums);
+    auto* const row_minus = reinterpret_cast<std::int32_t*>(mine + one.minus);
+    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_minus);
     for (std::int64_t g = 0; g < depth / kGroup; ++g) scales[g * rows + row] = row_scales[g];
     for (std::int64_t s = 0; s < depth / kStretch; ++s) {
-      constexpr std::int64_t kSums = kStretch / kSumLength;
       std::copy_n(row_q + s * kStretch, kStretch, q + (s * rows + row) * kStretch);
-      std::copy_n(row_sums + s * kSums, kSums, sums + (s * rows + row) * kSums);
+      std::copy_n(row_minus + s * kSums, kSums, minus + (s * rows + row) * kSums);
     }
   });
   return product;

@@ -24,6 +24,22 @@ struct W8 {
 using B = __m256i;
 
 inline I set_i(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+inline I add_i(I a, I b) {
+  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
+template <int kBits>
+inline I shift_left_i(I x) {
+  return {_mm256_slli_epi32(x.low, kBits), _mm256_slli_epi32(x.high, kBits)};
+}
+inline I broadcast_i(const std::int32_t* p) { return set_i(*p); }
+inline I load_i(const float* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
+inline void store_i(float* p, I x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.low);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), x.high);
+}
 inline V to_float(I x) { return {_mm256_cvtepi32_ps(x.low), _mm256_cvtepi32_ps(x.high)}; }
 inline __m256i load_half_w(const std::uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -88,6 +104,7 @@ inline I dot8(I acc, W8 w, B x) {
           dot_half(acc.high, w.size.high, _mm256_sign_epi8(x, w.value.high))};
 }
 inline I start8(std::int32_t) { return set_i(0); }
+inline I begin8(const std::int32_t*) { return set_i(0); }
 inline void store_bytes(V x, std::int8_t* p) {
   const __m256i words = _mm256_permute4x64_epi64(
       _mm256_packs_epi32(_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)), 0xD8);

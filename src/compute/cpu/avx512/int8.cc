@@ -19,6 +19,14 @@ using W8 = __m512i;
 using B = __m512i;
 
 inline I set_i(std::int32_t x) { return _mm512_set1_epi32(x); }
+inline I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
+template <int kBits>
+inline I shift_left_i(I x) {
+  return _mm512_slli_epi32(x, kBits);
+}
+inline I broadcast_i(const std::int32_t* p) { return _mm512_set1_epi32(*p); }
+inline I load_i(const float* p) { return _mm512_loadu_si512(p); }
+inline void store_i(float* p, I x) { _mm512_storeu_si512(p, x); }
 inline V to_float(I x) { return _mm512_cvtepi32_ps(x); }
 inline W load_w(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
 inline void store_w(std::uint8_t* p, W w) { _mm512_storeu_si512(p, w); }
@@ -54,6 +62,7 @@ inline W8 load_w8(const std::uint8_t* p) { return load_w(p); }
 inline W8 as_w8(W w) { return w; }
 inline I dot8(I acc, W8 w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
 inline I start8(std::int32_t start) { return set_i(start); }
+inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
 inline void store_bytes(V x, std::int8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
 }

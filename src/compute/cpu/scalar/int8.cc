@@ -33,6 +33,22 @@ inline I set_i(std::int32_t x) {
   for (std::int32_t& lane : i.lane) lane = x;
   return i;
 }
+inline I add_i(I a, I b) {
+  for (int i = 0; i < kLanes; ++i) a.lane[i] += b.lane[i];
+  return a;
+}
+template <int kBits>
+inline I shift_left_i(I x) {
+  for (std::int32_t& lane : x.lane) lane *= 1 << kBits;
+  return x;
+}
+inline I broadcast_i(const std::int32_t* p) { return set_i(*p); }
+inline I load_i(const float* p) {
+  I x;
+  __builtin_memcpy(x.lane, p, sizeof(x.lane));
+  return x;
+}
+inline void store_i(float* p, I x) { __builtin_memcpy(p, x.lane, sizeof(x.lane)); }
 inline V to_float(I x) {
   return each([&](int i) { return static_cast<float>(x.lane[i]); });
 }
@@ -75,12 +91,13 @@ inline W8 load_w8(const std::uint8_t* p) { return load_w(p); }
 inline W8 as_w8(const W& w) { return w; }
 inline I dot8(I acc, const W8& w, B x) { return dot(acc, w, x); }
 inline I start8(std::int32_t start) { return set_i(start); }
+inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
 inline void store_bytes(V x, std::int8_t* p) {
   for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(x.lane[i]);
 }
 inline std::int32_t sum_bytes(const std::int8_t* p) {
   std::int32_t sum = 0;
-  for (int i = 0; i < kSumLength; ++i) sum += p[i];
+  for (int i = 0; i < kLanes; ++i) sum += p[i];
   return sum;
 }
 inline W max_w(const W& a, const W& b) {
