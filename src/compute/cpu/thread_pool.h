@@ -28,8 +28,8 @@ class ThreadPool {
 
   // Calls body(task, thread) for every task in [0, tasks), thread in [0, threads()); returns when
   // all are done. Each thread begins with a stretch of neighbouring tasks, so that it reads memory
-  // forwards, and then helps with the others': which thread runs which task is open, results must not
-  // depend on it. `body` must not throw and must not call run().
+  // forwards, and then helps with the others': which thread runs which task is open, results must
+  // not depend on it. `body` must not throw and must not call run().
   template <typename Body>
   void run(std::int64_t tasks, Body&& body) {
     using Function = std::remove_reference_t<Body>;
