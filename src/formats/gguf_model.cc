@@ -166,6 +166,10 @@ Result<GgufVocabulary> read_gguf_vocabulary(const GgufFile& file) {
     OCELLUS_ASSIGN_OR_RETURN(const auto scores, file.numbers("tokenizer.ggml.scores"));
     OCELLUS_RETURN_IF_ERROR(same_length("tokenizer.ggml.scores", scores.size()));
     v.scores.assign(scores.begin(), scores.end());
+    if (file.has(kGgufMergesKey)) {
+      OCELLUS_ASSIGN_OR_RETURN(const auto merges, file.texts(kGgufMergesKey));
+      v.merges.assign(merges.begin(), merges.end());
+    }
   } else if (v.model == "gpt2") {
     OCELLUS_ASSIGN_OR_RETURN(const auto merges, file.texts("tokenizer.ggml.merges"));
     v.merges.assign(merges.begin(), merges.end());
@@ -201,6 +205,21 @@ Status read_mean(const GgufFile& file, std::string_view key, double (&values)[3]
   if (!good)
     return make_error(ErrorCode::kBadModel, "{}: {}: expected three numbers", file.file(), key);
   std::ranges::copy(found, values);
+  return {};
+}
+
+Status read_picture(const GgufFile& file, std::int64_t side, ImageProcessorConfig& processor) {
+  if (!file.has(kGgufPictureKey)) return {};
+  OCELLUS_ASSIGN_OR_RETURN(const std::string way, file.text(kGgufPictureKey));
+  if (way != "crop" && way != "pad" && way != "exact") {
+    return make_error(ErrorCode::kBadModel, "{}: {}: expected crop, pad or exact, found \"{}\"",
+                      file.file(), kGgufPictureKey, way);
+  }
+  const bool exact = way == "exact";
+  processor.do_pad = way == "pad";
+  processor.do_center_crop = !exact;
+  processor.resize_shortest_edge = exact ? 0 : side;
+  processor.resize_height = processor.resize_width = exact ? side : 0;
   return {};
 }
 
@@ -280,6 +299,7 @@ Status read_gguf_tower(const GgufFile& file, ModelConfig& config, ImageProcessor
     processor.resize_height = processor.resize_width = t.image_size;
     processor.do_center_crop = false;
   }
+  OCELLUS_RETURN_IF_ERROR(read_picture(file, t.image_size, processor));
   OCELLUS_RETURN_IF_ERROR(read_mean(file, "clip.vision.image_mean", processor.mean, false));
   return read_mean(file, "clip.vision.image_std", processor.std, true);
 }

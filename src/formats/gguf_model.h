@@ -21,6 +21,13 @@ inline constexpr std::string_view kGgufImageTokenKey = "ocellus.image_token_id";
 // begins with none: before every stretch of text, or at the very start alone.
 inline constexpr std::string_view kGgufMetaspaceKey = "ocellus.tokenizer.metaspace";
 
+// Our own: the merges of a vocabulary with scores that are not simply all ways to cut its pieces.
+inline constexpr std::string_view kGgufMergesKey = "ocellus.tokenizer.merges";
+
+// Our own, in the tower's file: "crop", "pad" or "exact", where pictures that are not square are
+// treated otherwise than the tower's family does.
+inline constexpr std::string_view kGgufPictureKey = "ocellus.picture";
+
 // The tokenizer of a GGUF file; texts are copies.
 struct GgufVocabulary {
   std::string model;  // "llama": pieces with scores; "gpt2": byte-level BPE with merges
@@ -29,7 +36,7 @@ struct GgufVocabulary {
   std::vector<float> scores;  // llama
   std::vector<std::int32_t>
       types;  // 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
-  std::vector<std::string> merges;    // gpt2: "left right"
+  std::vector<std::string> merges;    // gpt2: "left right"; llama: kGgufMergesKey, mostly none
   std::optional<std::int32_t> begin;  // put before every prompt, where the file says so
   bool prefix_space = true;
   std::string metaspace;  // kGgufMetaspaceKey; mostly empty

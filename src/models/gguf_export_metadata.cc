@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -61,9 +62,9 @@ Status put_tokens(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabul
   w.put_texts("tokenizer.ggml.tokens", tokens);
   if (v.model == "llama") w.put_f32s("tokenizer.ggml.scores", v.scores);
   w.put_i32s("tokenizer.ggml.token_type", v.types);
-  if (v.model == "gpt2") {
+  if (v.model == "gpt2" || !v.merges.empty()) {
     const std::vector<std::string_view> merges(v.merges.begin(), v.merges.end());
-    w.put_texts("tokenizer.ggml.merges", merges);
+    w.put_texts(v.model == "gpt2" ? "tokenizer.ggml.merges" : formats::kGgufMergesKey, merges);
   }
   const auto size = static_cast<std::int64_t>(v.tokens.size());
   const auto put_id = [&](const char* key, std::int64_t id) -> Status {
@@ -132,21 +133,26 @@ Status put_activation(GgufWriter& w, const Checkpoint& c) {
   return {};
 }
 
-// The reader takes a picture as the tower's family does; what is said otherwise is lost.
-void warn_of_pictures(const Checkpoint& c) {
+// How pictures that are not square are treated, where it is not the tower's family's way.
+void put_picture(GgufWriter& w, const Checkpoint& c) {
   const formats::ImageProcessorConfig& p = c.image_processor;
   const std::int64_t side = c.config.tower.image_size;
-  const bool exact = c.config.tower.kind == formats::TowerKind::kSiglip;
-  const bool sized = exact ? p.resize_height == side && p.resize_width == side
-                           : p.resize_shortest_edge == side && p.crop_height == side &&
-                                 p.crop_width == side && p.do_center_crop;
+  const bool exact = p.resize_height == side && p.resize_width == side && !p.do_center_crop;
+  const bool sized = exact || (p.resize_shortest_edge == side && p.resize_longest_edge == 0 &&
+                               p.crop_height == side && p.crop_width == side && p.do_center_crop);
   constexpr int kBicubic = 3;
-  if (sized && p.do_resize && p.do_rescale && p.do_normalize && !p.do_pad && p.resample == kBicubic)
+  const bool usual = std::abs(p.rescale_factor * 255 - 1) < 1e-12;
+  if (!sized || !p.do_resize || !p.do_rescale || !p.do_normalize || p.resample != kBicubic ||
+      !usual) {
+    base::log(base::LogLevel::kWarning,
+              fmt::format("{}: a GGUF file cannot say how pictures are resized here; whoever reads "
+                          "it does it as the tower's family does",
+                          c.folder.string()));
     return;
-  base::log(base::LogLevel::kWarning,
-            fmt::format("{}: how pictures are cut or resized differs from what the tower's family "
-                        "does, which a GGUF file cannot say",
-                        c.folder.string()));
+  }
+  const std::string_view way = p.do_pad ? "pad" : exact ? "exact" : "crop";
+  const bool siglip = c.config.tower.kind == formats::TowerKind::kSiglip;
+  if (way != (siglip ? "exact" : "crop")) w.put_text(formats::kGgufPictureKey, way);
 }
 
 }  // namespace
@@ -224,7 +230,7 @@ Status put_tower(GgufWriter& w, const Checkpoint& c, std::string_view name, DTyp
       !c.has("tower.post_layernorm.weight")) {
     w.put_i32s("clip.vision.feature_layer", layers);
   }
-  warn_of_pictures(c);
+  put_picture(w, c);
   return {};
 }
 

@@ -42,8 +42,8 @@ class Tokenizer {
                                                                       std::string_view added_json,
                                                                       std::string_view file);
 
-  // A Llama-style vocabulary by itself: `pieces` in the order of their ids, merges by falling
-  // score.
+  // A Llama-style vocabulary by itself: `pieces` in the order of their ids. `merges` ("left right",
+  // best first) are mostly left out: every way to cut a piece in two is one, by falling score.
   struct Piece {
     std::string text;
     float score = 0;
@@ -56,9 +56,9 @@ class Tokenizer {
       kUnused
     } type = Type::kNormal;
   };
-  static Result<std::unique_ptr<const Tokenizer>> from_pieces(std::span<const Piece> pieces,
-                                                              PrefixSpace prefix,
-                                                              std::vector<AddedToken> added);
+  static Result<std::unique_ptr<const Tokenizer>> from_pieces(
+      std::span<const Piece> pieces, PrefixSpace prefix, std::vector<AddedToken> added,
+      std::span<const std::string> merges = {});
 
   // A byte-level vocabulary with its merges ("left right"); `kind` says how text is cut into words,
   // by the names that GGUF files use. kUnsupported for a kind that is not built in.

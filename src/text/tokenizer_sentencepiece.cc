@@ -46,9 +46,9 @@ std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocab
 
 }  // namespace
 
-Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const Piece> pieces,
-                                                                PrefixSpace prefix,
-                                                                std::vector<AddedToken> added) {
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(
+    std::span<const Piece> pieces, PrefixSpace prefix, std::vector<AddedToken> added,
+    std::span<const std::string> merges) {
   Vocabulary vocabulary;
   Bpe::Options options{.unknown = std::nullopt, .byte_fallback = true, .fuse_unknown = true};
   std::optional<std::int32_t> begin;
@@ -73,8 +73,17 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(std::span<const 
       if (piece.text == "<s>") begin = id;
     }
   }
-  const std::vector<Rule> rules = rules_of(pieces, vocabulary);
+  const std::vector<Rule> rules =
+      merges.empty() ? rules_of(pieces, vocabulary) : std::vector<Rule>();
   Bpe bpe(std::move(vocabulary), options);
+  for (const std::string& merge : merges) {
+    const std::string_view pair = merge;
+    const std::size_t space = pair.find(' ');
+    if (space == std::string_view::npos) {
+      return make_error(ErrorCode::kBadModel, "vocabulary: merges: expected \"left right\"");
+    }
+    OCELLUS_RETURN_IF_ERROR(bpe.add_merge(pair.substr(0, space), pair.substr(space + 1)));
+  }
   for (const Rule& rule : rules) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(rule.left, rule.right));
   std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
   tokenizer->normalizer_ = Normalizer::sentencepiece(prefix);

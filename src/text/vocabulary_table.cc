@@ -69,14 +69,13 @@ class TableReader {
         pre, [](const bj::object* step) { return text_of(*step, "type") == "ByteLevel"; });
     OCELLUS_RETURN_IF_ERROR(table_.scored ? read_spaces(pre) : read_words(pre));
     OCELLUS_RETURN_IF_ERROR(read_pieces());
-    if (!table_.scored) {
-      for (const auto& [left, right] : merges_) {
-        table_.merges.push_back(std::string(left).append(" ").append(right));
-      }
-      return std::move(table_);
+    if (table_.scored) OCELLUS_RETURN_IF_ERROR(read_scores(sentencepiece));
+    if (table_.scored && same_rules()) return std::move(table_);
+    for (const auto& [left, right] : merges_) {
+      if (left.find(' ') != std::string_view::npos || right.find(' ') != std::string_view::npos)
+        return std::unexpected(unsupported("a piece with a space in it"));
+      table_.merges.push_back(std::string(left).append(" ").append(right));
     }
-    OCELLUS_RETURN_IF_ERROR(read_scores(sentencepiece));
-    table_.exact = same_rules();
     return std::move(table_);
   }
 

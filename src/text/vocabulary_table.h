@@ -14,11 +14,11 @@ namespace ocellus::text {
 struct VocabularyTable {
   bool scored = false;                   // pieces joined by score; else byte-level, by merges
   std::vector<Tokenizer::Piece> pieces;  // by id; kUnused where an id names nothing
-  std::vector<std::string> merges;       // byte-level: "left right", best first
-  std::string words;                     // byte-level: how text is cut, as from_merges() names it
+  // "left right", best first: of a byte-level vocabulary, and of a scored one whose merges are not
+  // all ways to cut its pieces.
+  std::vector<std::string> merges;
+  std::string words;  // byte-level: how text is cut, as from_merges() names it
   PrefixSpace prefix = PrefixSpace::kEveryText;  // scored
-  // Scored: whether joining by score gives what the file's own merges give, for every text.
-  bool exact = true;
 };
 
 // From tokenizer.json. Scores are those of `sentencepiece` (the bytes of a tokenizer.model beside

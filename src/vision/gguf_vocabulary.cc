@@ -43,10 +43,10 @@ Result<text::VocabularyTable> read_table(const models::Checkpoint& c) {
 Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint) {
   OCELLUS_ASSIGN_OR_RETURN(const text::VocabularyTable table, read_table(checkpoint));
   OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, make_tokenizer(checkpoint));
-  if (!table.exact) {
-    base::log(base::LogLevel::kWarning,
-              fmt::format("{}: the tokenizer's merges are not those of a scored vocabulary: some "
-                          "words will be cut otherwise with the GGUF file",
+  if (table.scored && !table.merges.empty()) {
+    base::log(base::LogLevel::kInfo,
+              fmt::format("{}: the tokenizer's merges are not all ways to cut its pieces: engines "
+                          "that go by scores alone will cut some words otherwise",
                           checkpoint.folder.string()));
   }
   formats::GgufVocabulary v;

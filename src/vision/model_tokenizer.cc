@@ -23,7 +23,7 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
                                : v.metaspace == "first"  ? PrefixSpace::kStartOnly
                                : v.metaspace == "always" ? PrefixSpace::kUnlessSpaced
                                                          : PrefixSpace::kEveryText;
-    tokenizer = text::Tokenizer::from_pieces(pieces, prefix, std::move(added));
+    tokenizer = text::Tokenizer::from_pieces(pieces, prefix, std::move(added), v.merges);
   } else {
     for (std::size_t i = 0; i < v.tokens.size(); ++i) {
       const Type type = kTypes[v.types[i]];

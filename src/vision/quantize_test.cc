@@ -16,6 +16,8 @@
 #include "formats/gguf_writer.h"
 #include "models/gguf_export.h"
 #include "tensor/quant.h"
+#include "vision/loaded_model.h"
+#include "vision/model_tokenizer.h"
 #include "vision/trace.h"
 
 namespace ocellus::vision {
@@ -114,6 +116,76 @@ TEST_F(QuantizeTest, InF32NothingChanges) {
     EXPECT_EQ(directory->input_ids, pair->input_ids);
     EXPECT_EQ(directory->logits, pair->logits);
     EXPECT_EQ(directory->tokens, pair->tokens);
+  }
+}
+
+// Texts of every kind, with control tokens in them, to the same ids by either way.
+TEST_F(QuantizeTest, VocabulariesStayThemselves) {
+  const std::string texts[] = {"",
+                               " ",
+                               "Hello, world!",
+                               "  two  spaces\n\n\ttab",
+                               "h\u00E9llo \u6F22\u5B57 \U0001F600",
+                               "<s> x</s>y  <unk>z",
+                               "don't 12345 1,000.5 ++i",
+                               "the quick brown fox jumps over the lazy dog"};
+  for (const fs::path& model : {golden() / "clip_llama/model", golden() / "bf16_shards/model",
+                                golden() / "mistral_window/model", golden() / "f16_tied_bpe/model",
+                                golden() / "qwen2_chatml/model", golden() / "spm_only/model",
+                                golden() / "../../models/demo"}) {
+    SCOPED_TRACE(model);
+    const auto directory = models::load_checkpoint(model);
+    ASSERT_TRUE(directory.has_value());
+    const fs::path target = folder_ / "m.gguf";
+    fs::remove(target);
+    fs::remove(folder_ / "mmproj-m.gguf");
+    ASSERT_TRUE(quantize(model, target, DType::kF16).has_value());
+    const auto pair = models::load_checkpoint(target);
+    ASSERT_TRUE(pair.has_value()) << pair.error().message;
+    EXPECT_EQ(pair->chat_template, directory->chat_template);
+    const auto before = make_tokenizer(*directory), after = make_tokenizer(*pair);
+    ASSERT_TRUE(before.has_value() && after.has_value());
+    for (const std::string& text : texts) {
+      for (const bool trusted : {false, true}) {
+        const auto ids = (*before)->encode(text, trusted, true);
+        EXPECT_EQ((*after)->encode(text, trusted, true), ids) << text;
+        EXPECT_EQ((*after)->decode(ids, true), (*before)->decode(ids, true)) << text;
+      }
+    }
+  }
+}
+
+// Squashed to a square, as CLIP's family does not do by itself; padded.
+TEST_F(QuantizeTest, PicturesAreTreatedAlike) {
+  for (const bool pad : {false, true}) {
+    const fs::path model = folder_ / "demo";
+    fs::remove_all(model);
+    fs::copy(golden() / "../../models/demo", model);
+    if (pad) {
+      std::ofstream(model / "preprocessor_config.json")
+          << R"({"image_processor_type": "LlavaImageProcessor", "do_pad": true, "resample": 3,
+                 "size": {"shortest_edge": 96}, "crop_size": {"height": 96, "width": 96}})";
+    }
+    const fs::path target = folder_ / (pad ? "pad.gguf" : "exact.gguf");
+    ASSERT_TRUE(quantize(model, target, DType::kF32).has_value());
+    const auto directory = models::load_checkpoint(model), pair = models::load_checkpoint(target);
+    ASSERT_TRUE(directory.has_value() && pair.has_value());
+    EXPECT_EQ(pair->image_processor.do_pad, pad);
+    EXPECT_EQ(directory->image_processor.do_pad, pad);
+    for (const auto& [width, height] : {std::pair(200, 100), std::pair(90, 300)}) {
+      image::Image picture;
+      picture.width = width;
+      picture.height = height;
+      picture.rgb.resize(static_cast<std::size_t>(3 * width * height));
+      for (std::size_t i = 0; i < picture.rgb.size(); ++i)
+        picture.rgb[i] = static_cast<std::uint8_t>(i * 7 + i / 255);
+      const auto pixels = [&](const models::Checkpoint& c) {
+        return image::preprocess(picture, *preprocess_settings(c.image_processor, c.config.tower,
+                                                               Preprocess::kModel))
+            ->data;
+      };
+      EXPECT_EQ(pixels(*pair), pixels(*directory));
+    }
   }
 }
 
