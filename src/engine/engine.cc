@@ -196,8 +196,11 @@ SessionEvent Engine::choose(const Share& share, tensor::Matrix logits) {
   Session& session = *share.session;
   SessionEvent event;
   event.session = session.id;
-  if (session.generated == 0 && session.request.keep_prompt_logits)
-    event.prompt_logits.assign(logits.data, logits.row(logits.rows));
+  if (session.generated == 0 && session.request.keep_prompt_logits) {
+    for (std::int64_t row = 0; row < logits.rows; ++row)
+      event.prompt_logits.insert(event.prompt_logits.end(), logits.row(row),
+                                 logits.row(row) + logits.cols);
+  }
   if (!share.samples) return event;
   const std::span<float> last(logits.row(logits.rows - 1), static_cast<std::size_t>(logits.cols));
   if (session.request.keep_logits) event.logits.assign(last.begin(), last.end());

@@ -3,7 +3,7 @@
 
     spills_test.py kernels.cc.o ...
 
-Looks at every innermost loop with multiply-adds in functions whose name holds "tile", and counts
+Looks at every innermost loop with multiply-adds or dot products in functions whose name holds "tile", and counts
 vector instructions that touch the stack. There must be none: each costs as much as the arithmetic
 it stands beside, and nothing else tells (GCC 12 does so unless two of its passes are off).
 """
@@ -19,6 +19,7 @@ LINE = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
 # Stack slots are addressed by rsp, or by rbp where it is the frame's base.
 BY_STACK = re.compile(r"\(%rsp[,)]")
 BY_FRAME = re.compile(r"\(%rbp[,)]")
+PRODUCTS = ("vfmadd", "vpdpbusd", "vdpbf16ps", "vpmaddwd")
 VECTOR = re.compile(r"%[yz]mm\d")
 
 
