@@ -9,8 +9,8 @@ namespace {
 #include "compute/cpu/avx2/vector.inc"
 #include "compute/cpu/vector_math.inc"
 
-// Six vectors of sums are twelve of the sixteen registers.
-constexpr int kAttentionVectors = 6;
+// Sixteen registers are eight vectors.
+constexpr int kAttentionVectors = 8;
 
 inline void store_half(std::uint16_t* p, V v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),

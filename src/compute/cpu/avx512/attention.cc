@@ -9,8 +9,7 @@ namespace {
 #include "compute/cpu/avx512/vector.inc"
 #include "compute/cpu/vector_math.inc"
 
-// 24 of the 32 registers hold sums.
-constexpr int kAttentionVectors = 24;
+constexpr int kAttentionVectors = 32;
 
 inline void store_half(std::uint16_t* p, V v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),

@@ -7,7 +7,7 @@ namespace {
 #include "compute/cpu/scalar/vector.inc"
 #include "compute/cpu/vector_math.inc"
 
-constexpr int kAttentionVectors = 6;
+constexpr int kAttentionVectors = 8;
 
 inline std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 // To nearest, ties to even; a NaN stays one, quiet.
