@@ -134,9 +134,10 @@ class Attention {
     }
   }
 
-  // Sets the operands of a block, brought to the form of the products where that pays.
-  void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, float* panels,
-                  AttentionBlock& args) const {
+  // Sets the operands of a block, one of those before `end`, brought to the form of the products
+  // where that pays.
+  void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, std::int64_t end,
+                  float* panels, AttentionBlock& args) const {
     const SequenceRows& sequence = *task.sequence;
     const KvLayout::Head stored =
         layout_.head(sequence.blocks[static_cast<std::size_t>(block)], layer_, kv_head);
@@ -160,9 +161,14 @@ class Attention {
       tables_.exact->expand(args.element, stored.values, written * stride_, values);
       args.element = KvElement::kF32;
     } else {
+      args.next_keys =
+          block + 1 == end
+              ? args.keys
+              : layout_.head(sequence.blocks[static_cast<std::size_t>(block + 1)], layer_, kv_head)
+                    .keys;
       return;
     }
-    args.keys = reinterpret_cast<const std::uint8_t*>(panels);
+    args.keys = args.next_keys = reinterpret_cast<const std::uint8_t*>(panels);
     args.values = reinterpret_cast<const std::uint8_t*>(values);
   }
 
@@ -215,7 +221,7 @@ class Attention {
       const std::int64_t first = std::max(from / kKvBlockTokens, range * kRangeBlocks),
                          end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
       for (std::int64_t block = first; block < end; ++block) {
-        take_block(task, kv_head, block, panels, args);
+        take_block(task, kv_head, block, end, panels, args);
         run_block(task, block, spans, queries, state, args);
       }
       for (std::int64_t i = 0; i < count; ++i) {

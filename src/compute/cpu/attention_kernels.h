@@ -39,11 +39,12 @@ struct AttentionBlock {
   float scale;
   const void* q;  // f32 [rows][q_stride]; fast: bf16, times scale and log2 e
   int q_stride;
-  KvElement element;           // of keys and values; fast: they are bf16
-  const std::uint8_t* keys;    // [head_dim][64]; fast: [(head_dim + 1) / 2][64][2]
-  const std::uint8_t* values;  // [64][stride]; fast: [32][stride][2]
-  const float* key_scales;     // [64] that the scores are multiplied with, or null
-  const float* value_scales;   // [64] that the weights are multiplied with, or null
+  KvElement element;              // of keys and values; fast: they are bf16
+  const std::uint8_t* keys;       // [head_dim][64]; fast: [(head_dim + 1) / 2][64][2]
+  const std::uint8_t* values;     // [64][stride]; fast: [32][stride][2]
+  const std::uint8_t* next_keys;  // what will be read next, or keys
+  const float* key_scales;        // [64] that the scores are multiplied with, or null
+  const float* value_scales;      // [64] that the weights are multiplied with, or null
   // Positions of the block that each row sees: 0 <= from <= to <= 64; none: its state stays.
   int from[kAttentionRows], to[kAttentionRows];
   float* state;  // [rows] records, state_stride floats apart
