@@ -227,13 +227,13 @@ class Bench {
   double limit(Arithmetic arithmetic) const {
     return arithmetic == Arithmetic::kFast ? limits_.bf16 : limits_.f32;
   }
+  // One piece of memory: large pages, as the blocks of a whole model are large.
   std::vector<std::byte*> take_blocks(const compute::KvGeometry& geometry, std::int64_t length) {
     std::vector<std::byte*> blocks;
-    const std::size_t bytes = *backend_->kv_block_bytes(geometry);
-    for (std::int64_t i = 0; i < length; i += 64) {
-      memory_.push_back(*ocellus::base::AlignedBuffer::make(bytes));
-      blocks.push_back(memory_.back().data());
-    }
+    const std::size_t bytes = *backend_->kv_block_bytes(geometry),
+                      count = static_cast<std::size_t>((length + 63) / 64);
+    memory_.push_back(*ocellus::base::AlignedBuffer::make(count * bytes));
+    for (std::size_t i = 0; i < count; ++i) blocks.push_back(memory_.back().data() + i * bytes);
     return blocks;
   }
 
