@@ -52,8 +52,9 @@ struct Kernels {
                      std::int64_t n, float* y);
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* y);
   void (*add)(const float* x, std::int64_t n, float* y);
-  // y = a * b.
-  void (*multiply)(const float* a, const float* b, std::int64_t n, float* y);
+  // y[r][i] = function(gate[r][i] + gate_bias[i]) * (c[r][i] + bias[i]); args.residual is not used.
+  void (*finish_gated)(Function function, const Finish& args, const float* gate,
+                       const float* gate_bias);
   void (*gated)(Function function, float* gate, const float* up, std::int64_t n);
   // Rotates (x[i], x[i + half]) by angle i.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);

@@ -35,10 +35,8 @@ void finish(const Kernels& kernels, const LinearCall& call, std::int64_t panel, 
     return;
   }
   const float* const gate_bias = call.gate_bias == nullptr ? nullptr : call.gate_bias + o;
-  kernels.finish(Function::kNone, {sums, rows, bias, nullptr, 0, outs, sums, kPanel});
-  kernels.finish(function, {gates, rows, gate_bias, nullptr, 0, outs, gates, kPanel});
-  for (std::int64_t r = 0; r < rows; ++r)
-    kernels.multiply(gates + r * kPanel, sums + r * kPanel, outs, y + r * call.y.stride);
+  kernels.finish_gated(function, {sums, rows, bias, nullptr, 0, outs, y, call.y.stride}, gates,
+                       gate_bias);
 }
 
 // Rows [first, first + rows) through the calls, all of which are of one product.

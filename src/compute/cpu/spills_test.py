@@ -62,7 +62,7 @@ def check(object_file):
             continue
         has_frame = any(m == "mov" and o == "%rsp,%rbp" for _, m, o in body)
         for loop in innermost_loops(body):
-            sums = [i for i in loop if i[1].startswith(("vfmadd", "vdpbf16ps"))]
+            sums = [i for i in loop if i[1].startswith(PRODUCTS)]
             if not sums:
                 continue
             loops += 1
@@ -83,8 +83,9 @@ def main():
         loops, found = check(object_file)
         print(f"{object_file}: {loops} loops of tiles")
         complaints += found
-        if loops < 6:
-            complaints.append(f"{object_file}: expected at least 6 loops, one for each number of rows; found {loops}")
+        # The smallest tables have tiles of up to four rows.
+        if loops < 4:
+            complaints.append(f"{object_file}: expected at least 4 loops, one for each number of rows; found {loops}")
     print("\n".join(complaints))
     return 1 if complaints or len(sys.argv) < 2 else 0
 
