@@ -48,13 +48,13 @@ struct Kernels {
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
   // y[r][i] = function(c[r][i] + bias[i]) + residual[r][i], i < n <= 32.
   void (*finish)(Function function, const Finish& args);
+  // y[r][i] = function(gate[r][i] + gate_bias[i]) * (c[r][i] + bias[i]); args.residual is not used.
+  void (*finish_gated)(Function function, const Finish& args, const float* gate,
+                       const float* gate_bias);
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps,
                      std::int64_t n, float* y);
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* y);
   void (*add)(const float* x, std::int64_t n, float* y);
-  // y[r][i] = function(gate[r][i] + gate_bias[i]) * (c[r][i] + bias[i]); args.residual is not used.
-  void (*finish_gated)(Function function, const Finish& args, const float* gate,
-                       const float* gate_bias);
   void (*gated)(Function function, float* gate, const float* up, std::int64_t n);
   // Rotates (x[i], x[i + half]) by angle i.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
