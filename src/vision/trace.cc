@@ -12,8 +12,10 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
   OCELLUS_ASSIGN_OR_RETURN(auto backend, compute::cpu::make_cpu_backend(
                                              {.threads = registry.threads,
                                               .expand_weights = trace_options.expand_weights}));
+  ModelOptions held = model_options;
+  if (trace_options.expand_weights) held.kv_type = KvType::kF32;
   OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
-                           LoadedModel::load(model_options, std::move(backend), nullptr));
+                           LoadedModel::load(held, std::move(backend), nullptr));
   Trace trace;
   OCELLUS_ASSIGN_OR_RETURN(image::PixelValues pixels, model->prepare(picture));
   trace.height = pixels.height;

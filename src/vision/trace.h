@@ -29,7 +29,7 @@ struct TraceOptions {
   bool prompt_logits = false;
   // Generated instead of what the logits say, one token at a time, and nothing after them.
   std::vector<std::int32_t> forced_tokens;
-  bool expand_weights = false;  // CpuOptions
+  bool expand_weights = false;  // CpuOptions; keys and values are f32 then
 };
 
 // Loads the model and answers one question on the calling thread, by the steps that the worker

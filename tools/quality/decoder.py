@@ -62,11 +62,12 @@ def attend(q, k, v, causal=True):
     return out.reshape(rows, heads * size)
 
 
-def attention_branch(x, config, norm, linear):
-    """`linear(part, x)`: the product with that matrix of the layer."""
+def attention_branch(x, config, norm, linear, sequences=1):
+    """`linear(part, x)`: the product with that matrix of the layer. x: the rows of that many sequences of the same length, one behind the other."""
     normed = rms_norm(x, norm, config.epsilon)
-    q, k, v = (linear(f"self_attn.{p}_proj", normed).reshape(len(x), -1, config.head) for p in "qkv")
-    return linear("self_attn.o_proj", attend(rotate(q, config.theta), rotate(k, config.theta), v))
+    q, k, v = (np.split(linear(f"self_attn.{p}_proj", normed).reshape(len(x), -1, config.head), sequences) for p in "qkv")
+    attended = [attend(rotate(a, config.theta), rotate(b, config.theta), c) for a, b, c in zip(q, k, v)]
+    return linear("self_attn.o_proj", np.concatenate(attended))
 
 
 def mlp_branch(x, config, norm, linear):
@@ -89,12 +90,12 @@ class Decoder:
         x[ids == self.config.image_token] = image
         return x
 
-    def logits(self, ids, image, linear):
-        """[ids, vocabulary]. `image`: the picture's embeddings; `linear(layer, part, x)`."""
-        x = self.inputs(ids, image)
+    def logits(self, ids, image, linear, copies=1):
+        """[copies * ids, vocabulary]. `image`: the picture's embeddings; `linear(layer, part, x)`: the product for all copies of the text."""
+        x = np.tile(self.inputs(ids, image), (copies, 1))
         for i in range(self.config.layers):
             here = f"layers.{i}."
-            x = x + attention_branch(x, self.config, self.tensor(here + "input_layernorm.weight"), lambda part, a: linear(i, part, a))
+            x = x + attention_branch(x, self.config, self.tensor(here + "input_layernorm.weight"), lambda part, a: linear(i, part, a), copies)
             x = x + mlp_branch(x, self.config, self.tensor(here + "post_attention_layernorm.weight"), lambda part, a: linear(i, part, a))
         x = rms_norm(x, self.tensor("norm.weight"), self.config.epsilon)
         return x @ self.tensor("lm_head.weight" if "lm_head.weight" in self.tensors else "embed_tokens.weight").T

@@ -72,16 +72,25 @@ class RoundedWeights:
         tensor = self.file[f"blk.{layer}.{GGUF_PART[part]}.weight"]
         values = quants.dequantize(tensor.data, tensor.tensor_type).reshape(weight.shape)
         heads = {"self_attn.q_proj": self.decoder.config.heads, "self_attn.k_proj": self.decoder.config.kv_heads}.get(part)
-        return self.kind, unpaired(values, heads) if heads else values
+        return tensor.tensor_type.name.lower(), unpaired(values, heads) if heads else values
 
 
-def llama_cpp_logits(decoder, rounded: RoundedWeights, ids, images):
-    """Logits of every position of every text, with activations rounded as llama.cpp does. `ids`, `images`: one per text."""
+def llama_cpp_logits(decoder, rounded: RoundedWeights, texts):
+    """For every text (ids, image): the logits of all positions with the rounded weights in f32, and with activations rounded too, as llama.cpp
+    does. None where the type fits no matrix."""
+    fitting = False
+
     def linear(layer, part, x):
+        nonlocal fitting
         kind, weight = rounded(layer, part)
-        return (activations.BY_WEIGHT_TYPE[kind](x) if kind else x) @ weight.T
+        if kind is None:
+            return x @ weight.T
+        fitting = True
+        exact, other = np.split(x, 2)
+        return np.concatenate([exact, activations.BY_WEIGHT_TYPE[kind](other)]) @ weight.T
 
-    return [decoder.logits(each, image, linear) for each, image in zip(ids, images)]
+    pairs = [np.split(decoder.logits(ids, image, linear, copies=2), 2) for ids, image in texts]
+    return pairs if fitting else None
 
 
 def plain_logits(decoder, ids, image):

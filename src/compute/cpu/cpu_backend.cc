@@ -32,7 +32,9 @@ class CpuBackend final : public Backend {
         kernels_(*tables.f32),
         attention_(attention_tables(*tables.f32)),
         pool_(std::move(pool)),
-        expand_weights_(expand_weights) {}
+        expand_weights_(expand_weights) {
+    if (expand_weights_) attention_.fast = nullptr;
+  }
 
   std::string describe() const override {
     return fmt::format("cpu: {}, {} thread{}", describe_tables(), pool_->threads(),

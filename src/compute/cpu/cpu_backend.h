@@ -18,8 +18,8 @@ std::optional<Isa> parse_isa(std::string_view name);
 struct CpuOptions {
   int threads = 0;       // 0: as many as the process has cores to use
   Isa isa = Isa::kAuto;  // the best that the machine has
-  // For measuring: weights are rounded to the type asked for and then held and multiplied as f32,
-  // so that a model shows what the type's rounding costs without its arithmetic.
+  // For measuring: weights are rounded to the type asked for, then held as f32, and all arithmetic
+  // is exact, so that a model shows what the type's rounding costs and nothing else.
   bool expand_weights = false;
 };
 

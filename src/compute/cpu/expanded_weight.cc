@@ -24,8 +24,23 @@ std::size_t bytes_of(DType dtype, std::int64_t values) {
          tensor::block_bytes(dtype);
 }
 
+// As PackedWeight holds them.
+bool may_end_inside(DType dtype) { return dtype == DType::kQ8 || dtype == DType::kQ4; }
+
 bool whole_blocks(DType dtype, std::int64_t in) {
   return in % static_cast<std::int64_t>(tensor::block_values(dtype)) == 0;
+}
+
+// `length` <= kPart values; a block that ends behind them is filled with zeros.
+void round_values(DType dtype, std::int64_t length, float* values) {
+  const auto block = static_cast<std::int64_t>(tensor::block_values(dtype));
+  const std::int64_t whole = (length + block - 1) / block * block;
+  std::array<float, kPart> line{};
+  std::array<std::byte, kPart * sizeof(float)> blocks;
+  std::copy_n(values, length, line.data());
+  tensor::quantize(dtype, line.data(), whole, blocks.data());
+  tensor::dequantize(dtype, blocks.data(), whole, line.data());
+  std::copy_n(line.data(), length, values);
 }
 
 }  // namespace
@@ -38,7 +53,7 @@ Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, DTy
   }
   const auto elements = source.shape.elements();
   if (source.shape.rank() != 2 || !elements || !whole_blocks(source.dtype, source.shape[1]) ||
-      !whole_blocks(dtype, source.shape[1]) ||
+      !(whole_blocks(dtype, source.shape[1]) || (may_end_inside(dtype) && source.dtype != dtype)) ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
     return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes",
                       source.shape.to_string(), tensor::dtype_name(source.dtype),
@@ -56,12 +71,8 @@ Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, DTy
     float* const to = all.data() + row * in;
     tensor::dequantize(source.dtype, from, in, to);
     if (source.dtype == dtype) return;  // as the file has them: rounding twice is not rounding once
-    std::array<std::byte, kPart * sizeof(float)> blocks;
-    for (std::int64_t k = 0; k < in; k += kPart) {
-      const std::int64_t length = std::min(kPart, in - k);
-      tensor::quantize(dtype, to + k, length, blocks.data());
-      tensor::dequantize(dtype, blocks.data(), length, to + k);
-    }
+    for (std::int64_t k = 0; k < in; k += kPart)
+      round_values(dtype, std::min(kPart, in - k), to + k);
   });
   return values;
 }

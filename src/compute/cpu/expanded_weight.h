@@ -10,8 +10,8 @@ namespace ocellus::compute::cpu {
 // The values of `source` [out, in] once rounded to `dtype`, as f32 [out, in] row-major: bit for bit
 // those that tensor::quantize() and tensor::dequantize() give, and the source's own where it is of
 // that type. kInvalidArgument when rows are no
-// whole blocks of both types or the bytes do not fit the shape; kUnsupported for types that hold no
-// floats; kOutOfMemory.
+// whole blocks of both types (but q8 and q4, which may end inside one) or the bytes do not fit the shape;
+// kUnsupported for types that hold no floats; kOutOfMemory.
 Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, tensor::DType dtype,
                                            ThreadPool& pool);
 
