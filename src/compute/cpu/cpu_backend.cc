@@ -30,11 +30,10 @@ class CpuBackend final : public Backend {
   CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool, bool expand_weights)
       : tables_(tables),
         kernels_(*tables.f32),
-        attention_(attention_tables(*tables.f32)),
+        attention_{.exact = attention_tables(*tables.f32).exact,
+                   .fast = expand_weights ? nullptr : attention_tables(*tables.f32).fast},
         pool_(std::move(pool)),
-        expand_weights_(expand_weights) {
-    if (expand_weights_) attention_.fast = nullptr;
-  }
+        expand_weights_(expand_weights) {}
 
   std::string describe() const override {
     return fmt::format("cpu: {}, {} thread{}", describe_tables(), pool_->threads(),
