@@ -84,11 +84,12 @@ def judge(found, what, values, limit, unit="share"):
     if not values:
         found.append({"criterion": what, "ok": None, "worst": "not measured"})
         return
-    worst, error, whose = max(values)
+    verdicts = [value <= limit or (None if value - 2 * error <= limit else False) for value, error, _ in values]
+    ok = False if False in verdicts else None if None in verdicts else True
+    worst, error, whose = max(pair for pair, verdict in zip(values, verdicts) if verdict is ok)
     shown = f"{100 * worst:.2f} %" if unit == "share" else f"{worst:.2f} points"
     if error:
         shown += f" ± {100 * error:.2f} %"
-    ok = worst <= limit or (None if worst - 2 * error <= limit else False)
     found.append({"criterion": what, "ok": ok, "worst": f"{shown} ({whose})"})
 
 
