@@ -34,7 +34,7 @@ struct Int8Rows {
 
 // The rows of one register tile, interleaved.
 struct Int8Tile {
-  const std::int8_t* q;        // [depth / 4][rows][4]
+  const std::int8_t* q;        // [depth / 4][rows], as interleave() leaves them
   const float* scales;         // [depth / kGroup][rows]
   const std::int32_t* starts;  // [depth / kGroup][rows]: -128 times the sum of the group
   int rows;
@@ -61,12 +61,15 @@ struct QuantChunk {
 
 struct Int8Kernels {
   const char* name;
-  int tile_rows;  // rows of this table's register tile, at most kMaxInt8Rows
+  int tile_rows;         // rows of this table's register tile, at most kMaxInt8Rows
+  int tile_value_bytes;  // that an activation takes there
 
   // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
   // groups with zeros. A group with a value that is not finite has the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                     std::int32_t* minus);
+  // Rows of q, [rows][depth], in the order of a tile: depth * rows * tile_value_bytes bytes.
+  void (*interleave)(const std::int8_t* q, std::int64_t depth, int rows, std::int8_t* out);
   // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
   // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
   // multiple of 4, groups beginning at 0.

@@ -67,13 +67,14 @@ struct RoundedRows {
     return view.scales[group * view.rows + r];
   }
   // As the tiles have them.
-  Int8Tile tile() {
+  Int8Tile tile(const Int8Kernels& table) {
     const auto rows = view.rows;
-    interleaved.resize(static_cast<std::size_t>(rows * depth));
-    for (std::int64_t k = 0; k < depth; ++k) {
-      for (std::int64_t r = 0; r < rows; ++r)
-        interleaved[static_cast<std::size_t>((k / 4 * rows + r) * 4 + k % 4)] = value(r, k);
+    std::vector<std::int8_t> apart;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t k = 0; k < depth; ++k) apart.push_back(value(r, k));
     }
+    interleaved.resize(apart.size() * static_cast<std::size_t>(table.tile_value_bytes));
+    table.interleave(apart.data(), depth, static_cast<int>(rows), interleaved.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       for (std::int64_t r = 0; r < rows; ++r) {
         std::int32_t sum = 0;
@@ -301,8 +302,8 @@ TEST(Int8Tile, EqualsIntegersInDouble) {
   for (std::uint8_t& value : q) value = static_cast<std::uint8_t>(random());
   const auto scales = random_values(static_cast<std::size_t>(3 * kPanel), Values::kUsual, 44);
   std::vector<float> c(3 * kPanel, -0.5f);
-  scalar_int8_kernels().tile(rows.tile(), {q.data(), kGroup * kPanel, scales.data()}, depth, true,
-                             c.data());
+  scalar_int8_kernels().tile(rows.tile(scalar_int8_kernels()),
+                             {q.data(), kGroup * kPanel, scales.data()}, depth, true, c.data());
   for (std::int64_t r = 0; r < 3; ++r) {
     for (std::int64_t o = 0; o < kPanel; ++o) {
       double sum = -0.5, size = 0.5;
@@ -325,7 +326,7 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
       const auto groups = static_cast<std::size_t>((depth + kGroup - 1) / kGroup);
       for (int count = 1; count <= table->tile_rows; ++count) {
         RoundedRows rows(count, depth, 53);
-        const Int8Tile tile = rows.tile();
+        const Int8Tile tile = rows.tile(*table);
         // Groups may stand apart.
         const std::int64_t group_bytes = kGroup * kPanel + 64;
         const Fenced<std::uint8_t> q(static_cast<std::size_t>((depth - 1) / kGroup * group_bytes +
@@ -340,7 +341,8 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
           std::vector<float> expected(n, 0.75f);
           for (int r = 0; r < count; ++r) {
             RoundedRows one(1, depth, 53 + static_cast<unsigned>(r));
-            scalar_int8_kernels().tile(one.tile(), panel, depth, add, expected.data() + r * kPanel);
+            scalar_int8_kernels().tile(one.tile(scalar_int8_kernels()), panel, depth, add,
+                                       expected.data() + r * kPanel);
           }
           table->tile(tile, panel, depth, add, c.data());
           ASSERT_TRUE(same(c.span(), expected)) << table->name << ' ' << depth << ' ' << count;

@@ -79,7 +79,7 @@ class Int8PromptProduct {
   const CpuKernels* kernels_;
   RowTiles tiles_;
   std::int64_t rows_, depth_;  // depth: in whole groups
-  std::int8_t* q_ = nullptr;   // [tile][depth / 4][rows of the tile][4]
+  std::int8_t* q_ = nullptr;   // [tile][depth / 4][rows of the tile], Int8Kernels::interleave
   float* scales_ = nullptr;    // [tile][depth / kGroup][rows of the tile]
   std::int32_t* starts_ = nullptr;
 };

@@ -38,7 +38,9 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
   const std::size_t scale_bytes = aligned(count * sizeof(float));
   OCELLUS_ASSIGN_OR_RETURN(
       std::byte* const memory,
-      tools.workspace.take(CpuWorkspace::kActivations, count * kGroup + 2 * scale_bytes));
+      tools.workspace.take(
+          CpuWorkspace::kActivations,
+          count * kGroup * static_cast<std::size_t>(kernels.tile_value_bytes) + 2 * scale_bytes));
   product.q_ = reinterpret_cast<std::int8_t*>(memory + 2 * scale_bytes);
   product.scales_ = reinterpret_cast<float*>(memory);
   product.starts_ = reinterpret_cast<std::int32_t*>(memory + scale_bytes);
@@ -66,8 +68,7 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
       }
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
-    interleave(reinterpret_cast<const std::int32_t*>(q), depth / 4, rows, depth / 4,
-               reinterpret_cast<std::int32_t*>(product.q_ + first * depth));
+    kernels.interleave(q, depth, rows, product.q_ + first * depth * kernels.tile_value_bytes);
   });
   return product;
 }
@@ -105,8 +106,8 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
       const std::int64_t first = tiles_.first(tile), groups = depth_ / kGroup;
       const int rows = tiles_.rows(tile);
       const std::int64_t scale_at = first * groups + k / kGroup * rows;
-      const Int8Tile operand{q_ + first * depth_ + k * rows, scales_ + scale_at, starts_ + scale_at,
-                             rows};
+      const Int8Tile operand{q_ + (first * depth_ + k * rows) * kernels.tile_value_bytes,
+                             scales_ + scale_at, starts_ + scale_at, rows};
       kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
     }
   }

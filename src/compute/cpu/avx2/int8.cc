@@ -98,12 +98,38 @@ inline W8 as_w8(W w) {
   const I value = {_mm256_xor_si256(w.low, bytes_of(128)), _mm256_xor_si256(w.high, bytes_of(128))};
   return {value, {_mm256_abs_epi8(value.low), _mm256_abs_epi8(value.high)}};
 }
-inline W8 load_w8(const std::uint8_t* p) { return as_w8(load_w(p)); }
 inline I dot8(I acc, W8 w, B x) {
   return {dot_half(acc.low, w.size.low, _mm256_sign_epi8(x, w.value.low)),
           dot_half(acc.high, w.size.high, _mm256_sign_epi8(x, w.value.high))};
 }
-inline I start8(std::int32_t) { return set_i(0); }
+// Tiles multiply 16-bit values: splitting the weights serves all rows, and the activations come
+// split already. Even values of k stand in one vector, odd ones in the other.
+struct TileW {
+  I even, odd;
+};
+struct TileB {
+  __m256i even, odd;
+};
+constexpr int kTileValueBytes = 2;
+inline __m256i even_of(__m256i w) { return _mm256_srli_epi16(_mm256_slli_epi16(w, 8), 8); }
+inline TileW load_tile_w(const std::uint8_t* p) {
+  const __m256i low = load_half_w(p), high = load_half_w(p + 32);
+  return {{even_of(low), even_of(high)}, {_mm256_srli_epi16(low, 8), _mm256_srli_epi16(high, 8)}};
+}
+inline TileB broadcast_tile(const std::int8_t* p) { return {broadcast(p), broadcast(p + 4)}; }
+inline __m256i tile_dot_half(__m256i acc, __m256i even, __m256i odd, TileB x) {
+  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(even, x.even));
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(odd, x.odd));
+}
+inline I tile_dot(I acc, TileW w, TileB x) {
+  return {tile_dot_half(acc.low, w.even.low, w.odd.low, x),
+          tile_dot_half(acc.high, w.even.high, w.odd.high, x)};
+}
+inline void store_tile_b(const std::int8_t* four, std::int8_t* p) {
+  const std::int16_t split[] = {four[0], four[2], four[1], four[3]};
+  __builtin_memcpy(p, split, sizeof(split));
+}
+inline I start8(std::int32_t start) { return set_i(start); }
 inline I begin8(const std::int32_t*) { return set_i(0); }
 inline void store_bytes(V x, std::int8_t* p) {
   const __m256i words = _mm256_permute4x64_epi64(

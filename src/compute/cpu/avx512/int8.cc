@@ -58,9 +58,16 @@ inline B broadcast(const std::int8_t* p) {
   return _mm512_set1_epi32(four);
 }
 inline I dot(I acc, W w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
-inline W8 load_w8(const std::uint8_t* p) { return load_w(p); }
 inline W8 as_w8(W w) { return w; }
 inline I dot8(I acc, W8 w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
+// Tiles take four activations as they are.
+using TileW = W;
+using TileB = B;
+constexpr int kTileValueBytes = 1;
+inline TileW load_tile_w(const std::uint8_t* p) { return load_w(p); }
+inline TileB broadcast_tile(const std::int8_t* p) { return broadcast(p); }
+inline I tile_dot(I acc, TileW w, TileB x) { return dot8(acc, w, x); }
+inline void store_tile_b(const std::int8_t* four, std::int8_t* p) { __builtin_memcpy(p, four, 4); }
 inline I start8(std::int32_t start) { return set_i(start); }
 inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
 inline void store_bytes(V x, std::int8_t* p) {
