@@ -33,21 +33,47 @@ void put_half(std::byte* to, std::size_t at, std::uint16_t half) {
   std::memcpy(to + at * sizeof(half), &half, sizeof(half));
 }
 
-// Sets bits in a plane that begins as zeros.
-void put_low(std::byte* plane, int bits, int vector, int byte, unsigned value) {
-  if (bits == 8) {
-    plane[vector * 64 + byte] = static_cast<std::byte>(value);
-  } else if (bits == 4) {
-    const int word = vector / 4 * 2 + vector % 2, high = vector / 2 % 2;
-    plane[word * 64 + byte] |= static_cast<std::byte>((value & 15u) << (high * 4));
-  } else {
-    plane[vector / 4 * 64 + byte] |= static_cast<std::byte>((value & 3u) << (vector % 4 * 2));
+std::uint32_t word_at(const std::byte* from) {
+  std::uint32_t word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
+void or_word(std::byte* to, std::uint32_t word) {
+  word |= word_at(to);
+  std::memcpy(to, &word, sizeof(word));
+}
+
+// The 32 values of one row, as bytes, take their places in a stretch's planes, which begin as
+// zeros. Four values of k are one word everywhere.
+void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
+  const int half = lane / kLanes, place = lane % kLanes * 4;
+  for (int i = 0; i < kStretch / 4; ++i) {
+    const std::uint32_t four = word_at(values + i * 4);
+    if (bits == 8) {
+      std::memcpy(plane + (2 * i + half) * 64 + place, &four, sizeof(four));
+    } else if (bits == 4) {
+      or_word(plane + (i / 2 * 2 + half) * 64 + place, (four & 0x0F0F0F0Fu) << (i % 2 * 4));
+    } else {
+      or_word(plane + i / 2 * 64 + place, (four & 0x03030303u) << (i % 2 * 4 + half * 2));
+    }
   }
 }
 
-void put_high(std::byte* plane, int bits, int vector, int byte, unsigned value) {
-  if (bits == 2) return put_low(plane, 2, vector, byte, value);
-  plane[vector * 8 + byte / 8] |= static_cast<std::byte>((value & 1u) << (byte % 8));
+void put_high(const std::byte* values, int low, int bits, int lane, std::byte* plane) {
+  const int half = lane / kLanes;
+  for (int i = 0; i < kStretch / 4; ++i) {
+    const std::uint32_t four = word_at(values + i * 4) >> low;
+    if (bits == 2) {
+      or_word(plane + i / 2 * 64 + lane % kLanes * 4, (four & 0x03030303u)
+                                                          << (i % 2 * 4 + half * 2));
+    } else {
+      // The product brings the four bits side by side.
+      const std::uint32_t together = (four & 0x01010101u) * 0x01020408u >> 24 & 15u;
+      plane[(2 * i + half) * 8 + lane % kLanes / 2] |=
+          static_cast<std::byte>(together << (lane % 2 * 4));
+    }
+  }
 }
 
 }  // namespace
@@ -85,13 +111,11 @@ void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t r
         if (layout.mins)
           stretch[o.mins + static_cast<std::size_t>(at)] = static_cast<std::byte>(parts.mins[from]);
       }
-      for (int i = 0; i < kStretch; ++i) {
-        const auto value = static_cast<unsigned>(parts.q[inside + i] + layout.offset);
-        const int vector = i / 4 * 2 + lane / kLanes, byte = lane % kLanes * 4 + i % 4;
-        put_low(stretch + o.low, layout.low, vector, byte, value);
-        if (layout.high > 0)
-          put_high(stretch + o.high, layout.high, vector, byte, value >> layout.low);
-      }
+      std::byte values[kStretch];
+      for (int i = 0; i < kStretch; ++i)
+        values[i] = static_cast<std::byte>(parts.q[inside + i] + layout.offset);
+      put_low(values, layout.low, lane, stretch + o.low);
+      if (layout.high > 0) put_high(values, layout.low, layout.high, lane, stretch + o.high);
       stretch += o.end;
     }
   }
