@@ -23,7 +23,8 @@ using compute::cpu::Isa;
 
 // One golden model on one backend, and its cases as requests.
 struct Model {
-  explicit Model(const std::string& name, const CpuOptions& cpu = {.threads = 2}) {
+  explicit Model(const std::string& name, const CpuOptions& cpu = {.threads = 2},
+                 tensor::DType weights = tensor::DType::kF32) {
     const char* const source = std::getenv("OCELLUS_SOURCE_DIR");
     if (source == nullptr) return;
     const auto folder = std::filesystem::path(source) / "tests/golden" / name;
@@ -32,7 +33,8 @@ struct Model {
     if (!loaded || !made) return;
     backend = *std::move(made);
     models::LoadOptions options;
-    options.weights = options.tower_weights = tensor::DType::kF32;
+    options.weights = weights;
+    options.tower_weights = tensor::DType::kF32;
     auto llava = models::LlavaModel::load(*loaded, *backend, options);
     if (!llava) return;
     model = *std::move(llava);
@@ -169,6 +171,43 @@ INSTANTIATE_TEST_SUITE_P(Golden, EngineOf,
                          ::testing::Values("clip_llama", "mistral_gqa", "mistral_window",
                                            "qwen2_chatml"),
                          [](const auto& tested) { return std::string(tested.param); });
+
+// Weights that are rounded, and rounded keys and values: the answers differ from the reference's,
+// and are their own all the same. bf16 has no scalar or AVX2 kernels, so other instructions give
+// other bits where attention is fast.
+TEST(FastEngine, RoundedModelsGiveTheSameBitsHoweverTheyAreRun) {
+  using tensor::DType;
+  struct Case {
+    DType weights;
+    std::optional<DType> kv;
+  };
+  for (const auto& [weights, kv] : {Case{DType::kQ4_0, std::nullopt}, Case{DType::kQ8, DType::kF16},
+                                    Case{DType::kQ4, DType::kQ8_0}, Case{DType::kQ8_0, DType::kF32},
+                                    Case{DType::kBF16, std::nullopt}}) {
+    SCOPED_TRACE(tensor::dtype_name(weights));
+    const Model golden("clip_llama", {.threads = 2}, weights);
+    ASSERT_NE(golden.model, nullptr);
+    EXPECT_EQ(golden.model->decoder().arithmetic(), compute::Arithmetic::kFast);
+    const std::vector<SessionRequest> requests = eight(golden);
+    std::vector<Answer> alone;
+    for (const SessionRequest& request : requests)
+      alone.push_back(run(*golden.model, {.kv_type = kv}, {request}).front());
+    const auto compare = [&](const models::LlavaModel& model, const EngineOptions& options,
+                             const std::string& how) {
+      SCOPED_TRACE(how);
+      const std::vector<Answer> together = run(model, options, requests);
+      for (std::size_t i = 0; i < requests.size(); ++i) expect_same(together[i], alone[i]);
+    };
+    for (const std::int64_t chunk : {1, 7, 1024})
+      compare(*golden.model, {.kv_type = kv, .chunk_tokens = chunk},
+              "chunks of " + std::to_string(chunk));
+    compare(*golden.model, {.kv_cache = false, .kv_type = kv}, "no cache");
+    for (const int threads : {1, 5}) {
+      const Model other("clip_llama", {.threads = threads}, weights);
+      compare(*other.model, {.kv_type = kv}, std::to_string(threads) + " threads");
+    }
+  }
+}
 
 class EngineTest : public ::testing::Test {
  protected:
