@@ -206,7 +206,9 @@ TEST(GgufRules, EveryFieldAtItsEdges) {
         ASSERT_THAT(file.error().message, HasSubstr("m.gguf"));
       }
       // A count, length or size beyond the file is never believed.
-      if (kWide[field] && edge > 1'000'000) EXPECT_FALSE(file.has_value());
+      if (kWide[field] && edge > 1'000'000) {
+        EXPECT_FALSE(file.has_value());
+      }
     }
   }
 }
