@@ -131,6 +131,18 @@ inline void store_tile_b(const std::int8_t* four, std::int8_t* p) {
 }
 inline I start8(std::int32_t start) { return set_i(start); }
 inline I begin8(const std::int32_t*) { return set_i(0); }
+inline float largest_lane(V v) {
+  const __m256 eight = _mm256_max_ps(v.low, v.high);
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+inline bool all_zero(V v) {
+  const __m256 zeros = _mm256_setzero_ps();
+  const __m256 both = _mm256_and_ps(_mm256_cmp_ps(v.low, zeros, _CMP_EQ_OQ),
+                                    _mm256_cmp_ps(v.high, zeros, _CMP_EQ_OQ));
+  return _mm256_movemask_ps(both) == 0xFF;
+}
 inline void store_bytes(V x, std::int8_t* p) {
   const __m256i words = _mm256_permute4x64_epi64(
       _mm256_packs_epi32(_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)), 0xD8);

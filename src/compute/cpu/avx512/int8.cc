@@ -70,6 +70,10 @@ inline I tile_dot(I acc, TileW w, TileB x) { return dot8(acc, w, x); }
 inline void store_tile_b(const std::int8_t* four, std::int8_t* p) { __builtin_memcpy(p, four, 4); }
 inline I start8(std::int32_t start) { return set_i(start); }
 inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
+inline float largest_lane(V v) { return _mm512_reduce_max_ps(v); }
+inline bool all_zero(V v) {
+  return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_OQ) == 0xFFFF;
+}
 inline void store_bytes(V x, std::int8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
 }

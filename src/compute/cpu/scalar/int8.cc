@@ -99,6 +99,16 @@ inline I tile_dot(I acc, const TileW& w, TileB x) { return dot8(acc, w, x); }
 inline void store_tile_b(const std::int8_t* four, std::int8_t* p) { __builtin_memcpy(p, four, 4); }
 inline I start8(std::int32_t start) { return set_i(start); }
 inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
+inline float largest_lane(V v) {
+  float most = v.lane[0];
+  for (const float lane : v.lane) most = lane > most ? lane : most;
+  return most;
+}
+inline bool all_zero(V v) {
+  for (const float lane : v.lane)
+    if (!(lane == 0.0f)) return false;
+  return true;
+}
 inline void store_bytes(V x, std::int8_t* p) {
   for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(x.lane[i]);
 }
