@@ -20,6 +20,8 @@ struct AnswerStats {
   std::int64_t prompt_tokens = 0;  // all of them, the picture's included
   std::int64_t image_tokens = 0;
   std::int64_t generated_tokens = 0;  // the end token, if it came, not included
+  std::int64_t drafted_tokens = 0;    // guessed from the text so far and tried ahead
+  std::int64_t accepted_tokens = 0;   // of these, the ones that saved a step of their own
   FinishReason finish = FinishReason::kStop;
   double queue_seconds = 0;        // waiting in the mailbox
   double image_seconds = 0;        // reading or downloading, decoding, preprocessing

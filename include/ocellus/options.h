@@ -67,7 +67,8 @@ struct ModelOptions {
   std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512
   std::int64_t context_tokens = 0;                  // 0: as much as the model allows, at most 4096
   KvType kv_type = KvType::kAuto;
-  bool kv_cache = true;              // off: everything is computed again for each token; same text
+  bool kv_cache = true;     // off: everything is computed again for each token; same text
+  bool speculation = true;  // several tokens a step where the text repeats itself; same text
   std::size_t mailbox_capacity = 8;  // requests waiting; more are refused with kUnavailable
   std::size_t max_sessions = 8;      // requests that are answered at the same time
   FetchPolicy fetch = {};

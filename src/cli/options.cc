@@ -110,6 +110,8 @@ void ModelFlags::add_to(CLI::App& command) {
           "f16 or q8")
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8"}));
   command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)");
+  command.add_flag("--no-speculation", no_speculation,
+                   "One token a step, also where the text repeats itself (same text)");
 }
 
 Result<ModelOptions> ModelFlags::options() const {
@@ -132,6 +134,7 @@ Result<ModelOptions> ModelFlags::options() const {
   options.fetch.allow_hosts = allow_hosts;
   options.context_tokens = context_tokens;
   options.kv_cache = !no_kv_cache;
+  options.speculation = !no_speculation;
   options.progress = terminal_progress();
   return options;
 }

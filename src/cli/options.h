@@ -21,6 +21,7 @@ struct ModelFlags {
   std::int64_t context_tokens = 0;
   int threads = 0;
   bool no_kv_cache = false;
+  bool no_speculation = false;
 
   void add_to(CLI::App& command);
   // kNotFound when no model is given and no demo model can be found.

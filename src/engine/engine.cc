@@ -13,6 +13,9 @@ namespace {
 // Far beyond what memory holds; they keep the products below from overflowing.
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 24;
 constexpr std::size_t kMaxSessions = std::size_t{1} << 16;
+// Rows of generated tokens that a step takes without costing much more than one: drafts get what
+// the sessions' own tokens leave.
+constexpr std::int64_t kCheapRows = 8;
 
 SessionEvent failure(std::int64_t session, Error error) {
   SessionEvent event;
@@ -93,12 +96,48 @@ Result<std::int64_t> Engine::add(SessionRequest request) {
                       prompt, image_tokens, options_.context_tokens);
   }
   request.max_new_tokens = std::min(request.max_new_tokens, options_.context_tokens - prompt);
-  sessions_.push_back(std::make_unique<Session>(next_id_, std::move(request), pool_));
+  auto session = std::make_unique<Session>(next_id_, std::move(request), pool_);
+  if (options_.speculation && options_.kv_cache) {
+    const SessionRequest& r = session->request;
+    session->drafter.emplace(r.ids, r.images.empty() ? -1 : r.image_token);
+  }
+  sessions_.push_back(std::move(session));
   return next_id_++;
 }
 
 void Engine::cancel(std::int64_t session) {
   std::erase_if(sessions_, [&](const auto& s) { return s->id == session; });
+}
+
+// Tokens to try behind the session's last one. A draft takes no room that the answer would not
+// take, and gives way where there is none.
+std::vector<std::int32_t> Engine::draft(Session& session, std::int64_t most) const {
+  const SessionRequest& request = session.request;
+  if (!session.drafter || session.generated < std::ssize(request.forced_tokens)) return {};
+  std::vector<std::int32_t> draft =
+      session.drafter->propose(std::min(most, request.max_new_tokens - session.generated - 1));
+  const std::int64_t positions = std::ssize(session.ids) + std::ssize(draft);
+  if (!draft.empty() && !session.cache->reserve(positions)) return {};
+  return draft;
+}
+
+// `shares`: generated tokens, `rows` of them; drafts make them longer. What one session leaves goes
+// to the next.
+void Engine::add_drafts(std::vector<Share>& shares, std::int64_t& rows) const {
+  std::int64_t room = std::min(kCheapRows, options_.chunk_tokens) - rows,
+               later = std::ssize(shares);
+  rows = 0;
+  for (Share& share : shares) {
+    const std::int64_t most = room > 0 ? (room + later - 1) / later : 0;
+    share.draft = draft(*share.session, most);
+    const std::int64_t drafted = std::ssize(share.draft);
+    share.first_row = rows;
+    share.rows += drafted;
+    share.wanted += drafted;
+    rows += share.rows;
+    room -= drafted;
+    --later;
+  }
 }
 
 // Generated tokens come first, as the backend wants them; what is left of the chunk goes to
@@ -109,8 +148,14 @@ std::vector<Engine::Share> Engine::plan() {
   const auto give = [&](Session& session, std::int64_t first, std::int64_t count, bool generated) {
     const bool samples = first + count == static_cast<std::int64_t>(session.ids.size());
     const bool all = session.generated == 0 && session.request.keep_prompt_logits;
-    shares.push_back(
-        {&session, rows, count, first, generated, samples, all ? count : std::int64_t{samples}});
+    shares.push_back({&session,
+                      rows,
+                      count,
+                      first,
+                      generated,
+                      samples,
+                      all ? count : std::int64_t{samples},
+                      {}});
     rows += count;
   };
   // Without a cache a sequence is computed whole, in one step: its generated tokens as such, so
@@ -125,6 +170,7 @@ std::vector<Engine::Share> Engine::plan() {
     if (left > 0 && (session->computed >= prompt || !options_.kv_cache))
       give(*session, first, left, true);
   }
+  add_drafts(shares, rows);
   // However many generate, a prompt gets on by one row a step.
   std::int64_t room = std::max<std::int64_t>(1, options_.chunk_tokens - rows);
   for (const auto& session : sessions_) {
@@ -141,8 +187,9 @@ Status Engine::fill_inputs(const Share& share, compute::Matrix inputs) {
   const Session& session = *share.session;
   const std::int32_t image_token =
       session.request.images.empty() ? -1 : session.request.image_token;
-  std::vector<std::int32_t> ids(session.ids.begin() + share.first_position,
-                                session.ids.begin() + share.first_position + share.rows);
+  const auto begin = session.ids.begin() + share.first_position;
+  std::vector<std::int32_t> ids(begin, begin + share.rows - std::ssize(share.draft));
+  ids.insert(ids.end(), share.draft.begin(), share.draft.end());
   // The image token may have no row in the table; any row does for a place that is overwritten. One
   // that the model itself generates is a token like any other.
   const auto prompt = static_cast<std::int64_t>(session.request.ids.size());
@@ -192,20 +239,45 @@ Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>
 }
 
 // `logits`: the rows of the share that were wanted.
-SessionEvent Engine::choose(const Share& share, tensor::Matrix logits) {
+void Engine::choose(const Share& share, tensor::Matrix logits, std::vector<SessionEvent>& events) {
   Session& session = *share.session;
-  SessionEvent event;
-  event.session = session.id;
+  SessionEvent first;
+  first.session = session.id;
   if (session.generated == 0 && session.request.keep_prompt_logits) {
     for (std::int64_t row = 0; row < logits.rows; ++row)
-      event.prompt_logits.insert(event.prompt_logits.end(), logits.row(row),
+      first.prompt_logits.insert(first.prompt_logits.end(), logits.row(row),
                                  logits.row(row) + logits.cols);
   }
-  if (!share.samples) return event;
-  const std::span<float> last(logits.row(logits.rows - 1), static_cast<std::size_t>(logits.cols));
-  if (session.request.keep_logits) event.logits.assign(last.begin(), last.end());
+  if (!share.samples) {
+    events.push_back(std::move(first));
+    return;
+  }
+  // A row behind a draft counts while the draft is what was chosen; keys and values of the others
+  // are written over.
+  const std::int64_t drafted = std::ssize(share.draft);
+  for (std::int64_t i = 0; i <= drafted; ++i) {
+    float* const row = logits.row(logits.rows - 1 - drafted + i);
+    SessionEvent event = choose_token(session, {row, static_cast<std::size_t>(logits.cols)});
+    event.ahead = i > 0;
+    if (i == 0) {
+      event.drafted = drafted;
+      event.prompt_logits = std::move(first.prompt_logits);
+    }
+    const bool more = !event.error && !event.end && i < drafted &&
+                      *event.token == share.draft[static_cast<std::size_t>(i)];
+    events.push_back(std::move(event));
+    if (!more) break;
+    ++session.computed;
+  }
+}
+
+// The token after the session's last one, from its row.
+SessionEvent Engine::choose_token(Session& session, std::span<float> logits) {
+  SessionEvent event;
+  event.session = session.id;
+  if (session.request.keep_logits) event.logits.assign(logits.begin(), logits.end());
   const auto token =
-      session.sampler.sample(last, session.ids, static_cast<std::uint64_t>(session.generated));
+      session.sampler.sample(logits, session.ids, static_cast<std::uint64_t>(session.generated));
   if (!token) {
     event.error = token.error();
     return event;
@@ -215,6 +287,7 @@ SessionEvent Engine::choose(const Share& share, tensor::Matrix logits) {
   event.token = is_forced ? forced[static_cast<std::size_t>(session.generated)] : *token;
   ++session.generated;
   session.ids.push_back(*event.token);
+  if (session.drafter) session.drafter->append(*event.token);
   if (!is_forced && std::ranges::find(session.request.end_tokens, *event.token) !=
                         session.request.end_tokens.end()) {
     event.end = SessionEnd::kEndToken;
@@ -247,9 +320,10 @@ void Engine::run_and_choose(const std::vector<Share>& shares, std::vector<Sessio
   }
   std::int64_t row = 0;
   for (const Share& share : shares) {
-    share.session->computed = std::max(share.session->computed, share.first_position + share.rows);
+    const std::int64_t certain = share.rows - std::ssize(share.draft);
+    share.session->computed = std::max(share.session->computed, share.first_position + certain);
     if (share.wanted == 0) continue;
-    events.push_back(choose(share, last_logits_.slice_rows(row, share.wanted)));
+    choose(share, last_logits_.slice_rows(row, share.wanted), events);
     row += share.wanted;
   }
 }

@@ -19,6 +19,9 @@ struct EngineOptions {
   // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside exact
   // weights, f16 beside fast ones.
   std::optional<tensor::DType> kv_type = {};
+  // Tokens that the text so far suggests are tried in the same step as the one before them; the
+  // same tokens as without. Only with the cache.
+  bool speculation = true;
   std::int64_t chunk_tokens =
       1024;  // rows of a step: longer prompts are read in parts, between others' tokens
 };
@@ -43,8 +46,8 @@ class Engine {
   std::size_t running() const { return sessions_.size(); }
   bool has_room() const { return sessions_.size() < options_.max_sessions; }
 
-  // One step for all sessions: a part of the prompt, or one token, for each. Sessions that ended or
-  // failed are gone afterwards.
+  // One step for all sessions: a part of the prompt, or one token and those that were guessed
+  // rightly, for each. Sessions that ended or failed are gone afterwards.
   std::vector<SessionEvent> step();
 
  private:
@@ -53,14 +56,18 @@ class Engine {
   struct Share {
     Session* session;
     std::int64_t first_row, rows, first_position;
-    bool generated;       // tokens that the model generated, else rows of its prompt
-    bool samples;         // its last row is the last of the sequence: a token is chosen
-    std::int64_t wanted;  // how many of its last rows go through the head
+    bool generated;                   // tokens that the model generated, else rows of its prompt
+    bool samples;                     // its last row is the last of the sequence: a token is chosen
+    std::int64_t wanted;              // how many of its last rows go through the head
+    std::vector<std::int32_t> draft;  // tokens of its last rows, which the sequence does not have
   };
   std::vector<Share> plan();
+  std::vector<std::int32_t> draft(Session& session, std::int64_t most) const;
+  void add_drafts(std::vector<Share>& shares, std::int64_t& rows) const;
   Status run(const std::vector<Share>& shares, const std::function<bool()>& stop);
   Status fill_inputs(const Share& share, compute::Matrix inputs);
-  SessionEvent choose(const Share& share, tensor::Matrix logits);
+  void choose(const Share& share, tensor::Matrix logits, std::vector<SessionEvent>& events);
+  SessionEvent choose_token(Session& session, std::span<float> logits);
   void remove_ended(const std::vector<SessionEvent>& events);
   void run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events);
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/draft.h"
 #include "engine/kv_pool.h"
 #include "engine/sampler.h"
 #include "tensor/view.h"
@@ -36,12 +37,13 @@ struct SessionRequest {
   // For measuring: the answer begins with these tokens, whatever the logits say; an end token among
   // them does not end it.
   std::vector<std::int32_t> forced_tokens;
-  std::function<bool()> stop;  // asked between layers and before each token
+  std::function<bool()> stop;  // asked between layers and before each step
 };
 
 enum class SessionEnd : std::uint8_t { kEndToken, kLength };
 
-// What one step brought for one session.
+// What one step brought for one session. One that brought several tokens gives as many events, in
+// the order of the text; the last may be the end.
 struct SessionEvent {
   std::int64_t session = 0;
   std::optional<std::int32_t> token;  // the token that was chosen; the end token too
@@ -49,6 +51,8 @@ struct SessionEvent {
   // With keep_prompt_logits: [rows, vocab_size], the prompt's positions that this step computed;
   // such an event may bring no token.
   std::vector<float> prompt_logits;
+  std::int64_t drafted = 0;  // tokens that the step tried ahead; told by its first event
+  bool ahead = false;        // not the step's first token: a draft was right
   std::optional<SessionEnd> end;
   std::optional<Error> error;  // the session is over
 };
@@ -57,6 +61,7 @@ struct Session {
   std::int64_t id = 0;
   SessionRequest request;
   Sampler sampler;
+  std::optional<Drafter> drafter;  // nothing: one token a step
   std::unique_ptr<KvSequence> cache;
   std::vector<std::int32_t> ids;  // prompt and answer
   std::int64_t computed = 0;      // positions whose keys and values are in the cache

@@ -123,6 +123,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   engine_options.context_tokens = loaded->info_.context_tokens;
   engine_options.max_sessions = std::max<std::size_t>(1, options.max_sessions);
   engine_options.kv_cache = options.kv_cache;
+  engine_options.speculation = options.speculation;
   engine_options.kv_type = dtype_of(options.kv_type);
   OCELLUS_ASSIGN_OR_RETURN(loaded->engine_,
                            engine::Engine::create(*loaded->model_, engine_options));

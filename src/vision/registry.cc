@@ -38,11 +38,11 @@ namespace {
 // Two that are equal here are served by one worker.
 std::string settings_key(const ModelOptions& o, const std::filesystem::path& path) {
   std::string key = fmt::format(
-      "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", path.string(), o.mmproj.string(),
+      "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", path.string(), o.mmproj.string(),
       static_cast<int>(o.weights), static_cast<int>(o.tower_weights),
       static_cast<int>(o.preprocess), o.prompt_template, o.temperature.value_or(-1),
-      o.max_new_tokens.value_or(-1), o.context_tokens, o.kv_cache, static_cast<int>(o.kv_type),
-      o.mailbox_capacity, o.max_sessions, o.fetch.allow_urls);
+      o.max_new_tokens.value_or(-1), o.context_tokens, o.kv_cache, o.speculation,
+      static_cast<int>(o.kv_type), o.mailbox_capacity, o.max_sessions, o.fetch.allow_urls);
   for (const std::string& host : o.fetch.allow_hosts) key += "|" + host;
   return key;
 }

@@ -93,6 +93,23 @@ TEST(Vision, WithoutCacheTheTextIsTheSame) {
   EXPECT_EQ(answer(with, kDescribe), answer(without, kDescribe));
 }
 
+TEST(Vision, WithoutSpeculationTheTextIsTheSame) {
+  const Registry registry = *Registry::create();
+  Model with = open(registry), without = open(registry, {.speculation = false});
+  const AskOptions longer{.max_new_tokens = 60, .temperature = 0, .repetition_penalty = 0.8f};
+  const auto expected = without.ask(picture(), kDescribe, longer)->wait(),
+             found = with.ask(picture(), kDescribe, longer)->wait();
+  ASSERT_TRUE(expected.has_value() && found.has_value());
+  EXPECT_EQ(found->text, expected->text);
+  EXPECT_EQ(found->stats.generated_tokens, expected->stats.generated_tokens);
+  EXPECT_EQ(found->stats.finish, expected->stats.finish);
+  EXPECT_EQ(expected->stats.drafted_tokens, 0);
+  EXPECT_EQ(expected->stats.accepted_tokens, 0);
+  // A penalty below 1 is a reward for saying it again.
+  EXPECT_GT(found->stats.accepted_tokens, 0);
+  EXPECT_LE(found->stats.accepted_tokens, found->stats.drafted_tokens);
+}
+
 TEST(Vision, NeighboursDoNotChangeAnAnswer) {
   Model model = open(*Registry::create());
   const AskOptions sampled{.temperature = 1.0f, .seed = 5};

@@ -179,6 +179,8 @@ void VisionState::handle(engine::SessionEvent& event) {
     answering_.erase(found);
     return;
   }
+  answering.stats.drafted_tokens += event.drafted;
+  answering.stats.accepted_tokens += event.ahead ? 1 : 0;
   const bool end_token = event.end == engine::SessionEnd::kEndToken;
   if (event.token && !end_token) {
     if (answering.stats.generated_tokens++ == 0)

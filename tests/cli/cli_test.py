@@ -76,7 +76,7 @@ class Ask(unittest.TestCase):
 
     def test_same_answer_whatever_the_settings_of_speed(self):
         expected = self.ask_json()["answer"]
-        for arguments in (["--no-kv-cache"], ["--threads", "1"], ["--dtype", "f32"]):
+        for arguments in (["--no-kv-cache"], ["--no-speculation"], ["--threads", "1"], ["--dtype", "f32"]):
             self.assertEqual(self.ask_json(*arguments)["answer"], expected, arguments)
 
     def test_seed_repeats_a_sampled_answer(self):
