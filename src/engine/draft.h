@@ -56,7 +56,7 @@ class Drafter {
   Entry match_;
   // Before anything is known: a guess from three tokens is tried twice, one from a single token is
   // watched only.
-  std::array<Record, kLongest> records_{{{0.3, 2}, {0.9, 2}, {1.2, 2}}};
+  std::array<Record, kLongest> records_{{{0.3, 2}, {0.9, 2}, {1.3, 2}}};
 };
 
 }  // namespace ocellus::engine
