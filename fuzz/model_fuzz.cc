@@ -9,6 +9,7 @@
 #include "formats/gguf.h"
 #include "formats/gguf_model.h"
 #include "formats/hf_config.h"
+#include "formats/packed_model.h"
 #include "formats/safetensors.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
@@ -25,6 +26,19 @@ void read_gguf(std::span<const std::byte> bytes) {
   (void)formats::read_gguf_language(*file, config);
   (void)formats::read_gguf_vocabulary(*file);
   (void)formats::read_gguf_tower(*file, config, processor);
+}
+
+// A directory whose checksums are right: no fuzzer finds those. The first byte says how many pages
+// of matrices stand before it.
+void read_packed_directory(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  const std::size_t pages = 1 + std::to_integer<std::size_t>(bytes[0]) % 8;
+  const auto directory = bytes.subspan(1);
+  std::vector<std::byte> file =
+      formats::packed_header_bytes(pages * formats::kPackedPage, directory);
+  file.resize(pages * formats::kPackedPage);
+  file.insert(file.end(), directory.begin(), directory.end());
+  (void)formats::parse_packed_model(file, "f");
 }
 
 void render(std::string_view source) {
@@ -50,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const auto bytes = std::as_bytes(std::span(data + 1, size - 1));
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 8) {
     case 0:
       read_gguf(bytes);
       break;
@@ -71,6 +85,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5:
       (void)formats::parse_safetensors_index(text, "f");
       (void)formats::parse_chat_template(text, "f");
+      break;
+    case 6:
+      (void)formats::parse_packed_model(bytes, "f");
+      break;
+    case 7:
+      read_packed_directory(bytes);
       break;
   }
   return 0;

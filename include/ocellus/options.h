@@ -56,7 +56,8 @@ struct FetchPolicy {
 using LoadProgress = std::function<void(double fraction, const char* stage)>;
 
 struct ModelOptions {
-  // A Hugging Face directory, a GGUF language model, or a directory with such and its mmproj file.
+  // A Hugging Face directory, a GGUF language model, a directory with such and its mmproj file, or
+  // a packed model, whose weights stay as they were packed: kAuto goes with it.
   std::filesystem::path path = {};
   std::filesystem::path mmproj = {};  // tower and projector of a GGUF language model
   WeightType weights = WeightType::kAuto;

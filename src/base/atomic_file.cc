@@ -88,6 +88,24 @@ Status AtomicFile::append(std::span<const std::byte> bytes) {
   return {};
 }
 
+Status AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (offset > size_ || bytes.size() > size_ - offset) {
+    return make_error(ErrorCode::kIo, "{}: {} bytes at offset {} are beyond its {}", path_.string(),
+                      bytes.size(), offset, size_);
+  }
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      return make_error(ErrorCode::kIo, "{}: cannot write at offset {}: {}", path_.string(), offset,
+                        reason(errno));
+    }
+    offset += static_cast<std::uint64_t>(n);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
 bool AtomicFile::give_name() {
   for (int attempt = 0; temporary_.empty() && attempt < 1000; ++attempt) {
     const std::string name = fmt::format("{}.{}.{}", path_.string(), ::getpid(), attempt);

@@ -25,6 +25,9 @@ class AtomicFile {
 
   // kIo naming the target and the offset: a full disk.
   Status append(std::span<const std::byte> bytes);
+  // Writes over bytes that were appended before: a header that names what came after it. Offset and
+  // end are within size(). kIo.
+  Status write_at(std::uint64_t offset, std::span<const std::byte> bytes);
   // The last call.
   Status commit();
 

@@ -68,7 +68,8 @@ struct BenchCommand {
 };
 
 void BenchCommand::add_to(CLI::App& command) {
-  command.add_option("-m,--model", model, "Model folder, or a .gguf language model")
+  command
+      .add_option("-m,--model", model, "Model folder, a .gguf language model, or a packed model")
       ->type_name("DIR|FILE");
   command.add_option("--mmproj", mmproj, "Tower and projector of a .gguf language model")
       ->type_name("FILE");

@@ -14,6 +14,7 @@ void add_ask(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_trace(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_pack(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 
 }  // namespace ocellus::cli

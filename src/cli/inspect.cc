@@ -1,6 +1,7 @@
 // ocellus inspect: what a model or a picture is, before anything is run.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <memory>
@@ -9,11 +10,13 @@
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/inspect_gguf.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "image/image.h"
 #include "models/checkpoint.h"
 #include "models/llava.h"
+#include "models/packed_checkpoint.h"
 #include "vision/loaded_model.h"
 
 namespace ocellus::cli {
@@ -24,9 +27,10 @@ namespace bj = boost::json;
 struct InspectCommand {
   std::string subject;
   ModelFlags model;
-  bool json = false;
+  bool verify = false, json = false;
 
   Status run() const;
+  Status verify_packed() const;
   Status inspect_model() const;
   Status inspect_picture() const;
 };
@@ -110,6 +114,8 @@ Status InspectCommand::inspect_model() const {
                 {"kv_cache_bytes", cache},
                 {"context_tokens", context},
                 {"has_chat_template", c.chat_template.has_value()},
+                {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
+                {"verified", verify},
                 {"tensors", std::move(tensors)}});
     return {};
   }
@@ -120,15 +126,20 @@ Status InspectCommand::inspect_model() const {
       "{} tokens\n"
       "  picture     {} tokens\n"
       "  parameters  {:.1f} million in {} tensors\n"
-      "  memory      {} weights as stored, {} key-value cache for {} tokens\n"
+      "  memory      {} weights {}, {} key-value cache for {} tokens\n"
       "  template    {}\n",
       subject, c.config.model_type, name_of(tower.kind), tower.layers, tower.hidden_size,
       tower.heads, tower.image_size, tower.image_size, tower.patch_size, name_of(language.kind),
       language.layers, language.hidden_size, language.heads, language.kv_heads, language.head_dim,
       language.vocab_size, language.max_position, image_tokens,
       static_cast<double>(parameters) / 1e6, c.tensors.size(),
-      human_bytes(static_cast<double>(weights)), human_bytes(static_cast<double>(cache)), context,
+      human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
+      human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used"));
+  if (c.packed) {
+    print(fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
+                      verify ? ", every checksum right" : ""));
+  }
   for (const auto& [name, tensor] : c.tensors) {
     print(fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(),
                       tensor.stored_name));
@@ -195,9 +206,26 @@ Status InspectCommand::inspect_picture() const {
   return {};
 }
 
+Status InspectCommand::verify_packed() const {
+  std::atomic<bool> interrupted = false;
+  const InterruptGuard guard([&] { interrupted = true; });
+  models::Progress progress;
+  if (LoadProgress show = terminal_progress())
+    progress = [show = std::move(show)](double fraction) { show(fraction, "verifying"); };
+  return models::verify_packed_model(subject, progress, [&] { return interrupted.load(); });
+}
+
 Status InspectCommand::run() const {
   std::error_code ec;
-  if (std::filesystem::is_directory(subject, ec)) return inspect_model();
+  const bool packed = models::is_packed_model(subject);
+  if (verify) {
+    if (!packed) {
+      return base::make_error(ErrorCode::kInvalidArgument,
+                              "{}: --verify is for packed models, which have checksums", subject);
+    }
+    OCELLUS_RETURN_IF_ERROR(verify_packed());
+  }
+  if (packed || std::filesystem::is_directory(subject, ec)) return inspect_model();
   if (!is_gguf(subject)) return inspect_picture();
   // A pair that was asked for is one, or an error.
   if (!model.mmproj.empty()) {
@@ -211,12 +239,17 @@ Status InspectCommand::run() const {
 
 void add_inspect(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "inspect", "Say what a model folder, a .gguf file or a picture is, without running it");
+      "inspect",
+      "Say what a model folder, a .gguf file, a packed model or a picture is, without running it");
   auto flags = std::make_shared<InspectCommand>();
-  command->add_option("subject", flags->subject, "A model folder, a .gguf file or a picture")
+  command
+      ->add_option("subject", flags->subject,
+                   "A model folder, a .gguf file, a packed model or a picture")
       ->required()
       ->type_name("MODEL|IMAGE");
   flags->model.add_to(*command);
+  command->add_flag("--verify", flags->verify,
+                    "Of a packed model: read all of it and compare every checksum");
   command->add_flag("--json", flags->json, "One JSON object");
   command->callback([flags, &action] {
     action = [flags] {

@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   ocellus::cli::add_inspect(app, action);
   ocellus::cli::add_trace(app, action);
   ocellus::cli::add_bench(app, action);
+  ocellus::cli::add_pack(app, action);
   ocellus::cli::add_quantize(app, action);
   try {
     app.parse(argc, argv);

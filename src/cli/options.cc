@@ -21,12 +21,6 @@ constexpr std::pair<const char*, WeightType> kWeightTypes[] = {
     {"q4_1", WeightType::kQ4_1}, {"q4_0", WeightType::kQ4_0}, {"q3_k", WeightType::kQ3_K},
     {"q2_k", WeightType::kQ2_K}};
 
-std::vector<std::string> weight_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, type] : kWeightTypes) names.emplace_back(name);
-  return names;
-}
-
 Result<WeightType> parse_weights(const std::string& name) {
   for (const auto& [known, type] : kWeightTypes) {
     if (name == known) return type;
@@ -53,6 +47,17 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
 
 }  // namespace
 
+std::vector<std::string> weight_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kWeightTypes) names.emplace_back(name);
+  return names;
+}
+
+std::string tower_weights_for(const std::string& weights, const std::string& tower_weights) {
+  const bool plain = weights == "f32" || weights == "f16" || weights == "bf16";
+  return tower_weights == "auto" && plain ? weights : tower_weights;
+}
+
 LoadProgress terminal_progress() {
   if (::isatty(STDERR_FILENO) == 0) return {};
   return [shown = -1](double fraction, const char* stage) mutable {
@@ -70,8 +75,9 @@ LoadProgress terminal_progress() {
 
 void ModelFlags::add_to(CLI::App& command) {
   command
-      .add_option("-m,--model", model,
-                  "Model folder, or a .gguf language model (default: the demo model)")
+      .add_option(
+          "-m,--model", model,
+          "Model folder, a .gguf language model, or a packed model (default: the demo model)")
       ->type_name("DIR|FILE");
   command.add_option("--mmproj", mmproj, "Tower and projector of a .gguf language model")
       ->type_name("FILE");
@@ -123,11 +129,8 @@ Result<ModelOptions> ModelFlags::options() const {
   }
   options.mmproj = mmproj;
   OCELLUS_ASSIGN_OR_RETURN(options.weights, parse_weights(dtype));
-  // Plain floats are said for the whole model; block types for the language model, beside which the
-  // tower is better kept in bf16.
-  const bool plain = dtype == "f32" || dtype == "f16" || dtype == "bf16";
   OCELLUS_ASSIGN_OR_RETURN(options.tower_weights,
-                           parse_weights(tower_dtype == "auto" && plain ? dtype : tower_dtype));
+                           parse_weights(tower_weights_for(dtype, tower_dtype)));
   OCELLUS_ASSIGN_OR_RETURN(options.kv_type, parse_kv(kv));
   OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
   options.prompt_template = prompt_template;

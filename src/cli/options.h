@@ -42,6 +42,13 @@ struct SamplingFlags {
   Result<AskOptions> options() const;
 };
 
+// What --weights takes: "auto", "f32" ...
+std::vector<std::string> weight_names();
+
+// What --tower-weights auto comes to beside `weights`. Plain floats are said for the whole model;
+// block types for the language model, beside which the tower is better kept in bf16.
+std::string tower_weights_for(const std::string& weights, const std::string& tower_weights);
+
 // One line on a terminal that is written over and wiped at the end; nothing (empty) where stderr is
 // a file.
 LoadProgress terminal_progress();

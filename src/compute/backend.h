@@ -22,17 +22,6 @@ using tensor::Matrix;
 // fastest at (bf16 dot products, 8-bit integers), with a measured distance (docs/numerics.md).
 enum class Arithmetic : std::uint8_t { kExact, kFast };
 
-// A weight matrix [out, in] in the backend's own layout (packed panels on the CPU). Immutable; any
-// thread may use it.
-class Weight {
- public:
-  virtual ~Weight() = default;
-  virtual std::int64_t out() const = 0;
-  virtual std::int64_t in() const = 0;
-  virtual DType dtype() const = 0;        // how the values are stored
-  virtual std::size_t bytes() const = 0;  // memory held
-};
-
 // Scratch memory of one caller; grows as needed and is reused. One thread at a time; not shared
 // between callers.
 class Workspace {
@@ -49,6 +38,27 @@ struct WeightForm {
 
   // NOLINTNEXTLINE(google-explicit-constructor): a type alone says enough
   WeightForm(DType type, Arithmetic way = Arithmetic::kExact) : dtype(type), arithmetic(way) {}
+};
+
+// The memory of a weight and what it holds: enough to have the same weight again, in another
+// process too (Backend::map_weight).
+struct WeightImage {
+  // As it is held: kFast for bf16 that is multiplied as such, kExact for everything else.
+  WeightForm form = DType::kF32;
+  std::int64_t out = 0, in = 0;
+  std::span<const std::byte> bytes = {};
+};
+
+// A weight matrix [out, in] in the backend's own layout (packed panels on the CPU). Immutable; any
+// thread may use it.
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  virtual std::int64_t out() const = 0;
+  virtual std::int64_t in() const = 0;
+  virtual DType dtype() const = 0;        // how the values are stored
+  virtual std::size_t bytes() const = 0;  // memory held, or mapped
+  virtual WeightImage image() const = 0;  // borrows the weight's memory
 };
 
 // What happens to the rows of a linear layer after the product, in this order: + bias, activation,
@@ -127,6 +137,16 @@ class Backend {
   // whole blocks (but for q8 and q4, whose last block may be part of one).
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                                       WeightForm form) const = 0;
+
+  // Names the layouts in which weights lie in memory, and their version: images that were made
+  // under one name mean the same to every backend that gives this name.
+  virtual std::string weight_layout() const = 0;
+  // A weight in memory that holds an image already: nothing is copied, nothing read. The bytes,
+  // which begin at a multiple of 64, must not change before the weight has let go of `owner`.
+  // kInvalidArgument where form, sizes and bytes do not fit together; kUnsupported for a form that
+  // this machine cannot multiply.
+  virtual Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+                                                     std::shared_ptr<const void> owner) const = 0;
 
   // For each call: y[r, o] = epilogue(sum over i of x[r, i] * w[o, i]); x [rows, in]. The first
   // `generated` rows are tokens that the model generated, the others belong to prompts and

@@ -79,10 +79,19 @@ Status ProfilingBackend::timed(OpProfile op, Call&& call) const {
 
 Result<std::unique_ptr<Weight>> ProfilingBackend::make_weight(const tensor::TensorView& source,
                                                               WeightForm form) const {
-  auto weight = inner_.make_weight(source, form);
+  return remember(inner_.make_weight(source, form), form.arithmetic);
+}
+
+Result<std::unique_ptr<Weight>> ProfilingBackend::map_weight(
+    const WeightImage& image, std::shared_ptr<const void> owner) const {
+  return remember(inner_.map_weight(image, std::move(owner)), image.form.arithmetic);
+}
+
+Result<std::unique_ptr<Weight>> ProfilingBackend::remember(Result<std::unique_ptr<Weight>> weight,
+                                                           Arithmetic arithmetic) const {
   if (!weight) return weight;
   const std::lock_guard lock(mutex_);
-  if (form.arithmetic == Arithmetic::kFast) {
+  if (arithmetic == Arithmetic::kFast) {
     fast_.insert(weight->get());
   } else {
     fast_.erase(weight->get());

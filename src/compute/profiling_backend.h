@@ -58,6 +58,9 @@ class ProfilingBackend final : public Backend {
   std::unique_ptr<Workspace> make_workspace() const override { return inner_.make_workspace(); }
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                               WeightForm form) const override;
+  std::string weight_layout() const override { return inner_.weight_layout(); }
+  Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+                                             std::shared_ptr<const void> owner) const override;
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
     return inner_.kv_block_bytes(geometry);
   }
@@ -83,6 +86,9 @@ class ProfilingBackend final : public Backend {
                           ConstMatrix q, Matrix out, Workspace& workspace) const override;
 
  private:
+  // Notes what the weight was made for.
+  Result<std::unique_ptr<Weight>> remember(Result<std::unique_ptr<Weight>> weight,
+                                           Arithmetic arithmetic) const;
   // Runs `call` and adds its time to the entry of `op`, whose sums are those of this one call.
   template <typename Call>
   Status timed(OpProfile op, Call&& call) const;

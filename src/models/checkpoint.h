@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "compute/backend.h"
 #include "formats/gguf_model.h"
 #include "formats/hf_config.h"
 #include "formats/model_config.h"
@@ -27,12 +29,27 @@ struct StoredTensor {
   // Not 0: rows come as GGUF orders queries and keys of Llama, in pairs for rotation, this many
   // heads.
   std::int64_t paired_heads = 0;
+  // A matrix of a packed model: `data` is the backend's own layout, and this is what it holds.
+  std::optional<compute::WeightImage> image = {};
+};
+
+// How attention is computed in the two parts of a model (WeightChoice::arithmetic).
+struct PartArithmetic {
+  compute::Arithmetic language = compute::Arithmetic::kExact;
+  compute::Arithmetic tower = compute::Arithmetic::kExact;
+};
+
+// What is different about a model that was packed.
+struct PackedOrigin {
+  std::shared_ptr<const base::MappedFile> file;  // weights point into it and keep it mapped
+  std::string layout;                            // Backend::weight_layout() of its matrices
+  PartArithmetic arithmetic;
 };
 
 // Movable; read-only after loading, so any thread may read it while it lives. Views into it live as
 // long as it does.
 struct Checkpoint {
-  std::filesystem::path folder;  // or the language model's file
+  std::filesystem::path folder;  // or the language model's file, or the packed model
   formats::ModelConfig config;
   formats::ImageProcessorConfig image_processor;
   formats::GenerationConfig generation;
@@ -44,6 +61,7 @@ struct Checkpoint {
   std::optional<formats::GgufVocabulary> vocabulary;  // of a GGUF file
   std::vector<base::MappedFile> files;
   std::map<std::string, StoredTensor, std::less<>> tensors;  // by canonical name
+  std::optional<PackedOrigin> packed;
 
   // kBadModel naming the canonical name, the file and what was expected, when it is absent or has
   // another shape.
@@ -54,8 +72,9 @@ struct Checkpoint {
 };
 
 // A Hugging Face folder (its JSON files read, its weights mapped), a GGUF language model with its
-// tower in `mmproj`, or a folder that holds such a pair. kNotFound when there is no model;
-// kBadModel, kUnsupported, kIo naming the file. Blocks on the disk; any thread.
+// tower in `mmproj`, a folder that holds such a pair, or a packed model (packed_checkpoint.h).
+// kNotFound when there is no model; kBadModel, kUnsupported, kIo naming the file. Blocks on the
+// disk; any thread.
 Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
                                    const std::filesystem::path& mmproj = {});
 

@@ -90,6 +90,21 @@ Result<std::int64_t> image_token(const Checkpoint& c, const GgufFile& file) {
                                 static_cast<std::int64_t>(tokens.size()));
 }
 
+Status read_gguf_texts(Checkpoint& c, const GgufFile& language) {
+  OCELLUS_ASSIGN_OR_RETURN(c.vocabulary, formats::read_gguf_vocabulary(language));
+  OCELLUS_ASSIGN_OR_RETURN(c.config.image_token, image_token(c, language));
+  if (language.has("tokenizer.chat_template")) {
+    OCELLUS_ASSIGN_OR_RETURN(c.chat_template, language.text("tokenizer.chat_template"));
+  }
+  return {};
+}
+
+Status read_gguf_configs(Checkpoint& c, const GgufFile& language, const GgufFile& tower) {
+  c.config.model_type = "llava";
+  OCELLUS_RETURN_IF_ERROR(formats::read_gguf_language(language, c.config));
+  return formats::read_gguf_tower(tower, c.config, c.image_processor);
+}
+
 }  // namespace
 
 Result<std::optional<GgufPair>> find_gguf_pair(const fs::path& path, const fs::path& mmproj) {
@@ -127,20 +142,19 @@ Result<std::optional<GgufPair>> find_gguf_pair(const fs::path& path, const fs::p
 Result<Checkpoint> load_gguf_checkpoint(const GgufPair& pair) {
   Checkpoint c;
   c.folder = pair.language;
-  c.config.model_type = "llava";
   OCELLUS_ASSIGN_OR_RETURN(const GgufFile language, map_gguf(c, pair.language));
-  OCELLUS_RETURN_IF_ERROR(formats::read_gguf_language(language, c.config));
   OCELLUS_ASSIGN_OR_RETURN(const GgufFile tower, map_gguf(c, pair.tower));
-  OCELLUS_RETURN_IF_ERROR(formats::read_gguf_tower(tower, c.config, c.image_processor));
+  OCELLUS_RETURN_IF_ERROR(read_gguf_configs(c, language, tower));
   add_language_tensors(c, language, 0);
   add_tower_tensors(c, tower, 1);
   OCELLUS_RETURN_IF_ERROR(check_pair(c, pair));
-  OCELLUS_ASSIGN_OR_RETURN(c.vocabulary, formats::read_gguf_vocabulary(language));
-  OCELLUS_ASSIGN_OR_RETURN(c.config.image_token, image_token(c, language));
-  if (language.has("tokenizer.chat_template")) {
-    OCELLUS_ASSIGN_OR_RETURN(c.chat_template, language.text("tokenizer.chat_template"));
-  }
+  OCELLUS_RETURN_IF_ERROR(read_gguf_texts(c, language));
   return c;
+}
+
+Status read_gguf_settings(Checkpoint& c, const GgufFile& language, const GgufFile& tower) {
+  OCELLUS_RETURN_IF_ERROR(read_gguf_configs(c, language, tower));
+  return read_gguf_texts(c, language);
 }
 
 }  // namespace ocellus::models

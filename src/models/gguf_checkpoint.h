@@ -20,4 +20,8 @@ Result<std::optional<GgufPair>> find_gguf_pair(const std::filesystem::path& path
 // kBadModel also for two files that are no pair.
 Result<Checkpoint> load_gguf_checkpoint(const GgufPair& pair);
 
+// Everything of `checkpoint` but its tensors and files.
+Status read_gguf_settings(Checkpoint& checkpoint, const formats::GgufFile& language,
+                          const formats::GgufFile& tower);
+
 }  // namespace ocellus::models

@@ -17,45 +17,60 @@ std::size_t stored_bytes(const Checkpoint& checkpoint) {
   return bytes;
 }
 
-// What the options come to for this checkpoint.
-struct Choices {
-  WeightChoice language, tower;
-};
-
 bool is_stored_in_blocks(const Checkpoint& checkpoint) {
   const auto found = checkpoint.tensors.find("language.layers.0.mlp.down_proj.weight");
   return found != checkpoint.tensors.end() && found->second.dtype &&
          tensor::is_quantized(*found->second.dtype);
 }
 
-Choices choices_of(const Checkpoint& checkpoint, const LoadOptions& options, bool multiplies_bf16) {
+// What the options come to for this checkpoint.
+PartArithmetic arithmetic_of(const Checkpoint& checkpoint, const LoadOptions& options,
+                             bool multiplies_bf16) {
   using compute::Arithmetic;
+  if (checkpoint.packed) return checkpoint.packed->arithmetic;
   const auto asked = [](std::optional<tensor::DType> dtype) {
     const bool fast = dtype && (*dtype == tensor::DType::kBF16 || tensor::is_quantized(*dtype));
-    return WeightChoice{dtype, fast ? Arithmetic::kFast : Arithmetic::kExact};
+    return fast ? Arithmetic::kFast : Arithmetic::kExact;
   };
-  Choices choices{asked(options.weights), asked(options.tower_weights)};
-  if (!options.weights && is_stored_in_blocks(checkpoint))
-    choices.language.arithmetic = Arithmetic::kFast;
+  PartArithmetic arithmetic{.language = asked(options.weights),
+                            .tower = asked(options.tower_weights)};
+  if (!options.weights && is_stored_in_blocks(checkpoint)) arithmetic.language = Arithmetic::kFast;
   const bool blocks =
       options.weights ? tensor::is_quantized(*options.weights) : is_stored_in_blocks(checkpoint);
-  if (!options.tower_weights && blocks && multiplies_bf16)
-    choices.tower.arithmetic = Arithmetic::kFast;
-  return choices;
+  if (!options.tower_weights && blocks && multiplies_bf16) arithmetic.tower = Arithmetic::kFast;
+  return arithmetic;
+}
+
+Status check_packed(const Checkpoint& checkpoint, const compute::Backend& backend,
+                    const LoadOptions& options) {
+  if (options.weights || options.tower_weights) {
+    return base::make_error(ErrorCode::kInvalidArgument,
+                            "{}: is packed, and its weights are held as they are; another type is "
+                            "for the packing of its source",
+                            checkpoint.folder.string());
+  }
+  if (checkpoint.packed->layout == backend.weight_layout()) return {};
+  return base::make_error(
+      ErrorCode::kUnsupported,
+      "{}: is packed for \"{}\", this program has \"{}\": pack its source again",
+      checkpoint.folder.string(), checkpoint.packed->layout, backend.weight_layout());
 }
 
 }  // namespace
 
 std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
+  if (checkpoint.packed) return stored_bytes(checkpoint);
   std::size_t bytes = 0;
-  const Choices choices = choices_of(checkpoint, options, false);
+  const PartArithmetic arithmetic = arithmetic_of(checkpoint, options, false);
   for (const auto& [name, tensor] : checkpoint.tensors) {
     const std::size_t rank = tensor.shape.rank();
     if (rank < 2 || !tensor.dtype) {
       bytes += tensor.data.size();
       continue;
     }
-    const WeightChoice& choice = is_language(name) ? choices.language : choices.tower;
+    const WeightChoice choice = is_language(name)
+                                    ? WeightChoice{options.weights, arithmetic.language}
+                                    : WeightChoice{options.tower_weights, arithmetic.tower};
     const tensor::DType held = held_as(name, *tensor.dtype, tensor.shape[rank - 1], choice).dtype;
     const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
     bytes += (elements + tensor::block_values(held) - 1) / tensor::block_values(held) *
@@ -64,30 +79,50 @@ std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& option
   return bytes;
 }
 
-Result<std::unique_ptr<LlavaModel>> LlavaModel::load(const Checkpoint& checkpoint,
-                                                     const compute::Backend& backend,
-                                                     const LoadOptions& options) {
-  std::unique_ptr<LlavaModel> model(new LlavaModel(backend));
-  model->config_ = checkpoint.config;
+Status LlavaModel::load_parts(const Checkpoint& checkpoint, const PartArithmetic& arithmetic,
+                              const LoadOptions& options, WeightSink* sink) {
+  config_ = checkpoint.config;
   const auto total = static_cast<double>(std::max<std::size_t>(1, stored_bytes(checkpoint)));
   std::size_t done = 0;
   const auto loaded = [&](std::size_t bytes) {
     done += bytes;
     if (options.progress) options.progress(std::min(1.0, static_cast<double>(done) / total));
   };
-  const Choices choices = choices_of(checkpoint, options, backend.multiplies_bf16());
-  const WeightLoader tower_loader(checkpoint, backend, choices.tower, options.stop, loaded);
-  const WeightLoader language_loader(checkpoint, backend, choices.language, options.stop, loaded);
-  OCELLUS_ASSIGN_OR_RETURN(model->tower_, VisionTower::load(checkpoint.config, tower_loader));
+  const WeightLoader tower_loader(checkpoint, *backend_, {options.tower_weights, arithmetic.tower},
+                                  options.stop, loaded, sink);
+  const WeightLoader language_loader(checkpoint, *backend_, {options.weights, arithmetic.language},
+                                     options.stop, loaded, sink);
+  OCELLUS_ASSIGN_OR_RETURN(tower_, VisionTower::load(checkpoint.config, tower_loader));
   OCELLUS_ASSIGN_OR_RETURN(
-      model->projector_,
-      Projector::load(checkpoint.config, model->tower_.feature_width(), tower_loader));
-  OCELLUS_ASSIGN_OR_RETURN(model->decoder_,
-                           Decoder::load(checkpoint.config.language, language_loader));
+      projector_, Projector::load(checkpoint.config, tower_.feature_width(), tower_loader));
+  OCELLUS_ASSIGN_OR_RETURN(decoder_, Decoder::load(checkpoint.config.language, language_loader));
   // A file that was cut short meanwhile would have been read as zeros.
   OCELLUS_RETURN_IF_ERROR(checkpoint.unchanged());
   if (options.progress) options.progress(1.0);
+  return {};
+}
+
+Result<std::unique_ptr<LlavaModel>> LlavaModel::load(const Checkpoint& checkpoint,
+                                                     const compute::Backend& backend,
+                                                     const LoadOptions& options) {
+  std::unique_ptr<LlavaModel> model(new LlavaModel(backend));
+  const PartArithmetic arithmetic = arithmetic_of(checkpoint, options, backend.multiplies_bf16());
+  if (checkpoint.packed) OCELLUS_RETURN_IF_ERROR(check_packed(checkpoint, backend, options));
+  OCELLUS_RETURN_IF_ERROR(model->load_parts(checkpoint, arithmetic, options, nullptr));
   return model;
+}
+
+Result<PartArithmetic> LlavaModel::pack(const Checkpoint& checkpoint,
+                                        const compute::Backend& backend, const LoadOptions& options,
+                                        WeightSink& sink) {
+  if (checkpoint.packed) {
+    return base::make_error(ErrorCode::kInvalidArgument, "{}: is packed already",
+                            checkpoint.folder.string());
+  }
+  LlavaModel model(backend);
+  const PartArithmetic arithmetic = arithmetic_of(checkpoint, options, backend.multiplies_bf16());
+  OCELLUS_RETURN_IF_ERROR(model.load_parts(checkpoint, arithmetic, options, &sink));
+  return arithmetic;
 }
 
 LlavaModel::Scratch LlavaModel::make_scratch() const {

@@ -35,10 +35,17 @@ class LlavaModel {
     Decoder::Scratch decoder;
   };
 
-  // kBadModel, kUnsupported, kOutOfMemory, kCancelled. The backend must outlive the model.
+  // kBadModel, kUnsupported, kOutOfMemory, kCancelled. The backend must outlive the model. Of a
+  // packed model, whose weights are held as they were packed, nothing but the vectors is read;
+  // kInvalidArgument where another type is asked for.
   static Result<std::unique_ptr<LlavaModel>> load(const Checkpoint& checkpoint,
                                                   const compute::Backend& backend,
                                                   const LoadOptions& options);
+
+  // Makes every weight that load() would make and gives it to the sink. Returns how attention is
+  // computed. kInvalidArgument for a model that is packed already, and what load() gives.
+  static Result<PartArithmetic> pack(const Checkpoint& checkpoint, const compute::Backend& backend,
+                                     const LoadOptions& options, WeightSink& sink);
 
   const formats::ModelConfig& config() const { return config_; }
   const compute::Backend& backend() const { return *backend_; }
@@ -57,6 +64,8 @@ class LlavaModel {
 
  private:
   explicit LlavaModel(const compute::Backend& backend) : backend_(&backend) {}
+  Status load_parts(const Checkpoint& checkpoint, const PartArithmetic& arithmetic,
+                    const LoadOptions& options, WeightSink* sink);
 
   const compute::Backend* backend_;
   formats::ModelConfig config_;

@@ -48,8 +48,29 @@ compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::in
   return in % static_cast<std::int64_t>(tensor::block_values(wanted)) == 0 ? wanted : DType::kQ8;
 }
 
-std::int64_t WeightLoader::paired_heads(const std::string& name) const {
-  return checkpoint_.tensors.find(name)->second.paired_heads;
+const StoredTensor& WeightLoader::stored(const std::string& name) const {
+  return checkpoint_.tensors.find(name)->second;
+}
+
+Result<std::unique_ptr<compute::Weight>> WeightLoader::make(const std::string& name,
+                                                            tensor::TensorView view,
+                                                            std::int64_t out,
+                                                            std::int64_t in) const {
+  const StoredTensor& tensor = stored(name);
+  if (tensor.image) {
+    if (tensor.image->out != out || tensor.image->in != in) {
+      return base::make_error(ErrorCode::kBadModel, "expected {} x {} values, found {} x {}", out,
+                              in, tensor.image->out, tensor.image->in);
+    }
+    return backend_.map_weight(*tensor.image, checkpoint_.packed->file);
+  }
+  std::vector<std::byte> ordered;
+  if (const std::int64_t heads = tensor.paired_heads; heads > 0) {
+    ordered = unpaired(view.data, view.shape[0], heads);
+    view.data = ordered;
+  }
+  view.shape = {out, in};
+  return backend_.make_weight(view, held_as(name, view.dtype, in, choice_));
 }
 
 Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string& name,
@@ -57,15 +78,17 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string&
                                                               std::int64_t out,
                                                               std::int64_t in) const {
   if (stop_ && stop_()) return base::make_error(ErrorCode::kCancelled, "loading was cancelled");
-  OCELLUS_ASSIGN_OR_RETURN(tensor::TensorView view, checkpoint_.tensor(name, stored_shape));
-  std::vector<std::byte> ordered;
-  if (const std::int64_t heads = paired_heads(name); heads > 0) {
-    ordered = unpaired(view.data, view.shape[0], heads);
-    view.data = ordered;
+  OCELLUS_ASSIGN_OR_RETURN(const tensor::TensorView view, checkpoint_.tensor(name, stored_shape));
+  auto weight = make(name, view, out, in);
+  if (!weight) {
+    return base::with_context(
+        std::move(weight).error(),
+        checkpoint_.packed ? checkpoint_.folder.string() + ": " + name : name);
   }
-  view.shape = {out, in};
-  auto weight = backend_.make_weight(view, held_as(name, view.dtype, in, choice_));
-  if (!weight) return base::with_context(std::move(weight).error(), name);
+  if (sink_ != nullptr) {
+    OCELLUS_RETURN_IF_ERROR(sink_->matrix(name, stored_shape, **weight));
+    weight->reset();
+  }
   if (loaded_) loaded_(view.data.size());
   return weight;
 }
@@ -83,17 +106,22 @@ Result<Linear> WeightLoader::linear(const std::string& name, std::int64_t out, s
 Result<std::vector<float>> WeightLoader::vector(const std::string& name,
                                                 const tensor::Shape& shape) const {
   OCELLUS_ASSIGN_OR_RETURN(const tensor::TensorView view, checkpoint_.tensor(name, shape));
+  if (stored(name).image) {
+    return base::make_error(ErrorCode::kBadModel, "{}: {}: expected values, found a packed matrix",
+                            checkpoint_.folder.string(), name);
+  }
   if (!tensor::is_plain_float(view.dtype) && !tensor::is_quantized(view.dtype)) {
     return base::make_error(ErrorCode::kUnsupported, "tensor {}: expected numbers, found {}", name,
                             tensor::dtype_name(view.dtype));
   }
   std::vector<float> values(static_cast<std::size_t>(*shape.elements()));
   tensor::dequantize(view.dtype, view.data.data(), *shape.elements(), values.data());
-  if (const std::int64_t heads = paired_heads(name); heads > 0) {
+  if (const std::int64_t heads = stored(name).paired_heads; heads > 0) {
     const std::vector<std::byte> ordered =
         unpaired(std::as_bytes(std::span(values)), shape[0], heads);
     std::memcpy(values.data(), ordered.data(), ordered.size());
   }
+  if (sink_ != nullptr) OCELLUS_RETURN_IF_ERROR(sink_->vector(name, shape, values));
   if (loaded_) loaded_(view.data.size());
   return values;
 }

@@ -54,17 +54,31 @@ struct WeightChoice {
 compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
                             const WeightChoice& choice);
 
+// Takes weights as they are made, in place of a model, so that no more than one is in memory.
+class WeightSink {
+ public:
+  virtual ~WeightSink() = default;
+  // `shape` is the stored tensor's. Names are canonical.
+  virtual Status matrix(const std::string& name, const tensor::Shape& shape,
+                        const compute::Weight& weight) = 0;
+  virtual Status vector(const std::string& name, const tensor::Shape& shape,
+                        std::span<const float> values) = 0;
+};
+
 // Reads one checkpoint into one backend. One thread. `prefix` names the part, e.g.
-// "tower.encoder.layers.3.".
+// "tower.encoder.layers.3.". With a sink, weights go there and what is returned in their place is
+// null.
 class WeightLoader {
  public:
   WeightLoader(const Checkpoint& checkpoint, const compute::Backend& backend,
-               const WeightChoice& choice, StopCheck stop, std::function<void(std::size_t)> loaded)
+               const WeightChoice& choice, StopCheck stop, std::function<void(std::size_t)> loaded,
+               WeightSink* sink = nullptr)
       : checkpoint_(checkpoint),
         backend_(backend),
         choice_(choice),
         stop_(std::move(stop)),
-        loaded_(std::move(loaded)) {}
+        loaded_(std::move(loaded)),
+        sink_(sink) {}
 
   // How attention, which has no weights, is to be computed beside them.
   compute::Arithmetic arithmetic() const { return choice_.arithmetic; }
@@ -79,13 +93,16 @@ class WeightLoader {
   Result<Norm> norm(const std::string& name, std::int64_t size, bool bias) const;
 
  private:
-  std::int64_t paired_heads(const std::string& name) const;  // 0: its rows are in order
+  const StoredTensor& stored(const std::string& name) const;  // that is there
+  Result<std::unique_ptr<compute::Weight>> make(const std::string& name, tensor::TensorView view,
+                                                std::int64_t out, std::int64_t in) const;
 
   const Checkpoint& checkpoint_;
   const compute::Backend& backend_;
   WeightChoice choice_;
   StopCheck stop_;
   std::function<void(std::size_t)> loaded_;  // bytes of the file that are done
+  WeightSink* sink_;
 };
 
 // A grow-only f32 matrix.

@@ -25,6 +25,12 @@ const Layout& layout_of(DType type) noexcept { return kLayouts[static_cast<std::
 }  // namespace
 
 std::string_view dtype_name(DType type) noexcept { return layout_of(type).name; }
+std::optional<DType> find_dtype(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < std::size(kLayouts); ++i) {
+    if (kLayouts[i].name == name) return static_cast<DType>(i);
+  }
+  return std::nullopt;
+}
 std::size_t block_values(DType type) noexcept { return layout_of(type).values; }
 std::size_t block_bytes(DType type) noexcept { return layout_of(type).bytes; }
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace ocellus::tensor {
@@ -31,6 +32,7 @@ enum class DType : std::uint8_t {
 };
 
 std::string_view dtype_name(DType type) noexcept;  // "f32", "bf16", "i64", "q4_0", "q4_k", "q8" ...
+std::optional<DType> find_dtype(std::string_view name) noexcept;  // nothing for another name
 
 // Values per block and bytes per block: 1 and the element size for the plain types.
 std::size_t block_values(DType type) noexcept;

@@ -9,6 +9,7 @@
 #include "formats/gguf.h"
 #include "models/gguf_convert.h"
 #include "models/gguf_export.h"
+#include "vision/target_file.h"
 
 namespace ocellus::vision {
 namespace {
@@ -18,22 +19,6 @@ namespace fs = std::filesystem;
 
 fs::path tower_path(const fs::path& target) {
   return target.parent_path() / ("mmproj-" + target.filename().string());
-}
-
-Status check_target(const fs::path& path, const models::Checkpoint& source, bool replace) {
-  std::error_code ec;
-  if (!fs::exists(path, ec)) return {};
-  for (const base::MappedFile& file : source.files) {
-    if (fs::equivalent(path, file.path(), ec)) {
-      return make_error(ErrorCode::kInvalidArgument, "{}: is being read, expected another name",
-                        path.string());
-    }
-  }
-  if (!fs::is_regular_file(path, ec))
-    return make_error(ErrorCode::kInvalidArgument, "{}: expected a file", path.string());
-  if (replace) return {};
-  return make_error(ErrorCode::kInvalidArgument, "{}: exists already; --force replaces it",
-                    path.string());
 }
 
 // What the model is called: its folder or file.
@@ -94,9 +79,13 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
   }
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint checkpoint,
                            models::load_checkpoint(options.source, options.mmproj));
+  if (checkpoint.packed) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{}: is packed; expected what it was packed from", options.source.string());
+  }
   const fs::path tower_target = tower_path(options.target);
   for (const fs::path& target : {options.target, tower_target})
-    OCELLUS_RETURN_IF_ERROR(check_target(target, checkpoint, options.replace));
+    OCELLUS_RETURN_IF_ERROR(check_target_file(target, checkpoint, options.replace));
   OCELLUS_ASSIGN_OR_RETURN(const Plan plan, make_plan(checkpoint, options));
 
   QuantizeSummary summary;

@@ -60,6 +60,22 @@ class CpuBackend final : public Backend {
     return weight;
   }
 
+  std::string weight_layout() const override { return std::string(kWeightLayout); }
+
+  Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+                                             std::shared_ptr<const void> owner) const override {
+    if (expand_weights_ && image.form.dtype != DType::kF32) {
+      return make_error(ErrorCode::kUnsupported, "weights that are packed cannot be expanded");
+    }
+    if (image.form.arithmetic == Arithmetic::kFast && tables_.bf16 == nullptr) {
+      return make_error(ErrorCode::kUnsupported,
+                        "is packed for machines that multiply bf16, which {} does not",
+                        describe_tables());
+    }
+    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::map(image, std::move(owner)));
+    return weight;
+  }
+
   using Backend::linear;
   Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
                 Workspace& workspace) const override {

@@ -18,6 +18,13 @@ bool can_hold(DType dtype) { return tensor::is_plain_float(dtype) || tensor::is_
 // Our own types are made here, so a row may end inside a block: the rest is zero.
 bool may_end_inside(DType dtype) { return dtype == DType::kQ8 || dtype == DType::kQ4; }
 
+// No model has larger sides, and sizes of a panel can then be computed.
+constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
+
+bool whole_blocks(DType dtype, std::int64_t in) {
+  return in % static_cast<std::int64_t>(tensor::block_values(dtype)) == 0;
+}
+
 std::size_t bytes_of(DType dtype, std::int64_t values) {
   return static_cast<std::size_t>(values) / tensor::block_values(dtype) *
          tensor::block_bytes(dtype);
@@ -128,22 +135,33 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
     return make_error(ErrorCode::kInvalidArgument, "expected a matrix [out, in], found shape {}",
                       source.shape.to_string());
   }
-  auto weight = std::make_unique<PackedWeight>();
-  weight->out_ = source.shape[0];
-  weight->in_ = source.shape[1];
-  weight->dtype_ = dtype;
+  const std::int64_t in = source.shape[1];
   const auto elements = source.shape.elements();
-  const auto whole_blocks = [&](DType type) {
-    return weight->in_ % static_cast<std::int64_t>(tensor::block_values(type)) == 0;
-  };
-  if (!elements || !whole_blocks(source.dtype) ||
-      !(whole_blocks(dtype) || (may_end_inside(dtype) && source.dtype != dtype)) ||
+  const bool same_rows =
+      whole_blocks(dtype, in) || (may_end_inside(dtype) && source.dtype != dtype);
+  if (!elements || !whole_blocks(source.dtype, in) || !same_rows ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
     return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes of {}",
                       source.shape.to_string(), tensor::dtype_name(dtype), source.data.size(),
                       tensor::dtype_name(source.dtype));
   }
-  const std::int64_t in = weight->in_;
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(source.shape[0], in, dtype, fast_bf16));
+  std::unique_ptr<PackedWeight> weight = std::move(described.first);
+  OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(described.second));
+  weight->data_ = weight->buffer_.bytes();
+  pool.run(weight->panels(), [&](std::int64_t number, int) { weight->pack_panel(source, number); });
+  return weight;
+}
+
+Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::describe(
+    std::int64_t out, std::int64_t in, DType dtype, bool fast_bf16) {
+  if (out < 1 || in < 1 || out > kMaxSide || in > kMaxSide) {
+    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+  }
+  auto weight = std::make_unique<PackedWeight>();
+  weight->out_ = out;
+  weight->in_ = in;
+  weight->dtype_ = dtype;
   if (tensor::is_quantized(dtype)) {
     weight->layout_ = PanelLayout::kQuant;
     weight->chunk_bytes_ = quant_chunk_bytes(dtype, kBlockK);
@@ -157,14 +175,47 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
   } else {
     weight->panel_bytes_ = bytes_of(dtype, in * kPanel);
   }
-  const std::int64_t panels = weight->panels();
-  const auto bytes = base::checked_mul(static_cast<std::size_t>(panels), weight->panel_bytes_);
-  if (!bytes)
-    return make_error(ErrorCode::kOutOfMemory, "a weight of shape {} is too large",
-                      source.shape.to_string());
-  OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(*bytes));
-  pool.run(panels, [&](std::int64_t number, int) { weight->pack_panel(source, number); });
-  return weight;
+  const auto bytes =
+      base::checked_mul(static_cast<std::size_t>(weight->panels()), weight->panel_bytes_);
+  if (!bytes) {
+    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+  }
+  return std::pair(std::move(weight), *bytes);
+}
+
+Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const WeightImage& image,
+                                                        std::shared_ptr<const void> owner) {
+  const DType dtype = image.form.dtype;
+  const bool fast = image.form.arithmetic == Arithmetic::kFast;
+  if (!can_hold(dtype) || (fast && dtype != DType::kBF16)) {
+    return make_error(ErrorCode::kUnsupported, "weights of type {}{} are not packed",
+                      tensor::dtype_name(dtype), fast ? " multiplied as bf16" : "");
+  }
+  if (!whole_blocks(dtype, image.in) && !may_end_inside(dtype)) {
+    return make_error(ErrorCode::kInvalidArgument, "rows of {} values are no whole blocks of {}",
+                      image.in, tensor::dtype_name(dtype));
+  }
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(image.out, image.in, dtype, fast));
+  if (described.second != image.bytes.size()) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{} x {} values of {} packed: expected {} bytes, found {}", image.out,
+                      image.in, tensor::dtype_name(dtype), described.second, image.bytes.size());
+  }
+  if (reinterpret_cast<std::uintptr_t>(image.bytes.data()) % base::AlignedBuffer::kAlignment != 0) {
+    return make_error(ErrorCode::kInvalidArgument, "packed values begin at no multiple of {}",
+                      base::AlignedBuffer::kAlignment);
+  }
+  described.first->data_ = image.bytes;
+  described.first->owner_ = std::move(owner);
+  return std::move(described.first);
+}
+
+WeightImage PackedWeight::image() const {
+  const bool fast = layout_ == PanelLayout::kBf16Pairs;
+  return {.form = {dtype_, fast ? Arithmetic::kFast : Arithmetic::kExact},
+          .out = out_,
+          .in = in_,
+          .bytes = data_};
 }
 
 }  // namespace ocellus::compute::cpu

@@ -1,12 +1,22 @@
 // A weight matrix in the order in which the kernels read it.
 #pragma once
 
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
 #include "base/aligned_buffer.h"
 #include "compute/backend.h"
 #include "compute/cpu/kernels.h"
 #include "compute/cpu/thread_pool.h"
 
 namespace ocellus::compute::cpu {
+
+// Names what PanelLayout and quant_panel.h say about bytes. Packed models carry it
+// (docs/formats.md): any change of how any type lies in memory is another version.
+// packed_weight_test.cc knows the bytes.
+inline constexpr std::string_view kWeightLayout = "cpu panels of 32, version 1";
 
 // How the values of 32 outputs, a panel, lie in memory. Panels stand one behind the other, the last
 // one padded with zeros, so that a product walks memory once, forwards.
@@ -24,15 +34,20 @@ class PackedWeight final : public Weight {
   static Result<std::unique_ptr<PackedWeight>> pack(const tensor::TensorView& source, DType dtype,
                                                     bool fast_bf16, ThreadPool& pool);
 
+  // In memory that somebody else holds; Backend::map_weight() says what is asked of it.
+  static Result<std::unique_ptr<PackedWeight>> map(const WeightImage& image,
+                                                   std::shared_ptr<const void> owner);
+
   std::int64_t out() const override { return out_; }
   std::int64_t in() const override { return in_; }
   DType dtype() const override { return dtype_; }
-  std::size_t bytes() const override { return buffer_.size(); }
+  std::size_t bytes() const override { return data_.size(); }
+  WeightImage image() const override;
 
   PanelLayout layout() const { return layout_; }
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
   const std::byte* panel(std::int64_t number) const {
-    return buffer_.data() + static_cast<std::size_t>(number) * panel_bytes_;
+    return data_.data() + static_cast<std::size_t>(number) * panel_bytes_;
   }
   // kFloat: as the kernels name the type.
   Element element() const;
@@ -42,13 +57,20 @@ class PackedWeight final : public Weight {
   std::int64_t padded_in() const { return (in_ + 31) / 32 * 32; }
 
  private:
+  // A weight without memory yet, and the bytes that it takes: the one place that knows.
+  static Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> describe(std::int64_t out,
+                                                                                std::int64_t in,
+                                                                                DType dtype,
+                                                                                bool fast_bf16);
   void pack_panel(const tensor::TensorView& source, std::int64_t number);
 
   std::int64_t out_ = 0, in_ = 0;
   DType dtype_ = DType::kF32;
   PanelLayout layout_ = PanelLayout::kFloat;
   std::size_t panel_bytes_ = 0, chunk_bytes_ = 0;
-  base::AlignedBuffer buffer_;
+  std::span<const std::byte> data_;
+  base::AlignedBuffer buffer_;         // what data_ lies in,
+  std::shared_ptr<const void> owner_;  // or who holds what data_ lies in
 };
 
 }  // namespace ocellus::compute::cpu

@@ -1,0 +1,170 @@
+// Weights in somebody else's memory, and the bytes that kWeightLayout stands for.
+#include "compute/cpu/packed_weight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/sha256.h"
+#include "compute/cpu/test_backends.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+using testing::backend_of;
+using ::testing::HasSubstr;
+using testing::Rows;
+using testing::same;
+using testing::Source;
+
+constexpr WeightForm kForms[] = {
+    DType::kF32,  DType::kF16,  DType::kBF16, {DType::kBF16, Arithmetic::kFast},
+    DType::kQ8,   DType::kQ4,   DType::kQ8_0, DType::kQ6_K,
+    DType::kQ5_K, DType::kQ5_1, DType::kQ5_0, DType::kQ4_K,
+    DType::kQ4_1, DType::kQ4_0, DType::kQ3_K, DType::kQ2_K};
+
+std::string name_of(const WeightForm& form) {
+  return std::string(tensor::dtype_name(form.dtype)) +
+         (form.arithmetic == Arithmetic::kFast ? " fast" : "");
+}
+
+// A copy that can be looked at and freed by a test.
+struct Memory {
+  explicit Memory(std::span<const std::byte> bytes) {
+    buffer = base::AlignedBuffer::make(bytes.size() + base::AlignedBuffer::kAlignment)
+                 .value_or(base::AlignedBuffer());
+    std::ranges::copy(bytes, buffer.data());
+    size = bytes.size();
+  }
+  std::span<const std::byte> bytes() const { return buffer.bytes().first(size); }
+  base::AlignedBuffer buffer;
+  std::size_t size = 0;
+};
+
+TEST(PackedWeight, InMappedMemoryMultipliesAndReadsAsBefore) {
+  for (const Isa isa : {Isa::kScalar, Isa::kAuto}) {
+    const auto backend = backend_of(isa, 2);
+    const auto workspace = backend->make_workspace();
+    for (const WeightForm& form : kForms) {
+      SCOPED_TRACE(name_of(form));
+      const Source source(70, 512, DType::kF32, 1);
+      const auto made = backend->make_weight(source.view, form);
+      ASSERT_TRUE(made.has_value());
+      const WeightImage image = (*made)->image();
+      EXPECT_EQ(image.form.dtype, form.dtype);
+      EXPECT_EQ(image.bytes.size(), (*made)->bytes());
+      auto memory = std::make_shared<Memory>(image.bytes);
+      WeightImage copy = image;
+      copy.bytes = memory->bytes();
+      const std::weak_ptr<Memory> watched = memory;
+      auto mapped = backend->map_weight(copy, std::move(memory));
+      ASSERT_TRUE(mapped.has_value()) << mapped.error().message;
+      EXPECT_EQ((*mapped)->image().bytes.data(), copy.bytes.data());  // no copy
+      EXPECT_EQ((*mapped)->out(), 70);
+      EXPECT_EQ((*mapped)->in(), 512);
+      EXPECT_EQ((*mapped)->dtype(), form.dtype);
+      const Rows x(9, 512, 2);
+      Rows expected(9, 70, 3), y(9, 70, 4);
+      ASSERT_TRUE(backend->linear(**made, x.view(), {}, expected.matrix(), *workspace, 2));
+      ASSERT_TRUE(backend->linear(**mapped, x.view(), {}, y.matrix(), *workspace, 2));
+      for (std::int64_t r = 0; r < 9; ++r) EXPECT_TRUE(same(y.row(r), expected.row(r)));
+      const std::vector<std::int32_t> ids = {69, 0, 33};
+      Rows rows(3, 512, 5), mapped_rows(3, 512, 6);
+      ASSERT_TRUE(backend->embed(**made, ids, rows.matrix()));
+      ASSERT_TRUE(backend->embed(**mapped, ids, mapped_rows.matrix()));
+      for (std::int64_t r = 0; r < 3; ++r) EXPECT_TRUE(same(mapped_rows.row(r), rows.row(r)));
+      // The memory stays exactly as long as the weight.
+      EXPECT_FALSE(watched.expired());
+      mapped->reset();
+      EXPECT_TRUE(watched.expired());
+    }
+  }
+}
+
+TEST(PackedWeight, WhatDoesNotFitIsAnError) {
+  const auto backend = backend_of(Isa::kAuto, 1);
+  const Source source(70, 512, DType::kF32, 1);
+  const auto message = [&](const WeightImage& image) {
+    const auto weight = backend->map_weight(image, nullptr);
+    return weight ? std::string("accepted") : weight.error().message;
+  };
+  for (const WeightForm& form : kForms) {
+    SCOPED_TRACE(name_of(form));
+    const auto made = backend->make_weight(source.view, form);
+    ASSERT_TRUE(made.has_value());
+    const WeightImage image = (*made)->image();
+    EXPECT_EQ(message(image), "accepted");
+    WeightImage wrong = image;
+    wrong.bytes = image.bytes.first(image.bytes.size() - 1);
+    EXPECT_THAT(message(wrong), HasSubstr("found " + std::to_string(wrong.bytes.size())));
+    wrong.bytes = {};
+    EXPECT_THAT(message(wrong), HasSubstr("found 0"));
+    for (const std::int64_t out : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{64},
+                                   std::int64_t{97}, INT64_MAX, INT64_MIN}) {
+      wrong = image;
+      wrong.out = out;
+      EXPECT_NE(message(wrong), "accepted") << out;
+    }
+    for (const std::int64_t in : {std::int64_t{0}, std::int64_t{-512}, std::int64_t{256},
+                                  std::int64_t{1} << 62, INT64_MAX, INT64_MIN}) {
+      wrong = image;
+      wrong.in = in;
+      EXPECT_NE(message(wrong), "accepted") << in;
+    }
+    const Memory memory(image.bytes);
+    wrong = image;
+    wrong.bytes = memory.buffer.bytes().subspan(1, image.bytes.size());
+    EXPECT_THAT(message(wrong), HasSubstr("multiple of 64"));
+    if (form.dtype != DType::kBF16) {
+      wrong = image;
+      wrong.form.arithmetic = Arithmetic::kFast;
+      EXPECT_NE(message(wrong), "accepted");
+    }
+    for (const DType type : {DType::kI64, DType::kI32, DType::kU8}) {
+      wrong = image;
+      wrong.form.dtype = type;
+      EXPECT_THAT(message(wrong), HasSubstr("are not packed"));
+    }
+  }
+  WeightImage part = (*backend->make_weight(source.view, DType::kQ4_K))->image();
+  part.in = 300;
+  EXPECT_THAT(message(part), HasSubstr("300 values are no whole blocks of q4_k"));
+}
+
+TEST(PackedWeight, OfBf16PairsNeedAMachineThatMultipliesThem) {
+  const auto without = backend_of(Isa::kAvx2, 1), scalar = backend_of(Isa::kScalar, 1);
+  if (without == nullptr || without->multiplies_bf16() || !scalar->multiplies_bf16())
+    GTEST_SKIP() << "no instruction set without bf16 beside one with it";
+  const Source source(70, 64, DType::kBF16, 1);
+  const auto made = scalar->make_weight(source.view, {DType::kBF16, Arithmetic::kFast});
+  ASSERT_TRUE(made.has_value());
+  const auto mapped = without->map_weight((*made)->image(), nullptr);
+  ASSERT_FALSE(mapped.has_value());
+  EXPECT_EQ(mapped.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(mapped.error().message, HasSubstr("multiply bf16"));
+}
+
+// Files that people keep hold these bytes. Whoever changes them gives kWeightLayout another version
+// and then the new digests.
+TEST(PackedWeight, TheBytesAreThoseOfTheNamedVersion) {
+  ASSERT_EQ(kWeightLayout, "cpu panels of 32, version 1");
+  const std::map<std::string, std::string> expected = {
+      {"f32", "?"},
+  };
+  const auto backend = backend_of(Isa::kScalar, 2);
+  // 40 and not 64 rows, 296 values where blocks may end anywhere: every kind of padding.
+  for (const WeightForm& form : kForms) {
+    const bool own = form.dtype == DType::kQ8 || form.dtype == DType::kQ4;
+    const Source source(40, tensor::is_quantized(form.dtype) && !own ? 512 : 297, DType::kF32, 7);
+    const auto made = backend->make_weight(source.view, form);
+    ASSERT_TRUE(made.has_value());
+    if (form.arithmetic == Arithmetic::kFast && !backend->multiplies_bf16()) continue;
+    const std::string digest = base::to_hex(base::sha256((*made)->image().bytes)).substr(0, 16);
+    const auto known = expected.find(name_of(form));
+    EXPECT_EQ(known == expected.end() ? "none" : known->second, digest) << name_of(form);
+  }
+}
+
+}  // namespace
+}  // namespace ocellus::compute::cpu

@@ -1,0 +1,24 @@
+// Reading a packed model (formats/packed_model.h) as a checkpoint.
+#pragma once
+
+#include <filesystem>
+
+#include "models/checkpoint.h"
+#include "models/weight_loader.h"
+#include "ocellus/error.h"
+
+namespace ocellus::models {
+
+// Whether there is a file that begins like one.
+bool is_packed_model(const std::filesystem::path& path);
+
+// Reads header and directory; matrices are mapped, and not read. kBadModel, kUnsupported, kIo
+// naming the file.
+Result<Checkpoint> load_packed_checkpoint(const std::filesystem::path& path);
+
+// Reads every matrix and compares checksums: seconds for a large model. kBadModel naming the first
+// that is damaged, kCancelled.
+Status verify_packed_model(const std::filesystem::path& path, const Progress& progress,
+                           const StopCheck& stop);
+
+}  // namespace ocellus::models

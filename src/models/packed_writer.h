@@ -1,0 +1,27 @@
+// Writes a packed model (formats/packed_model.h).
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "formats/packed_model.h"
+#include "models/checkpoint.h"
+#include "models/llava.h"
+#include "models/weight_loader.h"
+#include "ocellus/error.h"
+
+namespace ocellus::models {
+
+// Everything but AtomicFile::commit(). No more than one matrix and the vectors are in memory. The
+// same bytes for any number of threads. kIo, and the errors of LlavaModel::load() and pack().
+Result<formats::PackedDirectory> write_packed_model(const Checkpoint& checkpoint,
+                                                    const compute::Backend& backend,
+                                                    const LoadOptions& options,
+                                                    base::AtomicFile& file);
+
+// About the bytes of the file, a little more rather than less: for asking whether a disk has them.
+std::uint64_t packed_bytes_at_most(const Checkpoint& checkpoint, const LoadOptions& options);
+
+}  // namespace ocellus::models
