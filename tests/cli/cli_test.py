@@ -230,6 +230,60 @@ class Inspect(unittest.TestCase):
         self.assertGreater(report["image_tokens"], 0)
 
 
+class Pack(unittest.TestCase):
+    """One file in place of a model: the same answers, and everything that is wrong with it said."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.packed = pathlib.Path(folder.name) / "demo.ocellus"
+
+    def pack(self, *arguments):
+        result = run("pack", DEMO, self.packed, "--json", *arguments)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return json.loads(result.stdout)
+
+    def answer(self, *arguments):
+        result = run("ask", some_picture(), "What is it?", "--temperature", "0", *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_answers_like_its_source(self):
+        for weights in ("auto", "q8"):
+            written = self.pack("--weights", weights, "--force")
+            self.assertEqual(written["bytes"], self.packed.stat().st_size)
+            self.assertIn("panels", written["layout"])
+            self.assertEqual(self.answer("--model", self.packed), self.answer("--weights", weights))
+        self.assertIn("q8", written["types"])
+
+    def test_inspect_says_what_it_is_and_verifies(self):
+        written = self.pack()
+        report = json.loads(run("inspect", self.packed, "--verify", "--json").stdout)
+        self.assertEqual(report["kind"], "model")
+        self.assertEqual(report["packed"], written["layout"])
+        self.assertTrue(report["verified"])
+        content = bytearray(self.packed.read_bytes())
+        content[4096] ^= 1
+        self.packed.write_bytes(content)
+        self.assertEqual(run("inspect", self.packed).returncode, 0)
+        damaged = run("inspect", self.packed, "--verify")
+        self.assertEqual(damaged.returncode, 4)
+        self.assertIn(b"damaged", damaged.stderr)
+        self.assertEqual(run("inspect", DEMO, "--verify").returncode, 2)
+
+    def test_what_is_refused(self):
+        self.pack()
+        self.assertEqual(run("pack", DEMO, self.packed).returncode, 2)
+        self.assertEqual(run("pack", self.packed, str(self.packed) + "2").returncode, 2)
+        other = run("ask", "--model", self.packed, "--weights", "q8", some_picture(), "What is it?")
+        self.assertEqual(other.returncode, 2)
+        self.assertIn(b"is packed", other.stderr)
+        self.packed.write_bytes(self.packed.read_bytes()[:-1])
+        cut = run("ask", "--model", self.packed, some_picture(), "What is it?")
+        self.assertEqual(cut.returncode, 4)
+        self.assertIn(b"bytes, found", cut.stderr)
+
+
 class Trace(unittest.TestCase):
     def test_writes_every_stage(self):
         with tempfile.TemporaryDirectory() as folder:
