@@ -150,11 +150,12 @@ TEST(PackedWeight, OfBf16PairsNeedAMachineThatMultipliesThem) {
 TEST(PackedWeight, TheBytesAreThoseOfTheNamedVersion) {
   ASSERT_EQ(kWeightLayout, "cpu panels of 32, version 1");
   const std::map<std::string, std::string> expected = {
-      {"f32", "41a16f3eef2479ab"},  {"f16", "cd180c718dfd7fa7"},  {"bf16", "5cbd8f7b17f252a6"},
-      {"q8", "572c90d5aff42fbc"},   {"q4", "852779804d52e4fd"},   {"q8_0", "cfe48b49cc616df9"},
-      {"q6_k", "aff6a74cc6773e3d"}, {"q5_k", "999442f3a447e44b"}, {"q5_1", "f3f349fa5f4082d0"},
-      {"q5_0", "a6d5a827bfe04ffa"}, {"q4_k", "6c2a2021f0143a59"}, {"q4_1", "da1c4907415bf00a"},
-      {"q4_0", "c81278a947616398"}, {"q3_k", "cfb253715f09be47"}, {"q2_k", "74e7bac1d807a601"},
+      {"bf16 fast", "893ffddde36c9292"}, {"f32", "41a16f3eef2479ab"},  {"f16", "cd180c718dfd7fa7"},
+      {"bf16", "5cbd8f7b17f252a6"},      {"q8", "572c90d5aff42fbc"},   {"q4", "852779804d52e4fd"},
+      {"q8_0", "cfe48b49cc616df9"},      {"q6_k", "aff6a74cc6773e3d"}, {"q5_k", "999442f3a447e44b"},
+      {"q5_1", "f3f349fa5f4082d0"},      {"q5_0", "a6d5a827bfe04ffa"}, {"q4_k", "6c2a2021f0143a59"},
+      {"q4_1", "da1c4907415bf00a"},      {"q4_0", "c81278a947616398"}, {"q3_k", "cfb253715f09be47"},
+      {"q2_k", "74e7bac1d807a601"},
   };
   const auto backend = backend_of(Isa::kAuto, 2);
   // 40 and not 64 rows, 297 values where blocks may end anywhere: every kind of padding.
