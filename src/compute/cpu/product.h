@@ -74,13 +74,13 @@ class Int8PromptProduct {
 
  private:
   Int8PromptProduct(const CpuKernels& kernels, std::int64_t rows, std::int64_t depth)
-      : kernels_(&kernels), tiles_(rows, kernels.int8->tile_rows), rows_(rows), depth_(depth) {}
+      : kernels_(&kernels), tiles_(rows, kernels.int8->tile_rows), depth_(depth) {}
 
   const CpuKernels* kernels_;
   RowTiles tiles_;
-  std::int64_t rows_, depth_;  // depth: in whole groups
-  std::int8_t* q_ = nullptr;   // [tile][depth / 4][rows of the tile], Int8Kernels::interleave
-  float* scales_ = nullptr;    // [tile][depth / kGroup][rows of the tile]
+  std::int64_t depth_;        // in whole groups
+  std::int8_t* q_ = nullptr;  // [tile][depth / 4][rows of the tile], Int8Kernels::interleave
+  float* scales_ = nullptr;   // [tile][depth / kGroup][rows of the tile]
   std::int32_t* starts_ = nullptr;
 };
 
