@@ -54,7 +54,7 @@ Result<std::vector<BenchResult>> run_linear(const compute::Backend& backend, Pea
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8, DType::kQ4,
                             DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
                             DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
-    if (options.in % static_cast<std::int64_t>(tensor::block_values(dtype)) != 0) continue;
+    if (!tensor::whole_blocks(dtype, options.in)) continue;
     const std::string name(tensor::dtype_name(dtype));
     if (on_stage) on_stage("linear " + name);
     OCELLUS_ASSIGN_OR_RETURN(const auto weights, make_weights(backend, dtype, options));

@@ -13,15 +13,12 @@ namespace ocellus::models {
 namespace {
 
 using base::make_error;
+using tensor::bytes_of;
 using tensor::DType;
 
 constexpr std::int64_t kLine = 1024;  // values at a time; a multiple of every block
 constexpr std::int64_t kSliceValues = std::int64_t{4} << 20;
 constexpr std::int64_t kTaskValues = std::int64_t{32} << 10;  // enough work to be worth handing out
-
-std::size_t bytes_of(DType type, std::int64_t values) {
-  return static_cast<std::size_t>(values) / tensor::block_values(type) * tensor::block_bytes(type);
-}
 
 // The largest magnitude that a type takes. Block types have f16 scales, of values or their sums.
 float limit_of(DType type) {

@@ -26,7 +26,7 @@ DType next_type(DType type) {
 }
 
 DType fitting(DType type, std::int64_t row) {
-  while (row % static_cast<std::int64_t>(tensor::block_values(type)) != 0) type = next_type(type);
+  while (!tensor::whole_blocks(type, row)) type = next_type(type);
   return type;
 }
 

@@ -34,9 +34,9 @@ PartArithmetic arithmetic_of(const Checkpoint& checkpoint, const LoadOptions& op
   };
   PartArithmetic arithmetic{.language = asked(options.weights),
                             .tower = asked(options.tower_weights)};
-  if (!options.weights && is_stored_in_blocks(checkpoint)) arithmetic.language = Arithmetic::kFast;
   const bool blocks =
       options.weights ? tensor::is_quantized(*options.weights) : is_stored_in_blocks(checkpoint);
+  if (blocks) arithmetic.language = Arithmetic::kFast;
   if (!options.tower_weights && blocks && multiplies_bf16) arithmetic.tower = Arithmetic::kFast;
   return arithmetic;
 }

@@ -105,7 +105,7 @@ class Tensors {
 
   void matrix(std::string name, const Shape& shape, DType dtype) {
     const std::int64_t in = shape[shape.rank() - 1];
-    const bool whole = in % static_cast<std::int64_t>(tensor::block_values(dtype)) == 0;
+    const bool whole = tensor::whole_blocks(dtype, in);
     wanted_.push_back({std::move(name), shape, whole ? dtype : DType::kF16});
   }
   void vector(std::string name, const Shape& shape) {

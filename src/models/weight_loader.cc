@@ -45,7 +45,7 @@ compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::in
   if (tensor::is_quantized(stored) && !is_layer(name)) return stored;
   if (name == "lm_head.weight") return DType::kQ8;
   if (!is_layer(name)) return {DType::kBF16, compute::Arithmetic::kFast};
-  return in % static_cast<std::int64_t>(tensor::block_values(wanted)) == 0 ? wanted : DType::kQ8;
+  return tensor::whole_blocks(wanted, in) ? wanted : DType::kQ8;
 }
 
 const StoredTensor& WeightLoader::stored(const std::string& name) const {
@@ -110,7 +110,7 @@ Result<std::vector<float>> WeightLoader::vector(const std::string& name,
     return base::make_error(ErrorCode::kBadModel, "{}: {}: expected values, found a packed matrix",
                             checkpoint_.folder.string(), name);
   }
-  if (!tensor::is_plain_float(view.dtype) && !tensor::is_quantized(view.dtype)) {
+  if (!tensor::is_weight(view.dtype)) {
     return base::make_error(ErrorCode::kUnsupported, "tensor {}: expected numbers, found {}", name,
                             tensor::dtype_name(view.dtype));
   }

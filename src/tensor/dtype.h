@@ -42,6 +42,20 @@ inline bool is_plain_float(DType type) noexcept {
   return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
 }
 inline bool is_quantized(DType type) noexcept { return type >= DType::kQ4_0; }
+// What weights can be.
+inline bool is_weight(DType type) noexcept { return is_plain_float(type) || is_quantized(type); }
+
+// Whether a row of n values is whole blocks.
+inline bool whole_blocks(DType type, std::int64_t n) noexcept {
+  return n % static_cast<std::int64_t>(block_values(type)) == 0;
+}
+// Whether a row that is rounded to the type may end inside a block, the rest of which is zero: our
+// own types, which no file has.
+inline bool may_end_inside(DType type) noexcept { return type == DType::kQ8 || type == DType::kQ4; }
+// Bytes of n values, which are whole blocks.
+inline std::size_t bytes_of(DType type, std::int64_t n) noexcept {
+  return static_cast<std::size_t>(n) / block_values(type) * block_bytes(type);
+}
 
 // IEEE 754 binary16 and bfloat16 to f32: exact. From f32: round to nearest, ties to even; NaN stays
 // NaN.

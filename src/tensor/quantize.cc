@@ -23,6 +23,11 @@ void poison(DType type, QuantParts& parts) noexcept {
 
 }  // namespace
 
+float inverse(float d) noexcept {
+  const float inverted = d == 0.0f ? 0.0f : 1.0f / d;
+  return std::isfinite(inverted) ? inverted : 0.0f;
+}
+
 void quantize(DType type, const float* values, std::int64_t n, std::byte* blocks) noexcept {
   if (type == DType::kF32) {
     std::memcpy(blocks, values, static_cast<std::size_t>(n) * sizeof(float));

@@ -8,6 +8,12 @@
 
 namespace ocellus::tensor {
 
+// Whether an f16 scale is infinite or NaN: what it was made from goes beyond f16.
+inline bool overflows(std::uint16_t half) noexcept { return (half & 0x7C00u) == 0x7C00u; }
+
+// 1 / d, and 0 where d is 0. A d so small that its inverse overflows is 0 as f16: any integers do.
+float inverse(float d) noexcept;
+
 // One block of values, all finite, as parts. The types of 32 values are cut as the reference cuts
 // them (gguf/quants.py), bit for bit; the types of 256 search for the scales, mins and integers of
 // least squared error. False where a scale goes beyond what f16 holds.

@@ -8,14 +8,6 @@ namespace {
 
 constexpr int kValues = 32;
 
-bool overflows(std::uint16_t half) noexcept { return (half & 0x7C00u) == 0x7C00u; }
-
-// 1 / d, and 0 where d is 0. A d so small that its inverse overflows is 0 as f16: any integers do.
-float inverse(float d) noexcept {
-  const float inverted = d == 0.0f ? 0.0f : 1.0f / d;
-  return std::isfinite(inverted) ? inverted : 0.0f;
-}
-
 // q4_0, q5_0: the value of the largest magnitude, with its sign, becomes the lowest integer.
 void symmetric(const float* x, int half_range, int offset, QuantParts& parts) noexcept {
   float extreme = x[0];

@@ -8,13 +8,6 @@ namespace {
 
 constexpr int kValues = 128;
 
-bool overflows(std::uint16_t half) noexcept { return (half & 0x7C00u) == 0x7C00u; }
-
-float inverse(float d) noexcept {
-  const float inverted = d == 0.0f ? 0.0f : 1.0f / d;
-  return std::isfinite(inverted) ? inverted : 0.0f;
-}
-
 // To the nearest integer, ties to even; |x| is clamped to what both ends of the range can be.
 float nearest(float x, float low, float high) noexcept {
   constexpr float kShift = 0x1.8p23f;

@@ -11,25 +11,12 @@ namespace ocellus::compute::cpu {
 namespace {
 
 using base::make_error;
+using tensor::bytes_of;
 using tensor::DType;
+using tensor::may_end_inside;
+using tensor::whole_blocks;
 
 constexpr std::int64_t kPart = 256;  // values at a time: a multiple of every block
-
-bool holds_floats(DType dtype) {
-  return tensor::is_plain_float(dtype) || tensor::is_quantized(dtype);
-}
-
-std::size_t bytes_of(DType dtype, std::int64_t values) {
-  return static_cast<std::size_t>(values) / tensor::block_values(dtype) *
-         tensor::block_bytes(dtype);
-}
-
-// As PackedWeight holds them.
-bool may_end_inside(DType dtype) { return dtype == DType::kQ8 || dtype == DType::kQ4; }
-
-bool whole_blocks(DType dtype, std::int64_t in) {
-  return in % static_cast<std::int64_t>(tensor::block_values(dtype)) == 0;
-}
 
 // `length` <= kPart values; a block that ends behind them is filled with zeros.
 void round_values(DType dtype, std::int64_t length, float* values) {
@@ -47,7 +34,7 @@ void round_values(DType dtype, std::int64_t length, float* values) {
 
 Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, DType dtype,
                                            ThreadPool& pool) {
-  if (!holds_floats(source.dtype) || !holds_floats(dtype)) {
+  if (!tensor::is_weight(source.dtype) || !tensor::is_weight(dtype)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be rounded to {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }

@@ -47,15 +47,14 @@ struct Int8Panel {
   const float* scales;  // [group][32]
 };
 
-// Quantised values of 32 rows (quant_panel.h says how they lie): value k of row r is
-// d[k / values][r] * scales[k / sub][r] * (u[k][r] - zero) - dmin[k / values][r] * mins[k /
-// sub][r].
+// Quantised values of 32 rows: quant_panel.h says how they lie, tensor/quant_parts.h what they
+// stand for.
 struct QuantChunk {
   const std::uint8_t* data;
   std::int64_t length;  // a multiple of kStretch
-  int values, sub;
-  int zero;       // 128 where low is 8
-  int low, high;  // bits in the planes: 8, 4 or 2; 0, 1 or 2
+  int values;           // of a block
+  int zero;             // 128 where low is 8
+  int low, high;        // bits in the planes: 8, 4 or 2; 0, 1 or 2
   bool scales, mins;
 };
 

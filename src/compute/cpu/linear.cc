@@ -47,9 +47,7 @@ Status run_block(const ProductTools& tools, ConstMatrix x, std::int64_t first, s
                            Product::prepare(tools, x.slice_rows(first, rows)));
   const std::size_t sums_bytes = static_cast<std::size_t>(rows) * kPanel * sizeof(float);
   const std::size_t scratch_bytes = (product.scratch_bytes() + 63) / 64 * 64;
-  // Threads stay a page apart: a processor that fetches ahead would take lines from each other.
-  constexpr std::size_t kPage = 4096;
-  const std::size_t each = (scratch_bytes + 2 * sums_bytes + 2 * kPage - 1) / kPage * kPage;
+  const std::size_t each = scratch_bytes + 2 * sums_bytes;
   OCELLUS_ASSIGN_OR_RETURN(
       std::byte* const memory,
       tools.workspace.take(CpuWorkspace::kTiles,

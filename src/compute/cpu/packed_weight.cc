@@ -12,23 +12,12 @@ namespace ocellus::compute::cpu {
 namespace {
 
 using base::make_error;
-
-bool can_hold(DType dtype) { return tensor::is_plain_float(dtype) || tensor::is_quantized(dtype); }
-
-// Our own types are made here, so a row may end inside a block: the rest is zero.
-bool may_end_inside(DType dtype) { return dtype == DType::kQ8 || dtype == DType::kQ4; }
+using tensor::bytes_of;
+using tensor::may_end_inside;
+using tensor::whole_blocks;
 
 // No model has larger sides, and sizes of a panel can then be computed.
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
-
-bool whole_blocks(DType dtype, std::int64_t in) {
-  return in % static_cast<std::int64_t>(tensor::block_values(dtype)) == 0;
-}
-
-std::size_t bytes_of(DType dtype, std::int64_t values) {
-  return static_cast<std::size_t>(values) / tensor::block_values(dtype) *
-         tensor::block_bytes(dtype);
-}
 
 // Moves or converts `rows` <= 32 rows of the source into one panel of plain floats, `pair` values
 // of k together.
@@ -127,7 +116,7 @@ void PackedWeight::pack_panel(const tensor::TensorView& source, std::int64_t num
 Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
                                                          DType dtype, bool fast_bf16,
                                                          ThreadPool& pool) {
-  if (!can_hold(source.dtype) || !can_hold(dtype)) {
+  if (!tensor::is_weight(source.dtype) || !tensor::is_weight(dtype)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }
@@ -187,7 +176,7 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const WeightImage& image
                                                         std::shared_ptr<const void> owner) {
   const DType dtype = image.form.dtype;
   const bool fast = image.form.arithmetic == Arithmetic::kFast;
-  if (!can_hold(dtype) || (fast && dtype != DType::kBF16)) {
+  if (!tensor::is_weight(dtype) || (fast && dtype != DType::kBF16)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {}{} are not packed",
                       tensor::dtype_name(dtype), fast ? " multiplied as bf16" : "");
   }

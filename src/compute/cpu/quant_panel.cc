@@ -126,7 +126,6 @@ QuantChunk quant_chunk(tensor::DType type, const std::byte* chunk, std::int64_t 
   return {.data = reinterpret_cast<const std::uint8_t*>(chunk),
           .length = length,
           .values = layout.values,
-          .sub = layout.sub,
           .zero = layout.zero(),
           .low = layout.low,
           .high = layout.high,
