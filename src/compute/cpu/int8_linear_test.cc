@@ -242,5 +242,36 @@ TEST(LinearCalls, TogetherGiveWhatTheyGiveAlone) {
   }
 }
 
+// A task takes several panels of a gate before it takes the layer's: as many as rows and threads
+// allow, with a rest at the end.
+TEST(LinearCalls, GatedLayersOfManyPanels) {
+  const std::int64_t in = 128, out = 61 * kPanel + 5;
+  for (const auto& [name, backend] : all_backends()) {
+    if (name == "scalar, 5") continue;
+    SCOPED_TRACE(name);
+    const auto workspace = backend->make_workspace();
+    const Blocks up(DType::kQ4_0, out, in, 1), gate(DType::kQ8_0, out, in, 2);
+    const auto a = backend->make_weight(up.view, DType::kQ4_0),
+               b = backend->make_weight(gate.view, DType::kQ8_0);
+    ASSERT_TRUE(a && b);
+    for (const std::int64_t rows : {1, 2, 9, 40, 150}) {
+      for (const std::int64_t generated : {std::int64_t{0}, rows}) {
+        const Rows x(rows, in, 3);
+        Rows y(rows, out, 0), ya(rows, out, 0), yb(rows, out, 0);
+        const LinearCall together[] = {{.weight = a->get(),
+                                        .epilogue = {.activation = Activation::kSilu},
+                                        .y = y.matrix(),
+                                        .gate = b->get()}};
+        ASSERT_TRUE(backend->linear(x.view(), generated, together, *workspace));
+        ASSERT_TRUE(backend->linear(**a, x.view(), {}, ya.matrix(), *workspace, generated));
+        ASSERT_TRUE(backend->linear(**b, x.view(), {}, yb.matrix(), *workspace, generated));
+        ASSERT_TRUE(backend->gated(Activation::kSilu, yb.matrix(), ya.view()));
+        for (std::int64_t r = 0; r < rows; ++r) ASSERT_TRUE(same(y.row(r), yb.row(r)));
+        ASSERT_TRUE(y.gaps_unchanged());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ocellus::compute::cpu

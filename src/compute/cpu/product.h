@@ -19,16 +19,27 @@ struct ProductTools {
 // Every product has
 //   static Result<P> prepare(const ProductTools&, ConstMatrix x);  rows in the workspace
 //   std::size_t scratch_bytes() const;                             of each thread, 64-byte aligned
-//   void multiply(const PackedWeight&, panel, scratch, float* sums [rows][32]) const;
+//   void multiply(const PackedWeight&, panel, scratch, float* sums [rows][32], const TileSink&)
+//   const;
 // A row's sums depend on that row alone.
+
+// Is told of the rows whose sums are complete, tile by tile and in order, while these are still in
+// the L1.
+class TileSink {
+ public:
+  virtual void take(std::int64_t first, std::int64_t rows) const = 0;
+
+ protected:
+  ~TileSink() = default;
+};
 
 // f32 multiply-adds with weights of kFloat, by the contract of kernels.h.
 class FloatProduct {
  public:
   static Result<FloatProduct> prepare(const ProductTools& tools, ConstMatrix x);
   std::size_t scratch_bytes() const { return std::size_t{kBlockK} * kPanel * sizeof(float); }
-  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                float* sums) const;
+  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch, float* sums,
+                const TileSink& sink) const;
 
  private:
   FloatProduct(const Kernels& kernels, std::int64_t rows, std::int64_t depth, const float* data)
@@ -49,8 +60,8 @@ class Bf16Product {
  public:
   static Result<Bf16Product> prepare(const ProductTools& tools, ConstMatrix x);
   std::size_t scratch_bytes() const { return 0; }
-  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                float* sums) const;
+  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch, float* sums,
+                const TileSink& sink) const;
 
  private:
   Bf16Product(const Bf16Kernels& kernels, std::int64_t rows, std::int64_t pairs,
@@ -69,8 +80,8 @@ class Int8PromptProduct {
  public:
   static Result<Int8PromptProduct> prepare(const ProductTools& tools, ConstMatrix x);
   std::size_t scratch_bytes() const;
-  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                float* sums) const;
+  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch, float* sums,
+                const TileSink& sink) const;
 
  private:
   Int8PromptProduct(const CpuKernels& kernels, std::int64_t rows, std::int64_t depth)
@@ -92,8 +103,8 @@ class Int8DecodeProduct {
   std::size_t scratch_bytes() const {
     return static_cast<std::size_t>(rows_.rows) * kPanel * sizeof(float);
   }
-  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                float* sums) const;
+  void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch, float* sums,
+                const TileSink& sink) const;
 
  private:
   Int8DecodeProduct(const Int8Kernels& kernels, const Int8Rows& rows)

@@ -35,8 +35,8 @@ Result<Bf16Product> Bf16Product::prepare(const ProductTools& tools, ConstMatrix 
   return product;
 }
 
-void Bf16Product::multiply(const PackedWeight& weight, std::int64_t panel, std::byte*,
-                           float* sums) const {
+void Bf16Product::multiply(const PackedWeight& weight, std::int64_t panel, std::byte*, float* sums,
+                           const TileSink& sink) const {
   const auto* const values = reinterpret_cast<const std::uint16_t*>(weight.panel(panel));
   constexpr std::int64_t kBlock = kBf16BlockK / 2;
   for (std::int64_t k = 0; k < pairs_; k += kBlock) {
@@ -46,6 +46,7 @@ void Bf16Product::multiply(const PackedWeight& weight, std::int64_t panel, std::
       const int rows = tiles_.rows(tile);
       kernels_->tile(data_ + (first * pairs_ + k * rows) * 2, rows, values + k * kPanel * 2, length,
                      k > 0, sums + first * kPanel);
+      if (k + length == pairs_) sink.take(first, rows);
     }
   }
 }

@@ -22,7 +22,7 @@ Result<FloatProduct> FloatProduct::prepare(const ProductTools& tools, ConstMatri
 }
 
 void FloatProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                            float* sums) const {
+                            float* sums, const TileSink& sink) const {
   const std::byte* from = weight.panel(panel);
   for (std::int64_t k = 0; k < depth_; k += kBlockK) {
     const std::int64_t length = std::min<std::int64_t>(kBlockK, depth_ - k);
@@ -38,6 +38,7 @@ void FloatProduct::multiply(const PackedWeight& weight, std::int64_t panel, std:
       const std::int64_t first = tiles_.first(tile);
       kernels_->tile(data_ + first * depth_ + k * tiles_.rows(tile), tiles_.rows(tile), held, data,
                      length, k > 0, sums + first * kPanel);
+      if (k + length == depth_) sink.take(first, tiles_.rows(tile));
     }
   }
 }

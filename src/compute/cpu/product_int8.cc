@@ -79,7 +79,7 @@ std::size_t Int8PromptProduct::scratch_bytes() const {
 }
 
 void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                                 float* sums) const {
+                                 float* sums, const TileSink& sink) const {
   const Int8Kernels& kernels = *kernels_->int8;
   auto* const q = reinterpret_cast<std::uint8_t*>(scratch);
   auto* const scales = reinterpret_cast<float*>(scratch + kInt8BlockK * kPanel);
@@ -109,6 +109,7 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
       const Int8Tile operand{q_ + (first * depth_ + k * rows) * kernels.tile_value_bytes,
                              scales_ + scale_at, starts_ + scale_at, rows};
       kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
+      if (k + length == depth) sink.take(first, rows);
     }
   }
 }
@@ -149,7 +150,7 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
 }
 
 void Int8DecodeProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                                 float* sums) const {
+                                 float* sums, const TileSink& sink) const {
   auto* const chains = reinterpret_cast<float*>(scratch);
   const std::int64_t depth = weight.padded_in();
   const std::byte* from = weight.panel(panel);
@@ -157,6 +158,7 @@ void Int8DecodeProduct::multiply(const PackedWeight& weight, std::int64_t panel,
     kernels_->dot(quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, depth - k)),
                   rows_, k, k > 0, chains, sums);
   }
+  sink.take(0, rows_.rows);
 }
 
 }  // namespace ocellus::compute::cpu
