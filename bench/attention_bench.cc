@@ -1,6 +1,6 @@
 // Attention beside the machine's limits, measured in the same run: prints one JSON object a line.
 //
-//   attention_bench [threads [seconds]]
+//   attention_bench [threads [seconds [part of the names]]]
 //
 // With one thread the clock is the process's own time on the core, so that a machine which is busy
 // with other work still gives figures of compute-bound parts.
@@ -126,6 +126,10 @@ std::vector<float> values(std::int64_t n) {
   return all;
 }
 
+std::string g_wanted;
+
+bool wanted(const std::string& name) { return name.find(g_wanted) != std::string::npos; }
+
 void report(const std::string& name, double amount, const char* unit, double limit,
             double seconds) {
   std::printf("{\"name\": \"%s\", \"ms\": %.3f, \"%s\": %.1f, \"share\": %.3f}\n", name.c_str(),
@@ -152,15 +156,19 @@ class Bench {
     std::vector<float> out(x.size());
     const compute::ConstMatrix q(x.data(), rows, width, width);
     const compute::AttentionShape shape{heads, heads, dim, 0.125f, 0, arithmetic};
+    const std::string what = "tower 577 x 16 x 64, " + name(arithmetic);
+    if (!wanted(what)) return;
     report(
-        "tower 577 x 16 x 64, " + name(arithmetic), 4.0 * rows * rows * width, "gflops",
-        limit(arithmetic), best_time(seconds_, [&] {
+        what, 4.0 * rows * rows * width, "gflops", limit(arithmetic), best_time(seconds_, [&] {
           (void)backend_->attention(shape, q, q, q, {out.data(), rows, width, width}, *workspace_);
         }));
   }
 
   void prefill(std::int64_t rows, std::int64_t kv_heads, DType dtype, Arithmetic arithmetic) {
     const std::int64_t heads = 32, dim = 128, width = heads * dim;
+    const std::string what = std::to_string(rows) + " x 32/" + std::to_string(kv_heads) +
+                             " x 128, " + std::string(ocellus::tensor::dtype_name(dtype));
+    if (!wanted("kv_store prefill " + what + ", " + name(arithmetic))) return;
     const std::vector<float> x = values(rows * width);
     std::vector<float> out(x.size());
     const compute::ConstMatrix q(x.data(), rows, width, width),
@@ -168,8 +176,6 @@ class Bench {
     const compute::KvGeometry geometry{1, kv_heads, dim, 64, dtype};
     const auto blocks = take_blocks(geometry, rows);
     const compute::SequenceRows sequence{0, rows, 0, blocks};
-    const std::string what = std::to_string(rows) + " x 32/" + std::to_string(kv_heads) +
-                             " x 128, " + std::string(ocellus::tensor::dtype_name(dtype));
     const double bytes = 4.0 * static_cast<double>(2 * rows * kv_heads * dim);
     report("kv_store " + what, bytes, "read_gbs", limits_.read, best_time(seconds_, [&] {
              (void)backend_->kv_store(geometry, 0, {&sequence, 1}, k, k);
@@ -185,8 +191,11 @@ class Bench {
   }
 
   // One new token for each of 8 streams, all in one step or one after the other.
-  void decode(std::int64_t kv_heads, DType dtype) {
-    const std::int64_t heads = 32, dim = 128, width = heads * dim, streams = 8, length = 4096;
+  void decode(std::int64_t length, std::int64_t kv_heads, DType dtype) {
+    const std::int64_t heads = 32, dim = 128, width = heads * dim, streams = 8;
+    const std::string what = " of " + std::to_string(length) + " x 32/" + std::to_string(kv_heads) +
+                             " x 128, " + std::string(ocellus::tensor::dtype_name(dtype));
+    if (!wanted("decode" + what)) return;
     const std::vector<float> x = values(length * kv_heads * dim), q = values(streams * width);
     std::vector<float> out(q.size());
     const compute::KvGeometry geometry{1, kv_heads, dim, 64, dtype};
@@ -202,8 +211,6 @@ class Bench {
     }
     const compute::AttentionShape shape{heads, kv_heads, dim, 0.088f};
     const double bytes = static_cast<double>(*backend_->kv_block_bytes(geometry)) * length / 64;
-    const std::string what = " of 4096 x 32/" + std::to_string(kv_heads) + " x 128, " +
-                             std::string(ocellus::tensor::dtype_name(dtype));
     const compute::ConstMatrix queries(q.data(), streams, width, width);
     const compute::Matrix y{out.data(), streams, width, width};
     report(
@@ -250,6 +257,7 @@ class Bench {
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : compute::cpu::make_cpu_backend({}) ? 2 : 1;
   g_own_time = threads == 1;
+  if (argc > 3) g_wanted = argv[3];
   Bench bench(threads, argc > 2 ? std::atof(argv[2]) : 0.5);
   for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kExact}) {
     bench.tower(arithmetic);
@@ -259,7 +267,10 @@ int main(int argc, char** argv) {
   bench.prefill(512, 32, DType::kQ8_0, Arithmetic::kFast);
   bench.prefill(512, 32, DType::kF32, Arithmetic::kFast);
   bench.prefill(4096, 32, DType::kF16, Arithmetic::kFast);
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kQ8_0}) bench.decode(32, dtype);
-  bench.decode(8, DType::kF16);
-  bench.decode(8, DType::kQ8_0);
+  for (const std::int64_t length : {4096, 1024, 512}) {
+    for (const DType dtype : {DType::kF32, DType::kF16, DType::kQ8_0})
+      bench.decode(length, 32, dtype);
+    bench.decode(length, 8, DType::kF16);
+    bench.decode(length, 8, DType::kQ8_0);
+  }
 }

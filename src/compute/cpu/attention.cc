@@ -7,13 +7,17 @@
 #include <vector>
 
 #include "base/result.h"
+#include "compute/cpu/row_tiles.h"
 
 namespace ocellus::compute::cpu {
 namespace {
 
-// Query heads of rows that one task takes: their outputs stay in the L2 (192 x 2 x 160 f32: 240
-// KiB), and bringing a block to the form of the products costs little beside them.
-constexpr std::int64_t kTaskQueries = 192;
+// Bytes of queries and outputs that one task takes: they stay in the L2 while the blocks pass, and
+// bringing a block to the form of the products costs little beside so many rows.
+constexpr std::int64_t kTaskBytes = 384 << 10;
+// Query heads of rows that are worth a task of their own where there are threads without one.
+constexpr std::int64_t kLeastQueries = 96;
+constexpr std::int64_t kRowsAhead = 12;
 // So few share the positions out between tasks instead.
 constexpr std::int64_t kSplitQueries = 32;
 constexpr std::int64_t kRangePositions = std::int64_t{kRangeBlocks} * kKvBlockTokens;
@@ -36,9 +40,10 @@ struct Span {
 
 class Attention {
  public:
-  Attention(const AttentionTables& tables, const AttentionShape& shape, const KvLayout& layout,
-            std::int64_t layer, bool causal, ConstMatrix q, Matrix out)
+  Attention(const AttentionTables& tables, int threads, const AttentionShape& shape,
+            const KvLayout& layout, std::int64_t layer, bool causal, ConstMatrix q, Matrix out)
       : tables_(tables),
+        threads_(threads),
         shape_(shape),
         layout_(layout),
         layer_(layer),
@@ -63,7 +68,7 @@ class Attention {
         partials_ += shape_.kv_heads * sequence.rows * group_;
       }
     } else {
-      const std::int64_t count = divide_up(sequence.rows * group_, kTaskQueries);
+      const std::int64_t count = task_count(sequence.rows * group_, fast);
       const std::int64_t each = divide_up(sequence.rows, count);
       for (std::int64_t first = 0; first < sequence.rows; first += each) {
         const std::int64_t rows = std::min(each, sequence.rows - first);
@@ -100,6 +105,16 @@ class Attention {
   }
 
  private:
+  // Into how many tasks a sequence's queries of one head are cut: as many as keep each in the L2,
+  // and enough for all threads.
+  std::int64_t task_count(std::int64_t queries, bool fast) const {
+    const std::int64_t query_bytes =
+        record_ * std::int64_t{sizeof(float)} + query_stride() * (fast ? 2 : 4);
+    const std::int64_t enough = divide_up(2 * std::int64_t{threads_}, shape_.kv_heads);
+    return std::max(divide_up(queries * query_bytes, kTaskBytes),
+                    std::min(enough, divide_up(queries, kLeastQueries)));
+  }
+
   // Positions that row i of a sequence sees.
   Span seen(const SequenceRows& sequence, std::int64_t i) const {
     if (!causal_) return {0, sequence.first_position + sequence.rows};
@@ -122,9 +137,16 @@ class Attention {
   float unit(bool fast) const { return fast ? kLn2 : 1.0f; }
 
   void pack_queries(const Task& task, std::int64_t kv_head, float* to) const {
+    const std::int64_t first_row = task.sequence->first_row + task.first,
+                       first_col = kv_head * group_ * shape_.head_dim;
     for (std::int64_t i = 0; i < task.rows * group_; ++i) {
-      const float* const from = q_.row(task.sequence->first_row + task.first + i / group_) +
-                                (kv_head * group_ + i % group_) * shape_.head_dim;
+      const float* const from =
+          q_.row(first_row + i / group_) + first_col + i % group_ * shape_.head_dim;
+      // Rows lie far apart: nothing else asks for the next ones in time.
+      const float* const ahead =
+          q_.row(first_row + std::min(i / group_ + kRowsAhead, task.rows - 1)) + first_col +
+          i % group_ * shape_.head_dim;
+      for (std::int64_t d = 0; d < shape_.head_dim; d += 16) __builtin_prefetch(ahead + d);
       if (task.fast) {
         tables_.fast->pack_query(from, static_cast<int>(shape_.head_dim), shape_.scale * kLog2E,
                                  reinterpret_cast<std::uint16_t*>(to) + i * query_stride());
@@ -152,6 +174,7 @@ class Attention {
         kKvBlockTokens, sequence.first_position + sequence.rows - block * kKvBlockTokens);
     const int dim = static_cast<int>(shape_.head_dim);
     float* const values = panels + (shape_.head_dim + 1) * kKvBlockTokens;
+    if (args.element == KvElement::kPairs) return;
     if (task.fast) {
       tables_.fast->pack_pairs(args.element, stored.keys, dim, kKvBlockTokens,
                                reinterpret_cast<std::uint16_t*>(panels));
@@ -176,18 +199,26 @@ class Attention {
   // All rows of the task against one block.
   void run_block(const Task& task, std::int64_t block, const Span* spans, const float* queries,
                  float* state, AttentionBlock& args) const {
-    const std::int64_t count = task.rows * group_, base = block * kKvBlockTokens;
-    for (std::int64_t first = 0; first < count; first += kAttentionRows) {
-      args.rows = static_cast<int>(std::min<std::int64_t>(kAttentionRows, count - first));
-      bool any = false;
-      for (int r = 0; r < args.rows; ++r) {
-        const Span span = spans[first + r];
-        args.from[r] =
-            static_cast<int>(std::clamp<std::int64_t>(span.from - base, 0, kKvBlockTokens));
-        args.to[r] = static_cast<int>(std::clamp<std::int64_t>(span.to - base, 0, kKvBlockTokens));
-        any = any || args.from[r] < args.to[r];
+    const std::int64_t base = block * kKvBlockTokens;
+    const RowTiles tiles(task.rows * group_, task.fast ? kFastRows : kAttentionRows);
+    for (std::int64_t tile = 0; tile < tiles.count(); ++tile) {
+      const std::int64_t first = tiles.first(tile);
+      args.rows = tiles.rows(tile);
+      // A later row begins and ends no earlier.
+      const Span begin = spans[first], end = spans[first + args.rows - 1];
+      if (begin.from >= base + kKvBlockTokens || end.to <= base) continue;
+      args.whole = end.from <= base && begin.to >= base + kKvBlockTokens;
+      args.fresh =
+          block == std::max(begin.from / kKvBlockTokens, block / kRangeBlocks * kRangeBlocks);
+      if (!args.whole || !task.fast) {
+        for (int r = 0; r < args.rows; ++r) {
+          const Span span = spans[first + r];
+          args.from[r] =
+              static_cast<int>(std::clamp<std::int64_t>(span.from - base, 0, kKvBlockTokens));
+          args.to[r] =
+              static_cast<int>(std::clamp<std::int64_t>(span.to - base, 0, kKvBlockTokens));
+        }
       }
-      if (!any) continue;
       args.q = task.fast
                    ? static_cast<const void*>(reinterpret_cast<const std::uint16_t*>(queries) +
                                               first * query_stride())
@@ -216,9 +247,11 @@ class Attention {
     const std::int64_t from = seen(*task.sequence, task.first).from,
                        to = seen(*task.sequence, task.first + task.rows - 1).to;
     for (std::int64_t range = task.first_range; range <= task.last_range; ++range) {
-      std::fill_n(state, count * record_, 0.0f);
-      for (std::int64_t i = 0; i < count; ++i)
-        state[i * record_ + kStateMost] = -std::numeric_limits<float>::infinity();
+      if (!task.fast) {
+        std::fill_n(state, count * record_, 0.0f);
+        for (std::int64_t i = 0; i < count; ++i)
+          state[i * record_ + kStateMost] = -std::numeric_limits<float>::infinity();
+      }
       const std::int64_t first = std::max(from / kKvBlockTokens, range * kRangeBlocks),
                          end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
       for (std::int64_t block = first; block < end; ++block) {
@@ -229,15 +262,17 @@ class Attention {
         float* const record = state + i * record_;
         const Span span = spans[i];
         if (!sees(span, range)) continue;
-        tables_.exact->close(record);
+        (task.fast ? tables_.fast->close : tables_.exact->close)(record);
         if (task.partial >= 0) {
           take(record, partials + partial_of(task, kv_head, i) * record_);
+        } else if (task.first_range == task.last_range) {
+          finish(task, kv_head, i, record);
         } else {
           join(record, range == span.from / kRangePositions, task.fast, merged + i * record_);
         }
       }
     }
-    if (task.partial >= 0) return;
+    if (task.partial >= 0 || task.first_range == task.last_range) return;
     for (std::int64_t i = 0; i < count; ++i) finish(task, kv_head, i, merged + i * record_);
   }
 
@@ -256,9 +291,10 @@ class Attention {
   }
   void finish(const Task& task, std::int64_t kv_head, std::int64_t query,
               const float* merged) const {
-    tables_.exact->finish(merged, static_cast<int>(shape_.head_dim),
-                          out_.row(task.sequence->first_row + task.first + query / group_) +
-                              (kv_head * group_ + query % group_) * shape_.head_dim);
+    (task.fast ? tables_.fast->finish : tables_.exact->finish)(
+        merged, static_cast<int>(shape_.head_dim),
+        out_.row(task.sequence->first_row + task.first + query / group_) +
+            (kv_head * group_ + query % group_) * shape_.head_dim);
   }
 
   void merge_split(const Task& split, std::int64_t kv_head, float* partials) const {
@@ -282,6 +318,7 @@ class Attention {
   }
 
   const AttentionTables& tables_;
+  const int threads_;
   const AttentionShape& shape_;
   const KvLayout& layout_;
   const std::int64_t layer_;
@@ -306,7 +343,7 @@ AttentionTables attention_tables(const Kernels& kernels) {
 Status attend(const AttentionTables& tables, ThreadPool& pool, const AttentionShape& shape,
               const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
               bool causal, ConstMatrix q, Matrix out, CpuWorkspace& workspace) {
-  Attention attention(tables, shape, layout, layer, causal, q, out);
+  Attention attention(tables, pool.threads(), shape, layout, layer, causal, q, out);
   for (const SequenceRows& sequence : sequences) attention.add(sequence);
   return attention.run(pool, workspace);
 }

@@ -19,10 +19,13 @@ namespace ocellus::compute::cpu {
 
 // 1024 positions: enough tasks for all cores when one sequence is decoded, and few merges.
 inline constexpr int kRangeBlocks = 16;
-inline constexpr int kAttentionRows = 6;  // query heads of rows that one call takes
+// Query heads of rows that one call takes.
+inline constexpr int kAttentionRows = 6;
+inline constexpr int kFastRows = 12;
 
-// How keys and values are stored. kQ8: int8 with a scale per position.
-enum class KvElement : std::uint8_t { kF32, kF16, kQ8 };
+// How keys and values are stored. kQ8: int8 with a scale per position. kPairs: bf16, as the fast
+// products take them.
+enum class KvElement : std::uint8_t { kF32, kF16, kQ8, kPairs };
 
 // What is known of one query head of one row: a record of floats.
 inline constexpr int kStateMost = 0;   // the maximum of the scores
@@ -33,22 +36,25 @@ inline constexpr int kStateFixed = 32;
 
 // Some query heads of one key-value head against one block.
 struct AttentionBlock {
-  int rows;  // 1 to kAttentionRows
+  int rows;  // 1 to kAttentionRows; fast: to kFastRows
   int head_dim;
   int stride;  // head_dim rounded up to kLanes
   float scale;
   const void* q;  // f32 [rows][q_stride]; fast: bf16, times scale and log2 e
   int q_stride;
-  KvElement element;              // of keys and values; fast: they are bf16
+  KvElement element;              // of keys and values; fast: they are kPairs
   const std::uint8_t* keys;       // [head_dim][64]; fast: [(head_dim + 1) / 2][64][2]
   const std::uint8_t* values;     // [64][stride]; fast: [32][stride][2]
   const std::uint8_t* next_keys;  // what will be read next, or keys
   const float* key_scales;        // [64] that the scores are multiplied with, or null
   const float* value_scales;      // [64] that the weights are multiplied with, or null
   // Positions of the block that each row sees: 0 <= from <= to <= 64; none: its state stays.
-  int from[kAttentionRows], to[kAttentionRows];
+  int from[kFastRows], to[kFastRows];
   float* state;  // [rows] records, state_stride floats apart
   int state_stride;
+  // Fast only.
+  bool whole;  // all rows see all of the block: `from` and `to` say nothing
+  bool fresh;  // no row has seen anything yet, and the records hold nothing
 };
 
 // Consecutive positions of one key-value head inside one block, to be stored.
@@ -81,12 +87,18 @@ struct AttentionKernels {
 // Products of bf16 with f32 sums.
 struct FastAttentionKernels {
   void (*block)(const AttentionBlock& args);
+  // As in AttentionKernels; outputs are multiplied with 1 / total.
+  void (*close)(float* state);
+  void (*finish)(const float* state, int n, float* out);
   // q times `scale` to bf16, with a zero behind an odd n.
   void (*pack_query)(const float* q, int n, float scale, std::uint16_t* to);
   // Rows of n stored values (a multiple of 16) to bf16, two rows side by side: [(rows + 1) /
   // 2][n][2], a zero beside an odd one.
   void (*pack_pairs)(KvElement element, const std::uint8_t* from, int rows, int n,
                      std::uint16_t* to);
+  // kPairs, from an even position on; keys of up to 15 positions behind the run become zeros, as
+  // does the value beside an odd last one.
+  void (*store)(const KvRun& run);
 };
 
 // Each stands beside its table of kernels.h; null where the machine lacks the instructions.

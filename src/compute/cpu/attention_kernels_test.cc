@@ -95,7 +95,9 @@ TEST_P(AttentionTable, BlockEqualsScalar) {
                                 .from = {},
                                 .to = {},
                                 .state = nullptr,
-                                .state_stride = record};
+                                .state_stride = record,
+                                .whole = false,
+                                .fresh = false};
             for (int r = 0; r < rows; ++r) {
               args.from[r] = full ? 0 : kParts[(r + head_dim) % 8][0];
               args.to[r] = full ? 64 : kParts[(r + head_dim) % 8][1];
@@ -313,13 +315,17 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
       };
       const auto keys = fenced_bytes(half_words(static_cast<std::size_t>(padded) * 64, 1));
       const auto values = fenced_bytes(half_words(static_cast<std::size_t>(stride) * 64, 2));
-      const Fenced<std::uint16_t> q(half_words(static_cast<std::size_t>(padded) * 6, 3), edge);
+      const Fenced<std::uint16_t> q(half_words(static_cast<std::size_t>(padded) * kFastRows, 3),
+                                    edge);
       const Fenced<float> scales(random_values(64, Values::kUsual, 4), edge);
       for (const bool scaled : {false, true}) {
-        for (int rows = 1; rows <= kAttentionRows; ++rows) {
-          for (int shift = 0; shift < 9; ++shift) {
-            const Floats before =
+        for (int rows = 1; rows <= kFastRows; ++rows) {
+          for (int shift = 0; shift < 11; ++shift) {
+            const bool whole = shift == 8, fresh = shift >= 9;
+            // Nothing that a fresh record holds is read.
+            Floats before =
                 random_values(static_cast<std::size_t>(rows * record), Values::kUsual, 5);
+            if (fresh) std::ranges::fill(before, std::numeric_limits<float>::quiet_NaN());
             const Fenced<float> found(before, edge);
             Floats expected = before;
             AttentionBlock args{.rows = rows,
@@ -328,7 +334,7 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
                                 .scale = 1,
                                 .q = q.data(),
                                 .q_stride = padded,
-                                .element = KvElement::kF32,
+                                .element = KvElement::kPairs,
                                 .keys = keys->data(),
                                 .values = values->data(),
                                 .next_keys = keys->data(),
@@ -337,10 +343,13 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
                                 .from = {},
                                 .to = {},
                                 .state = found.data(),
-                                .state_stride = record};
+                                .state_stride = record,
+                                .whole = whole,
+                                .fresh = fresh};
             for (int r = 0; r < rows; ++r) {
-              args.from[r] = shift == 8 ? 0 : kParts[(r + shift) % 8][0];
-              args.to[r] = shift == 8 ? 64 : kParts[(r + shift) % 8][1];
+              // Neighbours' parts as in a prompt (shift 10), or nothing alike.
+              args.from[r] = shift == 10 ? 0 : kParts[(r + shift) % 8][0];
+              args.to[r] = shift == 10 ? 40 + 2 * r / 3 : kParts[(r + shift) % 8][1];
             }
             table->block(args);
             ASSERT_TRUE(found.guards_unchanged());
@@ -348,13 +357,92 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
               AttentionBlock one = args;
               one.rows = 1;
               one.q = q.data() + r * padded;
-              one.from[0] = args.from[r];
-              one.to[0] = args.to[r];
+              one.from[0] = whole ? 0 : args.from[r];
+              one.to[0] = whole ? 64 : args.to[r];
+              one.whole = false;
               one.state = expected.data() + r * record;
               table->block(one);
             }
-            ASSERT_TRUE(same(found.span(), expected));
+            // Places 1 to 15 of a record are the caller's.
+            for (int r = 0; r < rows; ++r) {
+              const auto at = [&](const auto& records, int i) {
+                return records[static_cast<std::size_t>(r * record + i)];
+              };
+              ASSERT_TRUE(same(at(found.span(), kStateMost), at(expected, kStateMost)));
+              for (int i = kStateSums; i < record; ++i) {
+                ASSERT_TRUE(same(at(found.span(), i), at(expected, i)))
+                    << head_dim << " wide, row " << r << " of " << rows << ", shift " << shift;
+                ASSERT_TRUE(!fresh || !std::isnan(at(expected, i)));
+              }
+            }
           }
+        }
+      }
+    }
+  }
+}
+
+TEST(FastAttention, FinishDividesByTheSumOfTheLanes) {
+  const FastAttentionKernels* const table = avx512bf16_attention();
+  if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
+  for (const int n : {1, 15, 16, 17, 72, 136}) {
+    const auto record = static_cast<std::size_t>(kStateFixed + stride_of(n));
+    for (const Edge edge : kEdges) {
+      const Fenced<float> found(random_values(record, Values::kUsual, 1), edge);
+      Floats expected = random_values(record, Values::kUsual, 1);
+      scalar_attention().close(expected.data());
+      table->close(found.data());
+      ASSERT_TRUE(same(found.span(), expected));
+      const Fenced<float> out(static_cast<std::size_t>(n), edge);
+      table->finish(found.data(), n, out.data());
+      for (int i = 0; i < n; ++i) {
+        ASSERT_EQ(out.data()[i], expected[static_cast<std::size_t>(kStateOut + i)] *
+                                     (1.0f / expected[kStateTotal]));
+      }
+      ASSERT_TRUE(found.guards_unchanged() && out.guards_unchanged());
+    }
+  }
+}
+
+// Storing pairs gives what storing f32 and packing that gives.
+TEST(FastAttention, StoreEqualsPackingWhatIsStored) {
+  const FastAttentionKernels* const table = avx512bf16_attention();
+  if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
+  for (const int head_dim : {1, 7, 16, 31, 32, 33, 64, 72, 128, 136}) {
+    const int stride = stride_of(head_dim), key_rows = head_dim + head_dim % 2;
+    for (const auto& [token, tokens] : {std::pair{0, 64}, {0, 1}, {0, 17}, {16, 31}, {48, 16}}) {
+      SCOPED_TRACE(::testing::Message() << head_dim << " wide, " << tokens << " at " << token);
+      const Floats rows = random_values(static_cast<std::size_t>(2 * head_dim * tokens),
+                                        Values::kUsual, static_cast<std::uint64_t>(head_dim));
+      const Block plain(KvElement::kF32, head_dim, Edge::kBack);
+      scalar_attention().store(run_of(rows, KvElement::kF32, head_dim, token, tokens, plain));
+      std::vector<std::uint16_t> keys(static_cast<std::size_t>(key_rows) * 64),
+          values(static_cast<std::size_t>(stride) * 64);
+      table->pack_pairs(KvElement::kF32, plain.keys.data(), head_dim, 64, keys.data());
+      table->pack_pairs(KvElement::kF32, plain.values.data(), token + tokens, stride,
+                        values.data());
+      const Fenced<std::uint8_t> found_keys(keys.size() * 2, Edge::kBack),
+          found_values(values.size() * 2, Edge::kBack);
+      KvRun run = run_of(rows, KvElement::kPairs, head_dim, token, tokens, plain);
+      run.keys = found_keys.data();
+      run.values = found_values.data();
+      table->store(run);
+      ASSERT_TRUE(found_keys.guards_unchanged() && found_values.guards_unchanged());
+      const auto word = [](const Fenced<std::uint8_t>& from, int i) {
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, from.data() + 2 * i, 2);
+        return bits;
+      };
+      for (int t = token; t < token + tokens; ++t) {
+        for (int d = 0; d < key_rows; ++d) {
+          const int at = (d / 2 * 64 + t) * 2 + d % 2;
+          ASSERT_EQ(word(found_keys, at), keys[static_cast<std::size_t>(at)]) << t << ", " << d;
+        }
+      }
+      for (int t = token; t < token + tokens + tokens % 2; ++t) {
+        for (int d = 0; d < stride; ++d) {
+          const int at = (t / 2 * stride + d) * 2 + t % 2;
+          ASSERT_EQ(word(found_values, at), values[static_cast<std::size_t>(at)]) << t << ", " << d;
         }
       }
     }

@@ -137,6 +137,8 @@ class CpuBackend final : public Backend {
     geometry.kv_heads = shape.kv_heads;
     geometry.head_dim = shape.head_dim;
     geometry.block_tokens = kKvBlockTokens;
+    if (shape.arithmetic == Arithmetic::kFast && attention_.fast != nullptr)
+      geometry.dtype = DType::kBF16;
     auto& scratch = static_cast<CpuWorkspace&>(workspace);
     const KvLayout layout(geometry);
     const std::int64_t count = (q.rows + kKvBlockTokens - 1) / kKvBlockTokens;
@@ -146,7 +148,7 @@ class CpuBackend final : public Backend {
     std::vector<std::byte*> blocks(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = memory + i * layout.block_bytes();
     const SequenceRows rows{0, q.rows, 0, blocks};
-    OCELLUS_RETURN_IF_ERROR(kv_store(geometry, 0, {&rows, 1}, k, v));
+    store(layout, 0, {&rows, 1}, k, v);
     return attend(attention_, *pool_, shape, layout, 0, {&rows, 1}, false, q, out, scratch);
   }
 
@@ -162,12 +164,7 @@ class CpuBackend final : public Backend {
   Status kv_store(const KvGeometry& geometry, std::int64_t layer,
                   std::span<const SequenceRows> sequences, ConstMatrix k,
                   ConstMatrix v) const override {
-    const KvLayout layout(geometry);
-    // One key-value head per task: tasks then never write to one cache line.
-    pool_->run(std::ssize(sequences) * geometry.kv_heads, [&](std::int64_t task, int) {
-      layout.store(*attention_.exact, layer, task % geometry.kv_heads,
-                   sequences[static_cast<std::size_t>(task / geometry.kv_heads)], k, v);
-    });
+    store(KvLayout(geometry), layer, sequences, k, v);
     return {};
   }
 
@@ -179,6 +176,17 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  void store(const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
+             ConstMatrix k, ConstMatrix v) const {
+    const auto store_run =
+        layout.element() == KvElement::kPairs ? attention_.fast->store : attention_.exact->store;
+    // One key-value head per task: tasks then never write to one cache line.
+    pool_->run(std::ssize(sequences) * layout.kv_heads(), [&](std::int64_t task, int) {
+      layout.store(store_run, layer, task % layout.kv_heads(),
+                   sequences[static_cast<std::size_t>(task / layout.kv_heads())], k, v);
+    });
+  }
+
   template <typename Body>
   void each_row(std::int64_t rows, Body&& body) const {
     pool_->run((rows + kRowsPerTask - 1) / kRowsPerTask, [&](std::int64_t task, int) {

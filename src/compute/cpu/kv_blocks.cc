@@ -4,7 +4,7 @@
 
 namespace ocellus::compute::cpu {
 
-void KvLayout::store(const AttentionKernels& kernels, std::int64_t layer, std::int64_t kv_head,
+void KvLayout::store(void (*store)(const KvRun&), std::int64_t layer, std::int64_t kv_head,
                      const SequenceRows& sequence, ConstMatrix k, ConstMatrix v) const {
   const std::int64_t dim = geometry_.head_dim;
   for (std::int64_t i = 0; i < sequence.rows;) {
@@ -12,7 +12,7 @@ void KvLayout::store(const AttentionKernels& kernels, std::int64_t layer, std::i
     const std::int64_t tokens = std::min(kKvBlockTokens - token, sequence.rows - i);
     const Head to =
         head(sequence.blocks[static_cast<std::size_t>(position / kKvBlockTokens)], layer, kv_head);
-    kernels.store({.k = k.row(sequence.first_row + i) + kv_head * dim,
+    store({.k = k.row(sequence.first_row + i) + kv_head * dim,
                    .v = v.row(sequence.first_row + i) + kv_head * dim,
                    .k_stride = k.stride,
                    .v_stride = v.stride,
