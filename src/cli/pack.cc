@@ -7,8 +7,8 @@
 #include <boost/json/object.hpp>
 #include <memory>
 
-#include "base/result.h"
 #include "cli/commands.h"
+#include "cli/conversion.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -18,11 +18,7 @@ namespace {
 
 namespace bj = boost::json;
 
-struct PackCommand {
-  std::string source, target, mmproj, weights = "auto", tower_weights = "auto";
-  int threads = 0;
-  bool force = false, json = false;
-
+struct PackCommand : ConversionFlags {
   Result<vision::PackSummary> pack() const;
   int run() const;
 };
@@ -30,22 +26,16 @@ struct PackCommand {
 Result<vision::PackSummary> PackCommand::pack() const {
   std::atomic<bool> interrupted = false;
   const InterruptGuard guard([&] { interrupted = true; });
-  vision::PackOptions options{
-      .source = source,
-      .mmproj = mmproj,
-      .target = target,
-      .load = {.weights = tensor::find_dtype(weights),
-               .tower_weights = tensor::find_dtype(tower_weights_for(weights, tower_weights)),
-               .progress = {},
-               .stop = [&] { return interrupted.load(); }},
-      .replace = force,
-      .threads = threads};
-  if (LoadProgress progress = terminal_progress()) {
-    options.load.progress = [progress = std::move(progress)](double fraction) {
-      progress(fraction, "packing");
-    };
-  }
-  return vision::pack_model(options);
+  return vision::pack_model(
+      {.source = source,
+       .mmproj = mmproj,
+       .target = target,
+       .load = {.weights = tensor::find_dtype(weights),
+                .tower_weights = tensor::find_dtype(tower_weights_for(weights, tower_weights)),
+                .progress = stage_progress("packing"),
+                .stop = [&] { return interrupted.load(); }},
+       .replace = force,
+       .threads = threads});
 }
 
 int PackCommand::run() const {
@@ -76,28 +66,14 @@ void add_pack(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "pack", "Write a model again as one file that loads at once and is shared between processes");
   auto flags = std::make_shared<PackCommand>();
-  command->add_option("source", flags->source, "Model folder, or a .gguf language model")
-      ->required()
-      ->type_name("DIR|FILE");
-  command->add_option("target", flags->target, "The file to write, by custom NAME.ocellus")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--mmproj", flags->mmproj, "Tower and projector of a .gguf language model")
-      ->type_name("FILE");
-  command
-      ->add_option("-w,--weights", flags->weights,
-                   "How weights are held: as stored (auto), or rounded to this type")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(weight_names()));
-  command
-      ->add_option("--tower-weights", flags->tower_weights,
-                   "The same for tower and projector (default: as for --model)")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(weight_names()));
-  command->add_option("--threads", flags->threads, "Compute threads (default: all cores)")
-      ->check(CLI::Range(1, 1024));
-  command->add_flag("--force", flags->force, "Replace a file of this name");
-  command->add_flag("--json", flags->json, "One JSON object: path, bytes, layout, types, seconds");
+  flags->weights = flags->tower_weights = "auto";
+  flags->add_to(*command,
+                {.target = "The file to write, by custom NAME.ocellus",
+                 .weights = "How weights are held: as stored (auto), or rounded to this type",
+                 .tower_weights = "The same for tower and projector (default: as for --model)",
+                 .force = "Replace a file of this name",
+                 .json = "One JSON object: path, bytes, layout, types, seconds",
+                 .types = weight_names()});
   command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
 }
 

@@ -8,10 +8,9 @@
 #include <boost/json/object.hpp>
 #include <memory>
 
-#include "base/result.h"
 #include "cli/commands.h"
+#include "cli/conversion.h"
 #include "cli/interrupt.h"
-#include "cli/options.h"
 #include "cli/report.h"
 
 namespace ocellus::cli {
@@ -37,11 +36,7 @@ DType type_of(const std::string& name) {
   return DType::kF32;  // the parser has checked the name
 }
 
-struct QuantizeCommand {
-  std::string source, target, mmproj, weights, tower_weights = "f16";
-  int threads = 0;
-  bool force = false, json = false;
-
+struct QuantizeCommand : ConversionFlags {
   Result<vision::QuantizeSummary> quantize() const;
   int run() const;
 };
@@ -49,21 +44,15 @@ struct QuantizeCommand {
 Result<vision::QuantizeSummary> QuantizeCommand::quantize() const {
   std::atomic<bool> interrupted = false;
   const InterruptGuard guard([&] { interrupted = true; });
-  vision::QuantizeOptions options{.source = source,
-                                  .mmproj = mmproj,
-                                  .target = target,
-                                  .weights = type_of(weights),
-                                  .tower_weights = type_of(tower_weights),
-                                  .replace = force,
-                                  .threads = threads,
-                                  .progress = {},
-                                  .stop = [&] { return interrupted.load(); }};
-  if (LoadProgress progress = terminal_progress()) {
-    options.progress = [progress = std::move(progress)](double fraction) {
-      progress(fraction, "quantizing");
-    };
-  }
-  return vision::quantize_model(options);
+  return vision::quantize_model({.source = source,
+                                 .mmproj = mmproj,
+                                 .target = target,
+                                 .weights = type_of(weights),
+                                 .tower_weights = type_of(tower_weights),
+                                 .replace = force,
+                                 .threads = threads,
+                                 .progress = stage_progress("quantizing"),
+                                 .stop = [&] { return interrupted.load(); }});
 }
 
 bj::object to_json(const vision::WrittenFile& file) {
@@ -101,29 +90,16 @@ void add_quantize(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "quantize", "Write a model again as a GGUF pair, its weights rounded to a smaller type");
   auto flags = std::make_shared<QuantizeCommand>();
-  command->add_option("source", flags->source, "Model folder, or a .gguf language model")
-      ->required()
-      ->type_name("DIR|FILE");
-  command
-      ->add_option("target", flags->target,
-                   "NAME.gguf to write; the tower goes to mmproj-NAME.gguf beside it")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--mmproj", flags->mmproj, "Tower and projector of a .gguf language model")
-      ->type_name("FILE");
-  command
-      ->add_option("-w,--weights", flags->weights,
-                   "The language model's type: q8_0, q6_k, q5_k, q4_k ..., f16, bf16, f32")
-      ->required()
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(type_names()));
-  command->add_option("--tower-weights", flags->tower_weights, "The tower's type (default: f16)")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(type_names()));
-  command->add_option("--threads", flags->threads, "Compute threads (default: all cores)")
-      ->check(CLI::Range(1, 1024));
-  command->add_flag("--force", flags->force, "Replace files of these names");
-  command->add_flag("--json", flags->json, "One JSON object: files, bytes, types, seconds");
+  flags->tower_weights = "f16";
+  flags
+      ->add_to(*command,
+               {.target = "NAME.gguf to write; the tower goes to mmproj-NAME.gguf beside it",
+                .weights = "The language model's type: q8_0, q6_k, q5_k, q4_k ..., f16, bf16, f32",
+                .tower_weights = "The tower's type (default: f16)",
+                .force = "Replace files of these names",
+                .json = "One JSON object: files, bytes, types, seconds",
+                .types = type_names()})
+      ->required();
   command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
 }
 
