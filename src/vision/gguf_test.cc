@@ -9,31 +9,20 @@
 
 #include "base/mapped_file.h"
 #include "vision/model_tokenizer.h"
-#include "vision/trace.h"
+#include "vision/test_golden.h"
 
 namespace ocellus::vision {
 namespace {
 
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
-
-fs::path golden() { return fs::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden"; }
+using testing::golden;
+using testing::message;
 
 Result<Trace> answer(const fs::path& path, WeightType weights, const fs::path& mmproj = {}) {
   ModelOptions model{.path = path, .mmproj = mmproj, .weights = weights, .tower_weights = weights};
   model.prompt_template = "llava-1.5";  // these files carry no template
-  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
-  return trace(model, {.threads = 2}, std::as_bytes(std::span(*picture)),
-               "What is an <image> </s>?", {.max_new_tokens = 16, .temperature = 0.0f});
-}
-
-void expect_same(const Trace& a, const Trace& b) {
-  EXPECT_EQ(a.pixel_values, b.pixel_values);
-  EXPECT_EQ(a.tower_features, b.tower_features);
-  EXPECT_EQ(a.image_embeddings, b.image_embeddings);
-  EXPECT_EQ(a.input_ids, b.input_ids);
-  EXPECT_EQ(a.logits, b.logits);
-  EXPECT_EQ(a.tokens, b.tokens);
+  return testing::answer(model);
 }
 
 // A tower as older converters wrote it, Llama's reordered queries; SigLIP and Qwen2 with biases.
@@ -44,7 +33,7 @@ TEST(Gguf, TheSameWeightsGiveTheSameLogits) {
     const auto pair = answer(golden() / "gguf" / name / "lm.gguf", WeightType::kF32);
     ASSERT_TRUE(directory.has_value()) << directory.error().message;
     ASSERT_TRUE(pair.has_value()) << pair.error().message;
-    expect_same(*directory, *pair);
+    testing::expect_same(*directory, *pair);
   }
 }
 
@@ -59,8 +48,8 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   return difference / magnitude;
 }
 
-// Weights held in blocks are multiplied in 8-bit integers: near what their values give in f32, which
-// is near what the values gave that were rounded. A folder needs no names.
+// Weights held in blocks are multiplied in 8-bit integers: near what their values give in f32,
+// which is near what the values gave that were rounded. A folder needs no names.
 TEST(Gguf, HeldInBlocksIsNearExpanded) {
   const fs::path folder = golden() / "gguf/mistral_gqa";
   const auto blocks = answer(folder, WeightType::kAuto);
@@ -115,11 +104,10 @@ TEST(Gguf, RealLlamaVocabulary) {
   EXPECT_GE(checked, 40);
 }
 
-TEST(Gguf, WhatIsNoPairIsAnError) {
+using GgufTest = testing::FolderTest;
+
+TEST_F(GgufTest, WhatIsNoPairIsAnError) {
   const fs::path gguf = golden() / "gguf";
-  const auto message = [](const Result<Trace>& result) {
-    return result ? std::string("accepted") : result.error().message;
-  };
   EXPECT_THAT(
       message(answer(gguf / "clip_llama/lm.gguf", WeightType::kAuto, gguf / "clip_llama/lm.gguf")),
       HasSubstr("expected clip (a tower), found \"llama\""));
@@ -133,17 +121,13 @@ TEST(Gguf, WhatIsNoPairIsAnError) {
   EXPECT_THAT(message(answer(gguf / "clip_llama/lm.gguf", WeightType::kAuto, gguf / "none.gguf")),
               HasSubstr("none.gguf"));
   // Another model's tower, of another width.
-  const fs::path demo = fs::temp_directory_path() / "ocellus-gguf-test-pair";
-  fs::create_directories(demo);
-  fs::copy_file(gguf / "clip_llama/lm.gguf", demo / "lm.gguf",
-                fs::copy_options::overwrite_existing);
-  EXPECT_THAT(message(answer(demo / "lm.gguf", WeightType::kAuto)),
+  fs::copy_file(gguf / "clip_llama/lm.gguf", folder_ / "lm.gguf");
+  EXPECT_THAT(message(answer(folder_ / "lm.gguf", WeightType::kAuto)),
               HasSubstr("give its tower with --mmproj"));
-  std::ofstream(demo / "damaged.gguf") << "GGUF and nothing more";
+  std::ofstream(folder_ / "damaged.gguf") << "GGUF and nothing more";
   EXPECT_THAT(
-      message(answer(demo / "damaged.gguf", WeightType::kAuto, gguf / "clip_llama/mmproj.gguf")),
+      message(answer(folder_ / "damaged.gguf", WeightType::kAuto, gguf / "clip_llama/mmproj.gguf")),
       HasSubstr("damaged.gguf"));
-  fs::remove_all(demo);
 }
 
 }  // namespace

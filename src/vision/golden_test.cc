@@ -11,16 +11,14 @@
 #include "base/mapped_file.h"
 #include "formats/safetensors.h"
 #include "json/json.h"
-#include "vision/trace.h"
+#include "vision/test_golden.h"
 
 namespace ocellus::vision {
 namespace {
 
 namespace bj = boost::json;
 
-std::filesystem::path golden() {
-  return std::filesystem::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden";
-}
+using testing::golden;
 
 std::string text_of(const bj::object& object, const char* key) {
   const bj::value* value = object.if_contains(key);

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -16,33 +15,22 @@
 #include "models/packed_checkpoint.h"
 #include "vision/loaded_model.h"
 #include "vision/quantize.h"
-#include "vision/trace.h"
+#include "vision/test_golden.h"
 
 namespace ocellus::vision {
 namespace {
 
 using tensor::DType;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 namespace fs = std::filesystem;
+using testing::answer;
+using testing::content;
+using testing::golden;
+using testing::message;
 
-fs::path golden() { return fs::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden"; }
-
-class PackTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "ocellus-pack.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::size_t files() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
-
-  fs::path folder_;
-};
+class PackTest : public testing::FolderTest {};
 
 PackOptions pack_options(const fs::path& source, const fs::path& target) {
   return {.source = source, .mmproj = {}, .target = target, .load = {}, .threads = 2};
@@ -56,23 +44,9 @@ Result<PackSummary> pack(const fs::path& source, const fs::path& target,
   return pack_model(options);
 }
 
-Result<Trace> answer(const ModelOptions& model, int threads) {
-  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
-  return trace(model, {.threads = threads}, std::as_bytes(std::span(*picture)),
-               "What is the <image> </s>  on the left?",
-               {.max_new_tokens = 8, .temperature = 0.0f});
-}
-
-std::string content(const fs::path& path) { return *base::read_file(path, 100 << 20); }
-
 void write(const fs::path& path, std::span<const std::byte> bytes) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
-}
-
-template <typename T>
-std::string message(const Result<T>& result) {
-  return result ? std::string("accepted") : result.error().message;
 }
 
 Result<std::unique_ptr<LoadedModel>> load(const fs::path& path) {
@@ -86,12 +60,7 @@ void expect_same(const ModelOptions& source, const fs::path& packed) {
     const auto found = answer({.path = packed}, threads);
     ASSERT_TRUE(wanted.has_value()) << wanted.error().message;
     ASSERT_TRUE(found.has_value()) << found.error().message;
-    EXPECT_EQ(found->pixel_values, wanted->pixel_values);
-    EXPECT_EQ(found->tower_features, wanted->tower_features);
-    EXPECT_EQ(found->image_embeddings, wanted->image_embeddings);
-    EXPECT_EQ(found->input_ids, wanted->input_ids);
-    EXPECT_EQ(found->logits, wanted->logits);
-    EXPECT_EQ(found->tokens, wanted->tokens);
+    testing::expect_same(*found, *wanted);
   }
 }
 
@@ -188,7 +157,7 @@ TEST_F(PackTest, NothingIsOverwrittenUnasked) {
                                       .stop = {}})),
               HasSubstr("is packed; expected what it was packed from"));
   EXPECT_THAT(message(pack(folder_ / "none", folder_ / "again")), HasSubstr("none"));
-  EXPECT_EQ(files(), 1u);
+  EXPECT_THAT(names(), ElementsAre("m.ocellus"));
 }
 
 TEST_F(PackTest, StoppedItLeavesNothing) {
@@ -199,7 +168,7 @@ TEST_F(PackTest, StoppedItLeavesNothing) {
     const auto result = pack_model(options);
     ASSERT_FALSE(result.has_value()) << steps;
     EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
-    EXPECT_EQ(files(), 0u);
+    EXPECT_THAT(names(), IsEmpty());
   }
 }
 
@@ -351,9 +320,9 @@ TEST_F(PackTest, LoadedTwiceItIsThereOnce) {
   ASSERT_TRUE(pack(golden() / "clip_llama/model", target).has_value());
   const auto one = load(target), other = load(target);
   ASSERT_TRUE(one.has_value() && other.has_value());
-  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
+  const std::string picture = content(golden() / "../../examples/pictures/scene.png");
   for (const auto* model : {&*one, &*other}) {
-    const auto pixels = (*model)->prepare(std::as_bytes(std::span(*picture)));
+    const auto pixels = (*model)->prepare(std::as_bytes(std::span(picture)));
     ASSERT_TRUE(pixels.has_value());
     ASSERT_TRUE((*model)->encode(*pixels, nullptr, false).has_value());
   }

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -18,36 +16,20 @@
 #include "tensor/quant.h"
 #include "vision/loaded_model.h"
 #include "vision/model_tokenizer.h"
-#include "vision/trace.h"
+#include "vision/test_golden.h"
 
 namespace ocellus::vision {
 namespace {
 
 using tensor::DType;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 namespace fs = std::filesystem;
+using testing::content;
+using testing::golden;
+using testing::message;
 
-fs::path golden() { return fs::path(std::getenv("OCELLUS_SOURCE_DIR")) / "tests/golden"; }
-
-class QuantizeTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "ocellus-quantize.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::vector<std::string> names() const {
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder_))
-      found.push_back(entry.path().filename().string());
-    std::ranges::sort(found);
-    return found;
-  }
-
-  fs::path folder_;
-};
+class QuantizeTest : public testing::FolderTest {};
 
 Result<QuantizeSummary> quantize(const fs::path& source, const fs::path& target, DType weights,
                                  DType tower = DType::kF32, int threads = 2) {
@@ -62,17 +44,8 @@ Result<QuantizeSummary> quantize(const fs::path& source, const fs::path& target,
 }
 
 Result<Trace> answer(const fs::path& path) {
-  ModelOptions model{.path = path, .weights = WeightType::kF32, .tower_weights = WeightType::kF32};
-  const auto picture = base::read_file(golden() / "../../examples/pictures/scene.png", 20 << 20);
-  return trace(model, {.threads = 2}, std::as_bytes(std::span(*picture)),
-               "What is the <image> </s>  on the left?",
-               {.max_new_tokens = 8, .temperature = 0.0f});
-}
-
-std::string content(const fs::path& path) { return *base::read_file(path, 100 << 20); }
-
-std::string message(const Result<QuantizeSummary>& result) {
-  return result ? std::string("accepted") : result.error().message;
+  return testing::answer(
+      {.path = path, .weights = WeightType::kF32, .tower_weights = WeightType::kF32});
 }
 
 // A parsed file with the mapping that it borrows.
@@ -110,12 +83,7 @@ TEST_F(QuantizeTest, InF32NothingChanges) {
     const auto pair = answer(target);
     ASSERT_TRUE(directory.has_value()) << directory.error().message;
     ASSERT_TRUE(pair.has_value()) << pair.error().message;
-    EXPECT_EQ(directory->pixel_values, pair->pixel_values);
-    EXPECT_EQ(directory->tower_features, pair->tower_features);
-    EXPECT_EQ(directory->image_embeddings, pair->image_embeddings);
-    EXPECT_EQ(directory->input_ids, pair->input_ids);
-    EXPECT_EQ(directory->logits, pair->logits);
-    EXPECT_EQ(directory->tokens, pair->tokens);
+    testing::expect_same(*pair, *directory);
   }
 }
 
@@ -193,7 +161,7 @@ TEST_F(QuantizeTest, WhatTheFormatCannotSayIsAnError) {
   EXPECT_THAT(
       message(quantize(golden() / "multi_feature_full/model", folder_ / "m.gguf", DType::kF32)),
       HasSubstr("projector's activation"));
-  EXPECT_THAT(names(), testing::IsEmpty());
+  EXPECT_THAT(names(), IsEmpty());
 }
 
 // A language model whose rows are whole blocks of 256, and a tower whose rows are not.
@@ -403,7 +371,7 @@ TEST_F(QuantizeTest, StoppedItLeavesNothing) {
                                         .stop = [&] { return left-- == 0; }});
     ASSERT_FALSE(result.has_value()) << steps;
     EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
-    EXPECT_THAT(names(), testing::IsEmpty()) << steps;
+    EXPECT_THAT(names(), IsEmpty()) << steps;
   }
   // And what stands there stays.
   std::ofstream(folder_ / "m.gguf") << "mine";
