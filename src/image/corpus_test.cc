@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <map>
 
 #include "image/image.h"
@@ -75,9 +75,9 @@ TEST(Corpus, EveryFileAsInTheReferenceOrListed) {
     ++files;
     const std::string name = fs::relative(entry.path(), root).generic_string();
     SCOPED_TRACE(name);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of the processor, whoever else runs
     const auto image = decode_image(testing::read_bytes(entry.path()));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    EXPECT_LT(std::clock() - start, 2 * CLOCKS_PER_SEC);
     if (const auto refused = refused_here().find(name); refused != refused_here().end()) {
       ASSERT_FALSE(image.has_value());
       EXPECT_THAT(image.error().message, ::testing::HasSubstr(refused->second));
