@@ -36,7 +36,7 @@ struct Int8Rows {
 struct Int8Tile {
   const std::int8_t* q;        // [depth / 4][rows], as interleave() leaves them
   const float* scales;         // [depth / kGroup][rows]
-  const std::int32_t* starts;  // [depth / kGroup][rows]: -128 times the sum of the group
+  const std::int32_t* starts;  // [depth / kGroup][rows], as interleave() leaves them
   int rows;
 };
 
@@ -45,6 +45,8 @@ struct Int8Panel {
   const std::uint8_t* q;  // [group] group_bytes apart: [kGroup / 4][32][4]
   std::int64_t group_bytes;
   const float* scales;  // [group][32]
+  // [group][32], as spread() leaves them, and q as well; null where tiles take bytes.
+  const std::int32_t* starts = nullptr;
 };
 
 // Quantised values of 32 rows: quant_panel.h says how they lie, tensor/quant_parts.h what they
@@ -61,14 +63,21 @@ struct QuantChunk {
 struct Int8Kernels {
   const char* name;
   int tile_rows;         // rows of this table's register tile, at most kMaxInt8Rows
-  int tile_value_bytes;  // that an activation takes there
+  int tile_value_bytes;  // that an activation or a weight takes there
 
   // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
   // groups with zeros. A group with a value that is not finite has the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                     std::int32_t* minus);
-  // Rows of q, [rows][depth], in the order of a tile: depth * rows * tile_value_bytes bytes.
-  void (*interleave)(const std::int8_t* q, std::int64_t depth, int rows, std::int8_t* out);
+  // Rows of q, [rows][depth], and of their sums in the order of a tile: depth * rows *
+  // tile_value_bytes bytes; and for each group what its integers begin with, [depth /
+  // kGroup][rows]. depth: whole groups.
+  void (*interleave)(const std::int8_t* q, const std::int32_t* minus, std::int64_t depth, int rows,
+                     std::int8_t* out, std::int32_t* starts);
+  // Null where tiles take 8-bit weights as they are. Else brings them to what tiles take: `to` has
+  // depth * 32 * tile_value_bytes bytes without gaps, starts [groups][32] the outputs' part of what
+  // a group's integers begin with. depth: as in tile().
+  void (*spread)(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32_t* starts);
   // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
   // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
   // multiple of 4, groups beginning at 0.

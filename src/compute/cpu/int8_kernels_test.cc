@@ -70,18 +70,20 @@ struct RoundedRows {
   Int8Tile tile(const Int8Kernels& table) {
     const auto rows = view.rows;
     std::vector<std::int8_t> apart;
+    std::vector<std::int32_t> sums;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t k = 0; k < depth; ++k) apart.push_back(value(r, k));
+      for (std::int64_t s = 0; s < depth / kStretch; ++s) {
+        const std::int32_t* const minus = view.minus + (s * rows + r) * kSums;
+        sums.insert(sums.end(), minus, minus + kSums);
+      }
     }
     interleaved.resize(apart.size() * static_cast<std::size_t>(table.tile_value_bytes));
-    table.interleave(apart.data(), depth, static_cast<int>(rows), interleaved.data());
+    starts.resize(static_cast<std::size_t>(depth / kGroup * rows));
+    table.interleave(apart.data(), sums.data(), depth, static_cast<int>(rows), interleaved.data(),
+                     starts.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
-      for (std::int64_t r = 0; r < rows; ++r) {
-        std::int32_t sum = 0;
-        for (std::int64_t i = 0; i < kGroup; ++i) sum += value(r, g * kGroup + i);
-        starts.push_back(-128 * sum);
-        tile_scales.push_back(scale(r, g));
-      }
+      for (std::int64_t r = 0; r < rows; ++r) tile_scales.push_back(scale(r, g));
     }
     return {interleaved.data(), tile_scales.data(), starts.data(), static_cast<int>(rows)};
   }
@@ -294,6 +296,25 @@ TEST(Requantize, EveryTableGivesTheScalarBits) {
   }
 }
 
+// A panel as a table's tiles take it.
+struct TilePanel {
+  TilePanel(const Int8Kernels& table, const Int8Panel& bytes, std::int64_t depth)
+      : q(table.spread == nullptr
+              ? 0
+              : static_cast<std::size_t>(depth * kPanel * table.tile_value_bytes),
+          Edge::kBack),
+        starts(static_cast<std::size_t>((depth + kGroup - 1) / kGroup * kPanel), Edge::kBack),
+        view(bytes) {
+    if (table.spread == nullptr) return;
+    table.spread(bytes, depth, q.data(), starts.data());
+    view = {q.data(), kGroup * kPanel * table.tile_value_bytes, bytes.scales, starts.data()};
+  }
+
+  Fenced<std::uint8_t> q;
+  Fenced<std::int32_t> starts;
+  Int8Panel view;
+};
+
 TEST(Int8Tile, EqualsIntegersInDouble) {
   const std::int64_t depth = 3 * kGroup;
   RoundedRows rows(3, depth, 41);
@@ -335,6 +356,8 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
         for (std::uint8_t& value : q.span()) value = static_cast<std::uint8_t>(random());
         const Fenced<float> scales(random_values(groups * kPanel, Values::kUsual, 59), Edge::kBack);
         const Int8Panel panel{q.data(), group_bytes, scales.data()};
+        const TilePanel own(*table, panel, depth);
+        ASSERT_TRUE(own.q.guards_unchanged() && own.starts.guards_unchanged());
         for (const bool add : {false, true}) {
           const auto n = static_cast<std::size_t>(count * kPanel);
           const Fenced<float> c(std::vector<float>(n, 0.75f), Edge::kBack);
@@ -344,7 +367,7 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
             scalar_int8_kernels().tile(one.tile(scalar_int8_kernels()), panel, depth, add,
                                        expected.data() + r * kPanel);
           }
-          table->tile(tile, panel, depth, add, c.data());
+          table->tile(tile, own.view, depth, add, c.data());
           ASSERT_TRUE(same(c.span(), expected)) << table->name << ' ' << depth << ' ' << count;
           ASSERT_TRUE(c.guards_unchanged());
         }

@@ -8,8 +8,13 @@ namespace ocellus::compute::cpu {
 namespace {
 
 // Weights at a time: 128 KiB of a panel stay in the L2, and a tile's sums in the L1 for all that.
-// Less brings the sums back more often, more leaves the L2. A multiple of kBlockK.
-constexpr std::int64_t kInt8BlockK = 4096;
+// Less brings the sums back more often, more leaves the L2.
+constexpr std::int64_t kBlockBytes = 4096 * kPanel;
+
+// A multiple of kBlockK.
+std::int64_t block_k(const Int8Kernels& kernels) {
+  return kBlockBytes / kPanel / kernels.tile_value_bytes;
+}
 
 std::int64_t whole_groups(std::int64_t n) { return (n + kGroup - 1) / kGroup * kGroup; }
 
@@ -27,6 +32,56 @@ struct RowMemory {
     end = minus + aligned(values / kStretch * kSums * sizeof(std::int32_t));
   }
 };
+
+// Of a thread: a block of weights as tiles take them, and a chunk on its way there.
+struct Scratch {
+  std::size_t q, scales, starts, chunk, end;
+
+  explicit Scratch(const Int8Kernels& kernels) {
+    const auto groups = static_cast<std::size_t>(block_k(kernels) / kGroup);
+    q = 0;
+    scales = kBlockBytes;
+    starts = scales + groups * kPanel * sizeof(float);
+    chunk = starts + groups * kPanel * sizeof(std::int32_t);
+    end = chunk + kBlockK * kPanel;
+  }
+};
+
+// `length` values from chunk `from` on.
+Int8Panel take_block(const CpuKernels& tables, const PackedWeight& weight, const std::byte* from,
+                     std::int64_t length, std::byte* memory) {
+  const Int8Kernels& kernels = *tables.int8;
+  const Scratch parts(kernels);
+  auto* const q = reinterpret_cast<std::uint8_t*>(memory + parts.q);
+  auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
+  auto* const starts = reinterpret_cast<std::int32_t*>(memory + parts.starts);
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(memory + parts.chunk);
+  Int8Panel ready{q, kGroup * kPanel * kernels.tile_value_bytes, scales, starts};
+  for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
+    const QuantChunk chunk =
+        quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
+    const std::int64_t place = at / kGroup * kPanel;  // of what each group has once
+    std::uint8_t* const to = kernels.spread == nullptr ? q + at * kPanel : bytes;
+    Int8Panel eight{to, kGroup * kPanel, scales};
+    if (chunk.low == 8 && chunk.values == kGroup) {
+      // These are ready as they lie.
+      eight = {chunk.data + kQ8ScaleBytes, kQ8GroupBytes, scales};
+      for (std::int64_t g = 0; g * kGroup < chunk.length; ++g) {
+        tables.f32->expand(Element::kF16, chunk.data + g * kQ8GroupBytes, kPanel,
+                           scales + place + g * kPanel);
+      }
+    } else {
+      kernels.requantize(chunk, to, scales + place);
+    }
+    if (kernels.spread != nullptr) {
+      kernels.spread(eight, chunk.length, q + at * kPanel * kernels.tile_value_bytes,
+                     starts + place);
+    } else if (at == 0) {
+      ready = eight;
+    }
+  }
+  return ready;
+}
 
 }  // namespace
 
@@ -59,49 +114,27 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
     const std::int64_t first = tiles.first(tile);
     const int rows = tiles.rows(tile);
     for (int r = 0; r < rows; ++r) {
-      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups, minus);
-      for (std::int64_t g = 0; g < groups; ++g) {
-        std::int32_t sum = 0;
-        for (int i = 0; i < kGroup / kStretch; ++i)
-          sum += minus[(g * (kGroup / kStretch) + i) * kSums + 2];
-        product.starts_[first * groups + g * rows + r] = 128 * sum;
-      }
+      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups,
+                        minus + r * (depth / kStretch) * kSums);
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
-    kernels.interleave(q, depth, rows, product.q_ + first * depth * kernels.tile_value_bytes);
+    kernels.interleave(q, minus, depth, rows, product.q_ + first * depth * kernels.tile_value_bytes,
+                       product.starts_ + first * groups);
   });
   return product;
 }
 
-std::size_t Int8PromptProduct::scratch_bytes() const {
-  return kInt8BlockK * kPanel +                          // weights
-         kInt8BlockK / kGroup * kPanel * sizeof(float);  // their scales
-}
+std::size_t Int8PromptProduct::scratch_bytes() const { return Scratch(*kernels_->int8).end; }
 
 void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
                                  float* sums, const TileSink& sink) const {
   const Int8Kernels& kernels = *kernels_->int8;
-  auto* const q = reinterpret_cast<std::uint8_t*>(scratch);
-  auto* const scales = reinterpret_cast<float*>(scratch + kInt8BlockK * kPanel);
-  const std::int64_t depth = weight.padded_in();
+  const std::int64_t depth = weight.padded_in(), block = block_k(kernels);
   const std::byte* from = weight.panel(panel);
-  for (std::int64_t k = 0; k < depth; k += kInt8BlockK) {
-    const std::int64_t length = std::min(kInt8BlockK, depth - k);
-    Int8Panel ready{q, kGroup * kPanel, scales};
-    for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
-      const QuantChunk chunk =
-          quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
-      if (chunk.low == 8 && chunk.values == kGroup) {
-        // These are ready as they lie.
-        if (at == 0) ready = {chunk.data + kQ8ScaleBytes, kQ8GroupBytes, scales};
-        for (std::int64_t g = 0; g * kGroup < chunk.length; ++g) {
-          kernels_->f32->expand(Element::kF16, chunk.data + g * kQ8GroupBytes, kPanel,
-                                scales + (at / kGroup + g) * kPanel);
-        }
-      } else {
-        kernels.requantize(chunk, q + at * kPanel, scales + at / kGroup * kPanel);
-      }
-    }
+  for (std::int64_t k = 0; k < depth; k += block) {
+    const std::int64_t length = std::min(block, depth - k);
+    const Int8Panel ready = take_block(*kernels_, weight, from, length, scratch);
+    from += block / kBlockK * static_cast<std::int64_t>(weight.chunk_bytes());
     for (std::int64_t tile = 0; tile < tiles_.count(); ++tile) {
       const std::int64_t first = tiles_.first(tile), groups = depth_ / kGroup;
       const int rows = tiles_.rows(tile);

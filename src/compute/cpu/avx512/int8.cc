@@ -11,11 +11,11 @@ constexpr const char* kName = "avx512vnni";
 constexpr int kInt8TileVectors = 2;
 #define OCELLUS_INT8_ROWS 12
 
+#include "compute/cpu/avx2/sum_bytes.inc"
 #include "compute/cpu/avx512/vector.inc"
 
 using I = __m512i;
 using W = __m512i;
-using W8 = __m512i;
 using B = __m512i;
 
 inline I set_i(std::int32_t x) { return _mm512_set1_epi32(x); }
@@ -58,29 +58,15 @@ inline B broadcast(const std::int8_t* p) {
   return _mm512_set1_epi32(four);
 }
 inline I dot(I acc, W w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
-inline W8 as_w8(W w) { return w; }
-inline I dot8(I acc, W8 w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
-// Tiles take four activations as they are.
-using TileW = W;
-using TileB = B;
-constexpr int kTileValueBytes = 1;
-inline TileW load_tile_w(const std::uint8_t* p) { return load_w(p); }
-inline TileB broadcast_tile(const std::int8_t* p) { return broadcast(p); }
-inline I tile_dot(I acc, TileW w, TileB x) { return dot8(acc, w, x); }
-inline void store_tile_b(const std::int8_t* four, std::int8_t* p) { __builtin_memcpy(p, four, 4); }
-inline I start8(std::int32_t start) { return set_i(start); }
-inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
+
+#include "compute/cpu/int8_bytes.inc"
+
 inline float largest_lane(V v) { return _mm512_reduce_max_ps(v); }
 inline bool all_zero(V v) {
   return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_OQ) == 0xFFFF;
 }
 inline void store_bytes(V x, std::int8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
-}
-inline std::int32_t sum_bytes(const std::int8_t* p) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i sums = _mm_sad_epu8(_mm_xor_si128(bytes, _mm_set1_epi8(-128)), _mm_setzero_si128());
-  return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4) - 16 * 128;
 }
 inline W max_w(W a, W b) { return _mm512_max_epu8(a, b); }
 inline W min_w(W a, W b) { return _mm512_min_epu8(a, b); }

@@ -16,7 +16,6 @@ struct I {
 struct W {
   std::uint8_t byte[4 * kLanes];
 };
-using W8 = W;
 struct B {
   std::int8_t byte[4];
 };
@@ -87,18 +86,9 @@ inline I dot(I acc, const W& w, B x) {
   }
   return acc;
 }
-inline W8 as_w8(const W& w) { return w; }
-inline I dot8(I acc, const W8& w, B x) { return dot(acc, w, x); }
-// Tiles take four activations as they are.
-using TileW = W;
-using TileB = B;
-constexpr int kTileValueBytes = 1;
-inline TileW load_tile_w(const std::uint8_t* p) { return load_w(p); }
-inline TileB broadcast_tile(const std::int8_t* p) { return broadcast(p); }
-inline I tile_dot(I acc, const TileW& w, TileB x) { return dot8(acc, w, x); }
-inline void store_tile_b(const std::int8_t* four, std::int8_t* p) { __builtin_memcpy(p, four, 4); }
-inline I start8(std::int32_t start) { return set_i(start); }
-inline I begin8(const std::int32_t* minus) { return shift_left_i<7>(broadcast_i(minus)); }
+
+#include "compute/cpu/int8_bytes.inc"
+
 inline float largest_lane(V v) {
   float most = v.lane[0];
   for (const float lane : v.lane) most = lane > most ? lane : most;
