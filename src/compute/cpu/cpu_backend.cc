@@ -210,10 +210,17 @@ class CpuBackend final : public Backend {
   bool expand_weights_;
 };
 
+// The best without AVX-512.
+const Int8Kernels* choose_int8() {
+  for (const Int8Kernels* const table : {avxvnni_int8_kernels(), avx2_int8_kernels()}) {
+    if (table != nullptr) return table;
+  }
+  return &scalar_int8_kernels();
+}
+
 // Null tables where the machine lacks the instructions.
 CpuKernels choose(Isa isa) {
-  const Int8Kernels* const int8 =
-      avx2_int8_kernels() != nullptr ? avx2_int8_kernels() : &scalar_int8_kernels();
+  const Int8Kernels* const int8 = choose_int8();
   switch (isa) {
     case Isa::kScalar:
       return {&scalar_kernels(), &scalar_int8_kernels(), nullptr};

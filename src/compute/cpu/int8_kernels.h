@@ -100,7 +100,8 @@ struct Int8Kernels {
 
 const Int8Kernels& scalar_int8_kernels();
 // Null where the machine does not have the instructions.
-const Int8Kernels* avx2_int8_kernels();    // AVX2, FMA, F16C
-const Int8Kernels* avx512_int8_kernels();  // AVX-512 F, BW, VL, DQ, VNNI
+const Int8Kernels* avx2_int8_kernels();     // AVX2, FMA, F16C
+const Int8Kernels* avxvnni_int8_kernels();  // the same and AVX-VNNI
+const Int8Kernels* avx512_int8_kernels();   // AVX-512 F, BW, VL, DQ, VNNI
 
 }  // namespace ocellus::compute::cpu

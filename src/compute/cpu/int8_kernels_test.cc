@@ -9,6 +9,7 @@
 
 #include "compute/cpu/test_blocks.h"
 #include "compute/cpu/test_memory.h"
+#include "compute/cpu/test_tables.h"
 
 namespace ocellus::compute::cpu {
 namespace {
@@ -26,7 +27,8 @@ constexpr double kEps = 0x1p-24;
 
 std::vector<const Int8Kernels*> fast_tables() {
   std::vector<const Int8Kernels*> tables;
-  for (const Int8Kernels* table : {avx2_int8_kernels(), avx512_int8_kernels()})
+  for (const Int8Kernels* table : {avx2_int8_kernels(), avxvnni_int8_kernels(),
+                                   testing::avxvnni_as_evex(), avx512_int8_kernels()})
     if (table != nullptr) tables.push_back(table);
   return tables;
 }

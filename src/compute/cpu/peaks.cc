@@ -141,7 +141,10 @@ PeakLoops loops_of_avx512() {
 PeakLoops loops_of(const Backend& backend) {
   const std::string name = backend.describe();
   if (name.contains("avx512")) return loops_of_avx512();
-  return name.contains("avx2") ? avx2_peak_loops() : portable_peak_loops();
+  if (!name.contains("avx2")) return portable_peak_loops();
+  PeakLoops loops = avx2_peak_loops();
+  if (name.contains("avxvnni")) loops.int8[0] = avxvnni_peak_loop();
+  return loops;
 }
 
 class Meter final : public PeakMeter {

@@ -15,7 +15,7 @@ import sys
 
 SKIPPED = 77  # ctest: SKIP_RETURN_CODE
 HEADER = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-LINE = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
+LINE = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 # Stack slots are addressed by rsp, or by rbp where it is the frame's base.
 BY_STACK = re.compile(r"\(%rsp[,)]")
 BY_FRAME = re.compile(r"\(%rbp[,)]")

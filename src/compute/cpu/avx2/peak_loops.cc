@@ -24,16 +24,20 @@ constexpr int kOperand = 0x3C013C01;
   }
 
 OCELLUS_PEAK_LOOP(run_f32, asm volatile("vfmadd231ps %1, %1, %0" : "+x"(sum) : "x"(a));)
-// Products of 16-bit numbers: 8-bit operands widened first, which costs nothing where it is done
-// once for many rows.
-OCELLUS_PEAK_LOOP(run_int16, asm volatile("vpmaddwd %2, %2, %1\n\tvpaddd %1, %0, %0"
-                                          : "+x"(sum), "=&x"(product)
-                                          : "x"(a));)
-// Products of 8-bit numbers, summed in pairs to 16 bits and again to 32.
+// Two products of 8-bit numbers in one of 16 bits, as the tiles have them (int8.cc).
+OCELLUS_PEAK_LOOP(run_int16, __m256i right;
+                  asm volatile("vpaddw %3, %3, %1\n\tvpaddw %3, %3, %2\n\t"
+                               "vpmaddwd %1, %2, %1\n\tvpaddd %1, %0, %0"
+                               : "+x"(sum), "=&x"(product), "=&x"(right)
+                               : "x"(a));)
+// Products of 8-bit numbers, summed in pairs to 16 bits and again to 32. Only unsigned numbers
+// below 128 are safe from overflow: what is exact for all is a little slower at best.
 OCELLUS_PEAK_LOOP(run_int8,
                   asm volatile("vpmaddubsw %2, %2, %1\n\tvpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0"
                                : "+x"(sum), "=&x"(product)
                                : "x"(a));)
+// Written with braces, which asm gives a meaning of its own: without them it would be EVEX.
+OCELLUS_PEAK_LOOP(run_vnni, asm volatile("%{vex%} vpdpbusd %1, %1, %0" : "+x"(sum) : "x"(a));)
 
 std::uint64_t read_memory(const std::byte* memory, std::size_t bytes) {
   __m256i sums[8];
@@ -57,9 +61,14 @@ const PeakLoops& avx2_peak_loops() {
   static constexpr PeakLoops loops{
       .f32 = {run_f32, 2.0 * 8 * kChains256},
       .bf16 = {},
-      .int8 = {{run_int16, 2.0 * 16 * kChains256}, {run_int8, 2.0 * 32 * kChains256}},
+      .int8 = {{run_int16, 2.0 * 32 * kChains256}, {run_int8, 2.0 * 32 * kChains256}},
       .read = read_memory};
   return loops;
+}
+
+const PeakLoop& avxvnni_peak_loop() {
+  static constexpr PeakLoop loop{run_vnni, 2.0 * 32 * kChains256};
+  return loop;
 }
 
 }  // namespace ocellus::compute::cpu
