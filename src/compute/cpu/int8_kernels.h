@@ -69,11 +69,11 @@ struct Int8Kernels {
   // groups with zeros. A group with a value that is not finite has the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                     std::int32_t* minus);
-  // Rows of q, [rows][depth], and of their sums in the order of a tile: depth * rows *
-  // tile_value_bytes bytes; and for each group what its integers begin with, [depth /
-  // kGroup][rows]. depth: whole groups.
-  void (*interleave)(const std::int8_t* q, const std::int32_t* minus, std::int64_t depth, int rows,
-                     std::int8_t* out, std::int32_t* starts);
+  // Rows of q, `stride` apart, and of their sums, [rows][depth / kStretch][kSums], in the order of
+  // a tile: depth * rows * tile_value_bytes bytes; and for each group what its integers begin with,
+  // [depth / kGroup][rows]. depth: whole groups.
+  void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* minus,
+                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* starts);
   // Null where tiles take 8-bit weights as they are. Else brings them to what tiles take: `to` has
   // depth * 32 * tile_value_bytes bytes without gaps, starts [groups][32] the outputs' part of what
   // a group's integers begin with. depth: as in tile().

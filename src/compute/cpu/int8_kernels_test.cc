@@ -71,19 +71,22 @@ struct RoundedRows {
   // As the tiles have them.
   Int8Tile tile(const Int8Kernels& table) {
     const auto rows = view.rows;
+    constexpr std::int64_t kGap = 5;
     std::vector<std::int8_t> apart;
     std::vector<std::int32_t> sums;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t k = 0; k < depth; ++k) apart.push_back(value(r, k));
+      apart.insert(apart.end(), kGap, 77);
       for (std::int64_t s = 0; s < depth / kStretch; ++s) {
         const std::int32_t* const minus = view.minus + (s * rows + r) * kSums;
         sums.insert(sums.end(), minus, minus + kSums);
       }
     }
-    interleaved.resize(apart.size() * static_cast<std::size_t>(table.tile_value_bytes));
+    interleaved.resize(static_cast<std::size_t>(rows * depth) *
+                       static_cast<std::size_t>(table.tile_value_bytes));
     starts.resize(static_cast<std::size_t>(depth / kGroup * rows));
-    table.interleave(apart.data(), sums.data(), depth, static_cast<int>(rows), interleaved.data(),
-                     starts.data());
+    table.interleave(apart.data(), depth + kGap, sums.data(), depth, static_cast<int>(rows),
+                     interleaved.data(), starts.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       for (std::int64_t r = 0; r < rows; ++r) tile_scales.push_back(scale(r, g));
     }

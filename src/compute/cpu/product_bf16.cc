@@ -8,12 +8,15 @@ namespace ocellus::compute::cpu {
 Result<Bf16Product> Bf16Product::prepare(const ProductTools& tools, ConstMatrix x) {
   const Bf16Kernels& kernels = *tools.kernels.bf16;
   const std::int64_t pairs = (x.cols + 1) / 2;
-  const std::size_t row_bytes = static_cast<std::size_t>(pairs) * 2 * sizeof(std::uint16_t);
-  OCELLUS_ASSIGN_OR_RETURN(std::byte* const memory,
-                           tools.workspace.take(CpuWorkspace::kActivations,
-                                                static_cast<std::size_t>(x.rows) * row_bytes));
-  // A tile's rows, rounded, before they are interleaved.
-  const std::size_t tile_bytes = row_bytes * static_cast<std::size_t>(kernels.tile_rows);
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const memory,
+      tools.workspace.take(CpuWorkspace::kActivations,
+                           static_cast<std::size_t>(x.rows * pairs) * sizeof(std::uint32_t)));
+  // A tile's rows, rounded, before they are interleaved; with a line between them, for rows a power
+  // of two apart would be in one set of the cache.
+  const std::int64_t stride = pairs + 64 / std::int64_t{sizeof(std::uint32_t)};
+  const std::size_t tile_bytes =
+      static_cast<std::size_t>(stride * kernels.tile_rows) * sizeof(std::uint32_t);
   OCELLUS_ASSIGN_OR_RETURN(
       std::byte* const rounded,
       tools.workspace.take(CpuWorkspace::kTiles,
@@ -26,10 +29,11 @@ Result<Bf16Product> Bf16Product::prepare(const ProductTools& tools, ConstMatrix 
         reinterpret_cast<std::uint16_t*>(rounded + static_cast<std::size_t>(thread) * tile_bytes);
     const std::int64_t first = tiles.first(tile);
     for (int r = 0; r < tiles.rows(tile); ++r) {
-      mine[(r + 1) * 2 * pairs - 1] = 0;  // the padding of an odd width
-      kernels.round_row(x.row(first + r), x.cols, mine + r * 2 * pairs);
+      std::uint16_t* const row = mine + r * 2 * stride;
+      row[2 * pairs - 1] = 0;  // the padding of an odd width
+      kernels.round_row(x.row(first + r), x.cols, row);
     }
-    interleave(reinterpret_cast<const std::uint32_t*>(mine), pairs, tiles.rows(tile), pairs,
+    interleave(reinterpret_cast<const std::uint32_t*>(mine), stride, tiles.rows(tile), pairs,
                reinterpret_cast<std::uint32_t*>(data) + first * pairs);
   });
   return product;

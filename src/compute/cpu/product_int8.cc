@@ -20,14 +20,17 @@ std::int64_t whole_groups(std::int64_t n) { return (n + kGroup - 1) / kGroup * k
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Memory for `rows` rows of 8-bit activations, one part behind the other.
+std::int64_t row_stride(std::int64_t depth) { return depth + 64; }
+
+// Memory for `rows` rows of 8-bit activations, one part behind the other. Rows have a line between
+// them: a power of two apart, all would be in one set of the cache.
 struct RowMemory {
   std::size_t q, scales, minus, end;
 
   RowMemory(std::int64_t rows, std::int64_t depth) {
     const auto values = static_cast<std::size_t>(rows * depth);
     q = 0;
-    scales = aligned(values);
+    scales = aligned(static_cast<std::size_t>(rows * row_stride(depth)));
     minus = scales + aligned(values / kGroup * sizeof(float));
     end = minus + aligned(values / kStretch * kSums * sizeof(std::int32_t));
   }
@@ -114,11 +117,12 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
     const std::int64_t first = tiles.first(tile);
     const int rows = tiles.rows(tile);
     for (int r = 0; r < rows; ++r) {
-      kernels.round_row(x.row(first + r), x.cols, q + r * depth, scales + r * groups,
+      kernels.round_row(x.row(first + r), x.cols, q + r * row_stride(depth), scales + r * groups,
                         minus + r * (depth / kStretch) * kSums);
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
-    kernels.interleave(q, minus, depth, rows, product.q_ + first * depth * kernels.tile_value_bytes,
+    kernels.interleave(q, row_stride(depth), minus, depth, rows,
+                       product.q_ + first * depth * kernels.tile_value_bytes,
                        product.starts_ + first * groups);
   });
   return product;

@@ -25,12 +25,14 @@ class RowTiles {
   std::int64_t count_, low_, taller_;
 };
 
-// out[unit][r] = row r's unit, for `rows` rows that stand `stride` units apart.
+#include "compute/cpu/interleave.inc"
+
+// out[unit][r] = row r's unit of 4 bytes, for `rows` rows that stand `stride` units apart.
 template <typename Unit>
 void interleave(const Unit* from, std::int64_t stride, int rows, std::int64_t units, Unit* out) {
-  for (std::int64_t u = 0; u < units; ++u) {
-    for (int r = 0; r < rows; ++r) out[u * rows + r] = from[r * stride + u];
-  }
+  static_assert(sizeof(Unit) == kUnit);
+  interleave_units(reinterpret_cast<const std::int8_t*>(from), stride * kUnit, rows, units,
+                   reinterpret_cast<std::int8_t*>(out));
 }
 
 }  // namespace ocellus::compute::cpu

@@ -62,9 +62,15 @@ inline I tile_dot(I acc, TileW w, TileB x) {
   return {tile_dot_half(acc.low, w.even.low, w.odd.low, x),
           tile_dot_half(acc.high, w.even.high, w.odd.high, x)};
 }
-inline void store_tile_b(const std::int8_t* four, std::int8_t* p) {
-  const std::int16_t split[] = {four[0], four[2], four[1], four[3]};
-  __builtin_memcpy(p, split, sizeof(split));
+inline void interleave_values(const std::int8_t* q, std::int64_t stride, std::int64_t depth,
+                              int rows, std::int8_t* out) {
+  for (std::int64_t k = 0; k < depth; k += 4) {
+    for (int r = 0; r < rows; ++r, out += 4 * kTileValueBytes) {
+      const std::int8_t* const four = q + r * stride + k;
+      const std::int16_t split[] = {four[0], four[2], four[1], four[3]};
+      __builtin_memcpy(out, split, sizeof(split));
+    }
+  }
 }
 inline std::int32_t row_start(const std::int8_t* q, const std::int32_t*) {
   std::int32_t sum = 0;
