@@ -38,6 +38,7 @@ struct Int8Tile {
   const float* scales;         // [depth / kGroup][rows]
   const std::int32_t* starts;  // [depth / kGroup][rows], as interleave() leaves them
   int rows;
+  std::int64_t next = 0;  // bytes from q to that of the tile that follows: only to fetch it ahead
 };
 
 // 8-bit weights of 32 outputs: w is scales * (q - 128).

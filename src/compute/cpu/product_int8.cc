@@ -143,8 +143,12 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
       const std::int64_t first = tiles_.first(tile), groups = depth_ / kGroup;
       const int rows = tiles_.rows(tile);
       const std::int64_t scale_at = first * groups + k / kGroup * rows;
-      const Int8Tile operand{q_ + (first * depth_ + k * rows) * kernels.tile_value_bytes,
-                             scales_ + scale_at, starts_ + scale_at, rows};
+      const std::int64_t place = first * depth_ + k * rows;
+      // The last one's neighbour is the first.
+      const std::int64_t after = (tile + 1) % tiles_.count();
+      const std::int64_t next = tiles_.first(after) * depth_ + k * tiles_.rows(after);
+      const Int8Tile operand{q_ + place * kernels.tile_value_bytes, scales_ + scale_at,
+                             starts_ + scale_at, rows, (next - place) * kernels.tile_value_bytes};
       kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
       if (k + length == depth) sink.take(first, rows);
     }
