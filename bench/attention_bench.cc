@@ -52,6 +52,8 @@ void on_all(int threads, const std::function<void(int)>& body) {
 
 #define PEAK_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"), noinline))
 
+// Rows an odd number of cache lines apart, as matrices between operations have them.
+constexpr std::int64_t kGap = 16;
 constexpr std::int64_t kPeakSteps = 200'000;
 
 PEAK_TARGET float f32_steps() {
@@ -151,28 +153,28 @@ class Bench {
   }
 
   void tower(Arithmetic arithmetic) {
-    const std::int64_t rows = 577, heads = 16, dim = 64, width = heads * dim;
-    const std::vector<float> x = values(rows * width);
+    const std::int64_t rows = 577, heads = 16, dim = 64, width = heads * dim, apart = width + kGap;
+    const std::vector<float> x = values(rows * apart);
     std::vector<float> out(x.size());
-    const compute::ConstMatrix q(x.data(), rows, width, width);
+    const compute::ConstMatrix q(x.data(), rows, width, apart);
     const compute::AttentionShape shape{heads, heads, dim, 0.125f, 0, arithmetic};
     const std::string what = "tower 577 x 16 x 64, " + name(arithmetic);
     if (!wanted(what)) return;
     report(
         what, 4.0 * rows * rows * width, "gflops", limit(arithmetic), best_time(seconds_, [&] {
-          (void)backend_->attention(shape, q, q, q, {out.data(), rows, width, width}, *workspace_);
+          (void)backend_->attention(shape, q, q, q, {out.data(), rows, width, apart}, *workspace_);
         }));
   }
 
   void prefill(std::int64_t rows, std::int64_t kv_heads, DType dtype, Arithmetic arithmetic) {
-    const std::int64_t heads = 32, dim = 128, width = heads * dim;
+    const std::int64_t heads = 32, dim = 128, width = heads * dim, apart = width + kGap;
     const std::string what = std::to_string(rows) + " x 32/" + std::to_string(kv_heads) +
                              " x 128, " + std::string(ocellus::tensor::dtype_name(dtype));
     if (!wanted("kv_store prefill " + what + ", " + name(arithmetic))) return;
-    const std::vector<float> x = values(rows * width);
+    const std::vector<float> x = values(rows * apart);
     std::vector<float> out(x.size());
-    const compute::ConstMatrix q(x.data(), rows, width, width),
-        k(x.data(), rows, kv_heads * dim, width);
+    const compute::ConstMatrix q(x.data(), rows, width, apart),
+        k(x.data(), rows, kv_heads * dim, apart);
     const compute::KvGeometry geometry{1, kv_heads, dim, 64, dtype};
     const auto blocks = take_blocks(geometry, rows);
     const compute::SequenceRows sequence{0, rows, 0, blocks};
@@ -185,7 +187,7 @@ class Bench {
            2.0 * static_cast<double>(rows * (rows + 1) * width), "gflops", limit(arithmetic),
            best_time(seconds_, [&] {
              (void)backend_->causal_attention(shape, geometry, 0, {&sequence, 1}, q,
-                                              {out.data(), rows, width, width}, *workspace_);
+                                              {out.data(), rows, width, apart}, *workspace_);
            }));
     memory_.clear();
   }

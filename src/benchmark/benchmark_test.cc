@@ -31,17 +31,19 @@ OpProfile linear(DType dtype, double flops, double bytes) {
           .bytes = bytes};
 }
 
-TEST(Demand, SumsFlopsAndBytesAndCountsAttentionWithTheMostFrequentArithmetic) {
-  const OpProfile operations[] = {linear(DType::kQ4_0, 100e9, 3e9),
-                                  linear(DType::kF16, 10e9, 1e9),
-                                  {.kind = OpKind::kCausalAttention, .flops = 40e9, .bytes = 2e9},
-                                  {.kind = OpKind::kRmsNorm, .seconds = 1}};
+TEST(Demand, SumsFlopsAndBytesAndCountsAttentionWithItsOwnArithmetic) {
+  const OpProfile operations[] = {
+      linear(DType::kQ4_0, 100e9, 3e9),
+      linear(DType::kF16, 10e9, 1e9),
+      {.kind = OpKind::kCausalAttention, .flops = 40e9, .bytes = 2e9},
+      {.kind = OpKind::kAttention, .arithmetic = compute::Arithmetic::kFast, .flops = 5e9},
+      {.kind = OpKind::kRmsNorm, .seconds = 1}};
   const Demand demand = demand_of(operations);
   EXPECT_EQ(demand.bytes, 6e9);
-  EXPECT_EQ(demand.flops[0] + demand.flops[1] + demand.flops[2], 150e9);
   EXPECT_EQ(demand.weights, DType::kQ4_0);
-  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kInt8)], 140e9);
-  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kF32)], 10e9);
+  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kInt8)], 100e9);
+  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kBF16)], 5e9);
+  EXPECT_EQ(demand.flops[static_cast<std::size_t>(ArithmeticPeak::kF32)], 50e9);
 }
 
 TEST(Demand, CountsBF16ByWhatItWasMadeFor) {

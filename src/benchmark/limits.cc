@@ -34,17 +34,17 @@ ArithmeticPeak arithmetic_of(const compute::WeightForm& form) {
 Demand demand_of(std::span<const compute::OpProfile> operations) {
   Demand demand;
   std::map<tensor::DType, double> bytes;
-  double attention = 0;
   for (const compute::OpProfile& op : operations) {
     demand.bytes += op.bytes;
     if (op.kind == compute::OpKind::kLinear) {
       demand.flops[static_cast<std::size_t>(arithmetic_of({op.dtype, op.arithmetic}))] += op.flops;
       bytes[op.dtype] += op.bytes;
     } else {
-      attention += op.flops;
+      const bool fast = op.arithmetic == compute::Arithmetic::kFast;
+      demand.flops[static_cast<std::size_t>(fast ? ArithmeticPeak::kBF16 : ArithmeticPeak::kF32)] +=
+          op.flops;
     }
   }
-  demand.flops[most(demand.flops)] += attention;
   if (!bytes.empty()) {
     demand.weights =
         std::ranges::max_element(bytes, {}, [](const auto& e) { return e.second; })->first;

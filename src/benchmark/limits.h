@@ -17,8 +17,8 @@ enum class ArithmeticPeak : std::uint8_t { kF32, kBF16, kInt8 };
 // machine has it (compute/backend.h). The one place that says it.
 ArithmeticPeak arithmetic_of(const compute::WeightForm& form);
 
-// What one run asks for, from its operations: linear layers by the arithmetic of their weights;
-// attention counts with the arithmetic that most of the run's linear layers have.
+// What one run asks for, from its operations: linear layers by the arithmetic of their weights,
+// attention by its own: bf16 where it is fast, f32 where it is exact.
 struct Demand {
   std::array<double, 3> flops = {};             // by ArithmeticPeak; a multiply-add is two
   double bytes = 0;                             // weights and cached keys and values, as held

@@ -158,6 +158,8 @@ Status ProfilingBackend::rope(Matrix x, std::int64_t heads, std::int64_t head_di
 Status ProfilingBackend::attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k,
                                    ConstMatrix v, Matrix out, Workspace& workspace) const {
   OpProfile one = op(OpKind::kAttention, q.rows, q.cols);
+  one.arithmetic = shape.arithmetic;
+  if (shape.arithmetic == Arithmetic::kFast && multiplies_bf16()) one.dtype = DType::kBF16;
   one.flops = attention_flops(shape, static_cast<double>(q.rows) * static_cast<double>(k.rows));
   return timed(one, [&] { return inner_.attention(shape, q, k, v, out, workspace); });
 }
@@ -179,18 +181,22 @@ Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvG
   // Of one layer, as the backend keeps it.
   const double position_bytes = static_cast<double>(inner_.kv_block_bytes(geometry).value_or(0)) /
                                 static_cast<double>(geometry.layers * geometry.block_tokens);
-  double pairs = 0;
+  double pairs = 0, exact = 0;
   for (const SequenceRows& s : sequences) {
+    const double before = pairs;
     // The positions that row i sees: all up to its own, or the last `window` of them.
     for (std::int64_t i = 0; i < s.rows; ++i) {
       const std::int64_t seen = s.first_position + i + 1;
       pairs += static_cast<double>(shape.window > 0 ? std::min(seen, shape.window) : seen);
     }
+    if (s.generated) exact += pairs - before;
     const std::int64_t end = s.first_position + s.rows;
     const std::int64_t kept = shape.window > 0 ? std::min(end, shape.window + s.rows - 1) : end;
     one.bytes += position_bytes * static_cast<double>(kept);
   }
   one.flops = attention_flops(shape, pairs);
+  if (shape.arithmetic == Arithmetic::kFast && 2 * exact < pairs)
+    one.arithmetic = Arithmetic::kFast;
   return timed(one, [&] {
     return inner_.causal_attention(shape, geometry, layer, sequences, q, out, workspace);
   });

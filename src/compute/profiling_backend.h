@@ -33,9 +33,11 @@ std::string_view op_name(OpKind kind);  // "linear", "rms_norm" ...
 // several that are called together, the outputs of all of them.
 struct OpProfile {
   OpKind kind = OpKind::kLinear;
-  DType dtype = DType::kF32;     // of the weight or the cache; f32 where there is neither
+  // Of the weight or the cache; where there is neither, what is multiplied, f32 or bf16.
+  DType dtype = DType::kF32;
   std::int64_t out = 0, in = 0;  // of the weight; otherwise the width of a row and 0
-  Arithmetic arithmetic = Arithmetic::kExact;  // that the weight was made for
+  // That the weight was made for, or that most of the attention is to have.
+  Arithmetic arithmetic = Arithmetic::kExact;
   std::int64_t calls = 0, rows = 0;
   double seconds = 0;
   double flops = 0;  // of linear layers and attention; 0 for the others

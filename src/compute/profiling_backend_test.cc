@@ -110,6 +110,35 @@ TEST_F(ProfilingBackendTest, CountsWhatCausalAttentionSeesAndReads) {
   }
 }
 
+TEST_F(ProfilingBackendTest, SaysWithWhatAttentionIsMultiplied) {
+  const KvGeometry geometry{.layers = 1, .kv_heads = 1, .head_dim = 16};
+  std::vector<std::byte> memory(*profiling.kv_block_bytes(geometry));
+  std::byte* const block = memory.data();
+  std::vector<float> x(3 * 16, 0.1f), y(x.size());
+  const ConstMatrix in(x.data(), 3, 16, 16);
+  const Matrix out{y.data(), 3, 16, 16};
+  const SequenceRows prompt{0, 3, 0, {&block, 1}}, generated{0, 3, 0, {&block, 1}, true};
+  ASSERT_TRUE(profiling.kv_store(geometry, 0, {&prompt, 1}, in, in));
+  for (const Arithmetic arithmetic : {Arithmetic::kExact, Arithmetic::kFast}) {
+    const bool fast = arithmetic == Arithmetic::kFast;
+    const AttentionShape shape{1, 1, 16, 0.25f, 0, arithmetic};
+    profiling.clear();
+    ASSERT_TRUE(profiling.attention(shape, in, in, in, out, *workspace));
+    ASSERT_TRUE(profiling.causal_attention(shape, geometry, 0, {&prompt, 1}, in, out, *workspace));
+    ASSERT_TRUE(
+        profiling.causal_attention(shape, geometry, 0, {&generated, 1}, in, out, *workspace));
+    const auto entries = profiling.profile();
+    EXPECT_EQ(entries[0].dtype, fast && cpu->multiplies_bf16() ? DType::kBF16 : DType::kF32);
+    EXPECT_EQ(entries[0].arithmetic, arithmetic);
+    EXPECT_EQ(entries[1].dtype, DType::kF32);  // the cache's
+    EXPECT_EQ(entries[1].arithmetic, arithmetic);
+    // Generated rows are exact: an entry of their own beside fast ones.
+    ASSERT_EQ(entries.size(), fast ? 3u : 2u);
+    EXPECT_EQ(entries.back().arithmetic, fast ? Arithmetic::kExact : arithmetic);
+    EXPECT_EQ(entries.back().calls, fast ? 1 : 2);
+  }
+}
+
 TEST_F(ProfilingBackendTest, PassesEveryOperationOn) {
   std::vector<float> x = {1, 2, 3, 4}, y(4), ones(4, 1.0f), angle = {1, 1}, zero = {0, 0};
   const Matrix rows{x.data(), 1, 4, 4}, out{y.data(), 1, 4, 4};

@@ -13,8 +13,8 @@ namespace ocellus::compute::cpu {
 namespace {
 
 // Bytes of queries and outputs that one task takes: they stay in the L2 while the blocks pass, and
-// bringing a block to the form of the products costs little beside so many rows.
-constexpr std::int64_t kTaskBytes = 384 << 10;
+// bringing a block to the form of the products costs little beside so many rows (512 of 128).
+constexpr std::int64_t kTaskBytes = 480 << 10;
 // Query heads of rows that are worth a task of their own where there are threads without one.
 constexpr std::int64_t kLeastQueries = 96;
 constexpr std::int64_t kRowsAhead = 12;

@@ -96,8 +96,10 @@ TEST(Attention, EveryRowSeesEveryRow) {
         std::vector<float> expected, fast;
         for (const auto& [name, backend] : all_backends()) {
           SCOPED_TRACE(name);
-          // Slow, and nothing new.
+          // Slow, and nothing new: fast is exact on the other instruction sets.
           if (rows > 200 && (kv_heads != 2 || (name.starts_with("scalar") && name != "scalar, 1")))
+            continue;
+          if (rows > 100 && arithmetic == Arithmetic::kFast && !name.starts_with("avx512"))
             continue;
           const auto workspace = backend->make_workspace();
           Rows out(rows, 80, 4);
@@ -207,8 +209,13 @@ class Causal : public ::testing::TestWithParam<CausalCase> {
     step(*backend, *workspace, blocks, 0, length_, out.matrix(), generated);
     return out;
   }
+  // The scalar table; or, where that takes long, one whose bits are the same:
+  // BitsDoNotDependOnHowTheSequenceIsCut compares both.
+  Isa exact() const {
+    return is_long() && backend_of(Isa::kAvx2, 1) != nullptr ? Isa::kAvx2 : Isa::kScalar;
+  }
   // What a prompt's rows give: the fast arithmetic is only there with AVX-512.
-  Rows whole() { return whole(fast() ? Isa::kAuto : Isa::kScalar); }
+  Rows whole() { return whole(fast() ? Isa::kAuto : exact()); }
 };
 
 TEST_P(Causal, EqualsArithmeticInDouble) {
@@ -251,7 +258,7 @@ TEST_P(Causal, BitsDoNotDependOnHowTheSequenceIsCut) {
 // Whatever the arithmetic of prompts: generated rows have the bits of the exact one, in steps of
 // one row or of several.
 TEST_P(Causal, GeneratedRowsAreExact) {
-  const Rows expected = whole(Isa::kScalar, true);
+  const Rows expected = whole(exact(), true);
   for (const auto& [name, backend] : all_backends()) {
     if (name.starts_with("scalar")) continue;
     const auto workspace = backend->make_workspace();
@@ -275,7 +282,7 @@ TEST_P(Causal, GeneratedRowsAreExact) {
 // Four sequences in one call: two share the block of positions 0 to 63 and go on alone, the third
 // is at its beginning, the fourth generates.
 TEST_P(Causal, SequencesOfOneStepDoNotSeeEachOther) {
-  const Rows expected = whole(), exact = whole(Isa::kScalar, true);
+  const Rows expected = whole(), generated = whole(exact(), true);
   for (const int threads : {1, 2, 5}) {
     const auto backend = backend_of(fast() ? Isa::kAuto : Isa::kAvx2, threads);
     if (backend == nullptr) continue;
@@ -307,7 +314,8 @@ TEST_P(Causal, SequencesOfOneStepDoNotSeeEachOther) {
                                           *workspace));
     for (int s = 0; s < 4; ++s) {
       for (std::int64_t i = 0; i < counts[s]; ++i) {
-        ASSERT_TRUE(same(y.row(starts[s] + i), (s == 3 ? exact : expected).row(positions[s] + i)))
+        ASSERT_TRUE(
+            same(y.row(starts[s] + i), (s == 3 ? generated : expected).row(positions[s] + i)))
             << "sequence " << s << ", row " << i;
       }
     }

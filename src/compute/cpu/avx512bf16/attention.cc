@@ -54,12 +54,12 @@ struct SeenPairs {
   int first, all_first, all_last, last;
 };
 
-// Which halves of pair j lie in [from, to), as a mask.
-inline const int* halves_of(int j, int from, int to) {
-  static constexpr int kHalves[] = {0, 0xFFFF, ~0xFFFF, -1};
-  return kHalves + (2 * j >= from && 2 * j < to ? 1 : 0) +
-         (2 * j + 1 >= from && 2 * j + 1 < to ? 2 : 0);
+// Which halves of pair j lie in [from, to): bit 0 and bit 1.
+inline unsigned halves_of(int j, int from, int to) {
+  const auto size = static_cast<unsigned>(to - from), at = static_cast<unsigned>(2 * j - from);
+  return static_cast<unsigned>(at < size) | static_cast<unsigned>(at + 1 < size) << 1;
 }
+constexpr int kHalves[] = {0, 0xFFFF, ~0xFFFF, -1};
 
 // C vectors of the outputs of R rows from `row` on: what is there (nothing, where args.fresh) times
 // `fade` (null: times 1), then a chain over the pairs of positions. Where the rows do not see the
@@ -90,13 +90,14 @@ template <int R, int C>
     const std::uint8_t* const from = values + j * pair_bytes;
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
-      const int* const halves = halves_of(j, args.from[row + r], args.to[row + r]);
-      if (*halves == 0) continue;
+      const unsigned halves = halves_of(j, args.from[row + r], args.to[row + r]);
+      const auto any = static_cast<__mmask16>(halves != 0 ? 0xFFFF : 0);
       const __m512i w = spread_pair(weights + r * kKvBlockTokens + 2 * j);
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) {
-        const __m512i v = _mm512_and_si512(load_pairs(from + c * 64), _mm512_set1_epi32(*halves));
-        acc[r][c] = _mm512_dpbf16_ps(acc[r][c], as_pairs(w), as_pairs(v));
+        const __m512i v =
+            _mm512_and_si512(load_pairs(from + c * 64), _mm512_set1_epi32(kHalves[halves]));
+        acc[r][c] = _mm512_mask_dpbf16_ps(acc[r][c], any, as_pairs(w), as_pairs(v));
       }
     }
   };
@@ -280,7 +281,7 @@ void add_rows(const AttentionBlock& args, int first, const std::uint16_t* weight
               const float* fade) {
   bool fades = false;
   for (int r = 0; r < R; ++r) fades = fades || fade[first + r] != 1.0f;
-  add_values<R, (R <= 3 ? 8 : 4)>(args, seen_pairs(args, first, R), first,
+  add_values<R, (R <= 2 ? 8 : 4)>(args, seen_pairs(args, first, R), first,
                                   weights + first * kKvBlockTokens,
                                   fades && !args.fresh ? fade + first : nullptr, 0);
 }

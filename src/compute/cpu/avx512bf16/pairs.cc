@@ -5,6 +5,8 @@ namespace {
 
 using V = __m512;
 
+#include "compute/cpu/avx512/turn.inc"
+
 inline __mmask16 part_mask(int n) {
   return static_cast<__mmask16>(n >= kLanes ? 0xFFFFu : n <= 0 ? 0u : (1u << n) - 1u);
 }
@@ -42,37 +44,6 @@ inline void pack_stored(const std::uint8_t* from, int rows, int n, std::uint16_t
   }
 }
 
-// Lane j of vector i becomes lane i of vector j.
-inline void turn(__m512i (&v)[16]) {
-  __m512i a[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    a[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
-    a[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
-  }
-  // v[4 k + c] has in its quarter m the lanes 4 m + c of rows 4 k to 4 k + 3.
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) {
-    v[4 * k] = _mm512_unpacklo_epi64(a[4 * k], a[4 * k + 2]);
-    v[4 * k + 1] = _mm512_unpackhi_epi64(a[4 * k], a[4 * k + 2]);
-    v[4 * k + 2] = _mm512_unpacklo_epi64(a[4 * k + 1], a[4 * k + 3]);
-    v[4 * k + 3] = _mm512_unpackhi_epi64(a[4 * k + 1], a[4 * k + 3]);
-  }
-#pragma GCC unroll 4
-  for (int c = 0; c < 4; ++c) {
-    const __m512i even_low = _mm512_shuffle_i32x4(v[c], v[4 + c], 0x88),
-                  odd_low = _mm512_shuffle_i32x4(v[c], v[4 + c], 0xDD),
-                  even_high = _mm512_shuffle_i32x4(v[8 + c], v[12 + c], 0x88),
-                  odd_high = _mm512_shuffle_i32x4(v[8 + c], v[12 + c], 0xDD);
-    a[c] = _mm512_shuffle_i32x4(even_low, even_high, 0x88);
-    a[4 + c] = _mm512_shuffle_i32x4(odd_low, odd_high, 0x88);
-    a[8 + c] = _mm512_shuffle_i32x4(even_low, even_high, 0xDD);
-    a[12 + c] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xDD);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i) v[i] = a[i];
-}
-
 void store_keys(const KvRun& run) {
   const int pairs = (run.head_dim + 1) / 2;
   for (int t = 0; t < run.tokens; t += kLanes) {
@@ -87,7 +58,7 @@ void store_keys(const KvRun& run) {
                                              load_part(row, run.head_dim - d)));
         }
       }
-      turn(v);
+      turn_words(v);
       std::uint8_t* const to = run.keys + (d / 2 * kKvBlockTokens + run.token + t) * 4;
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i) {
