@@ -91,13 +91,13 @@ template <int R, int C>
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const unsigned halves = halves_of(j, args.from[row + r], args.to[row + r]);
-      const auto any = static_cast<__mmask16>(halves != 0 ? 0xFFFF : 0);
+      if (halves == 0) continue;
       const __m512i w = spread_pair(weights + r * kKvBlockTokens + 2 * j);
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) {
         const __m512i v =
             _mm512_and_si512(load_pairs(from + c * 64), _mm512_set1_epi32(kHalves[halves]));
-        acc[r][c] = _mm512_mask_dpbf16_ps(acc[r][c], any, as_pairs(w), as_pairs(v));
+        acc[r][c] = _mm512_dpbf16_ps(acc[r][c], as_pairs(w), as_pairs(v));
       }
     }
   };
