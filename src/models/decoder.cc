@@ -75,14 +75,15 @@ Status Decoder::run_attention(std::int64_t index, const compute::Backend& backen
   const compute::AttentionShape shape{
       c.heads,          c.kv_heads, c.head_dim, 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
       c.sliding_window, arithmetic_};
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix q, scratch.q.shape(x.rows, c.heads * c.head_dim));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix k,
-                           scratch.k.shape(x.rows, c.kv_heads * c.head_dim));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix v,
-                           scratch.v.shape(x.rows, c.kv_heads * c.head_dim));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix attended,
-                           scratch.attended.shape(x.rows, c.heads * c.head_dim));
+  const std::int64_t q_width = c.heads * c.head_dim, kv_width = c.kv_heads * c.head_dim;
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix narrow,
+                           scratch.narrow.shape(x.rows, std::max(x.cols, q_width)));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix wide,
+                           scratch.wide.shape(x.rows, q_width + 2 * kv_width));
+  const compute::Matrix normed = narrow.slice_cols(0, x.cols),
+                        attended = narrow.slice_cols(0, q_width), q = wide.slice_cols(0, q_width),
+                        k = wide.slice_cols(q_width, kv_width),
+                        v = wide.slice_cols(q_width + kv_width, kv_width);
   OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.attention_norm.weight.data(),
                                            static_cast<float>(c.rms_norm_eps), normed));
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
@@ -98,9 +99,9 @@ Status Decoder::run_attention(std::int64_t index, const compute::Backend& backen
 
 Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t generated,
                         Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const {
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix gated,
-                           scratch.gated.shape(x.rows, config_.intermediate_size));
+                           scratch.wide.shape(x.rows, config_.intermediate_size));
   OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.mlp_norm.weight.data(),
                                            static_cast<float>(config_.rms_norm_eps), normed));
   compute::LinearCall both = layer.up.call(gated);

@@ -17,8 +17,10 @@ namespace ocellus::models {
 // Immutable after loading; forward() needs scratch of its own.
 class Decoder {
  public:
+  // What is not alive at the same time shares a buffer, so that more of it stays in the cache: a
+  // layer's norms and what it attended to; its q, k and v and its gated rows.
   struct Scratch {
-    MatrixBuffer normed, q, k, v, attended, gated, cos, sin, last;
+    MatrixBuffer narrow, wide, cos, sin, last;
   };
 
   static Result<Decoder> load(const formats::LanguageConfig& config, const WeightLoader& loader);

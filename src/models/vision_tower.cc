@@ -106,13 +106,13 @@ Status VisionTower::run_layer(const Layer& layer, const compute::Backend& backen
   const compute::AttentionShape shape{
       config_.heads, config_.heads, head_dim, 1.0f / std::sqrt(static_cast<float>(head_dim)), 0,
       arithmetic_};
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.normed.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix q, scratch.q.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix k, scratch.k.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix v, scratch.v.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix attended, scratch.attended.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inner,
-                           scratch.inner.shape(x.rows, config_.intermediate_size));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const compute::Matrix wide,
+      scratch.wide.shape(x.rows, std::max(3 * x.cols, config_.intermediate_size)));
+  const compute::Matrix attended = normed, inner = wide.slice_cols(0, config_.intermediate_size),
+                        q = wide.slice_cols(0, x.cols), k = wide.slice_cols(x.cols, x.cols),
+                        v = wide.slice_cols(2 * x.cols, x.cols);
   OCELLUS_RETURN_IF_ERROR(
       backend.layer_norm(x, layer.norm1.weight.data(), layer.norm1.bias.data(), eps, normed));
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};

@@ -16,9 +16,10 @@ namespace ocellus::models {
 // one tower.
 class VisionTower {
  public:
-  // Scratch of one caller.
+  // Scratch of one caller. What is not alive at the same time shares a buffer, so that more of it
+  // stays in the cache: a layer's norms and what it attended to; its q, k and v and its inner rows.
   struct Scratch {
-    MatrixBuffer patches, x, normed, q, k, v, attended, inner;
+    MatrixBuffer patches, x, narrow, wide;
   };
 
   // Loads only the layers that the features need. kBadModel, kOutOfMemory, kCancelled.
