@@ -44,7 +44,9 @@ compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::in
   // What a file has rounded already is not rounded again to more bits.
   if (tensor::is_quantized(stored) && !is_layer(name)) return stored;
   if (name == "lm_head.weight") return DType::kQ8;
-  if (!is_layer(name)) return {DType::kBF16, compute::Arithmetic::kFast};
+  const bool eight_bits = wanted == DType::kQ8 || wanted == DType::kQ8_0;
+  if (!is_layer(name) && !(eight_bits && name.starts_with("projector.")))
+    return {DType::kBF16, compute::Arithmetic::kFast};
   return tensor::whole_blocks(wanted, in) ? wanted : DType::kQ8;
 }
 

@@ -47,10 +47,10 @@ struct WeightChoice {
   bool is_quantized() const { return dtype && tensor::is_quantized(*dtype); }
 };
 
-// How a matrix whose rows have `in` values is held. Block types are for the layers' matrices: the
-// last layer becomes q8, patches and the projector bf16; embeddings, which cost no time, stay as
-// they are stored. Rows that are no whole blocks of the type become q8, whose last block may be
-// part of one.
+// How a matrix whose rows have `in` values is held. Block types are for the layers' matrices, those
+// of 8 bits for the projector's as well: else the projector becomes bf16, as patches do, and the
+// last layer q8; embeddings, which cost no time, stay as they are stored. Rows that are no whole
+// blocks of the type become q8, whose last block may be part of one.
 compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
                             const WeightChoice& choice);
 
