@@ -7,13 +7,12 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// Weights at a time: 128 KiB of a panel stay in the L2, and a tile's sums in the L1 for all that.
-// Less brings the sums back more often, more leaves the L2.
-constexpr std::int64_t kBlockBytes = 4096 * kPanel;
-
-// A multiple of kBlockK.
+// Weights at a time, a multiple of kBlockK. Bytes: 128 KiB of a panel stay in the L2, and a tile's
+// sums in the L1 for all that; less brings the sums back more often, more leaves the L2. Tiles of
+// 16-bit values have fewer rows and pass through the weights more often than the L2 gives them: 16
+// KiB stay in the L1.
 std::int64_t block_k(const Int8Kernels& kernels) {
-  return kBlockBytes / kPanel / kernels.tile_value_bytes;
+  return kernels.tile_value_bytes == 1 ? 4096 : kBlockK;
 }
 
 std::int64_t whole_groups(std::int64_t n) { return (n + kGroup - 1) / kGroup * kGroup; }
@@ -41,9 +40,10 @@ struct Scratch {
   std::size_t q, scales, starts, chunk, end;
 
   explicit Scratch(const Int8Kernels& kernels) {
-    const auto groups = static_cast<std::size_t>(block_k(kernels) / kGroup);
+    const std::int64_t block = block_k(kernels);
+    const auto groups = static_cast<std::size_t>(block / kGroup);
     q = 0;
-    scales = kBlockBytes;
+    scales = static_cast<std::size_t>(block * kPanel * kernels.tile_value_bytes);
     starts = scales + groups * kPanel * sizeof(float);
     chunk = starts + groups * kPanel * sizeof(std::int32_t);
     end = chunk + kBlockK * kPanel;
