@@ -25,7 +25,7 @@ constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// Some rows of a sequence over some ranges of positions; one for each key-value head.
+// Some rows of a sequence over some ranges of positions; for each key-value head.
 struct Task {
   const SequenceRows* sequence;
   std::int64_t first, rows;              // of the sequence's rows
@@ -36,6 +36,12 @@ struct Task {
 
 struct Span {
   std::int64_t from, to;
+};
+
+// What a thread takes: neighbouring key-value heads of a task.
+struct Unit {
+  const Task* task;
+  std::int64_t first_head, heads;
 };
 
 class Attention {
@@ -76,7 +82,6 @@ class Attention {
                           (seen(sequence, first + rows - 1).to - 1) / kRangePositions, -1, fast});
       }
     }
-    for (const Task& task : tasks_) most_rows_ = std::max(most_rows_, task.rows);
   }
 
   Status run(ThreadPool& pool, CpuWorkspace& workspace) {
@@ -84,6 +89,7 @@ class Attention {
     std::ranges::stable_sort(tasks_, std::greater(), [&](const Task& task) {
       return task.rows * (seen(*task.sequence, task.first + task.rows - 1).to);
     });
+    make_units();
     OCELLUS_ASSIGN_OR_RETURN(
         std::byte* const memory,
         workspace.take(CpuWorkspace::kScores,
@@ -93,8 +99,8 @@ class Attention {
         workspace.take(CpuWorkspace::kPartials,
                        static_cast<std::size_t>(partials_ * record_) * sizeof(float)));
     auto* const partials = reinterpret_cast<float*>(partial_memory);
-    pool.run(std::ssize(tasks_) * shape_.kv_heads, [&](std::int64_t index, int thread) {
-      run_task(tasks_[static_cast<std::size_t>(index / shape_.kv_heads)], index % shape_.kv_heads,
+    pool.run(std::ssize(units_), [&](std::int64_t index, int thread) {
+      run_unit(units_[static_cast<std::size_t>(index)],
                memory + scratch_bytes() * static_cast<std::size_t>(thread), partials);
     });
     pool.run(std::ssize(splits_) * shape_.kv_heads, [&](std::int64_t index, int) {
@@ -115,6 +121,27 @@ class Attention {
                     std::min(enough, divide_up(queries, kLeastQueries)));
   }
 
+  // Few queries read keys and values as fast as memory gives them, and that is faster the more of
+  // them lie together: a block's heads do. Every thread has several units all the same.
+  void make_units() {
+    constexpr std::int64_t kUnitsOfThread = 4;
+    std::int64_t reading = 0;
+    for (const Task& task : tasks_) reading += reads(task) ? shape_.kv_heads : 0;
+    const std::int64_t most = std::max<std::int64_t>(1, reading / (kUnitsOfThread * threads_));
+    for (const Task& task : tasks_) {
+      const std::int64_t queries = task.rows * group_;
+      const std::int64_t each =
+          reads(task) ? std::clamp<std::int64_t>(kSplitQueries / queries, 1, most) : 1;
+      for (std::int64_t head = 0; head < shape_.kv_heads; head += each) {
+        const std::int64_t heads = std::min(each, shape_.kv_heads - head);
+        units_.push_back({&task, head, heads});
+        most_queries_ = std::max(most_queries_, heads * queries);
+      }
+      most_rows_ = std::max(most_rows_, task.rows);
+    }
+  }
+  bool reads(const Task& task) const { return !task.fast && task.rows * group_ <= kSplitQueries; }
+
   // Positions that row i of a sequence sees.
   Span seen(const SequenceRows& sequence, std::int64_t i) const {
     if (!causal_) return {0, sequence.first_position + sequence.rows};
@@ -123,11 +150,10 @@ class Attention {
   }
 
   std::size_t scratch_bytes() const {
-    const std::int64_t queries = most_rows_ * group_;
-    const std::int64_t floats =
-        queries * (query_stride() + 2 * record_) + (shape_.head_dim + 1 + stride_) * kKvBlockTokens;
+    const std::int64_t floats = most_queries_ * (query_stride() + 2 * record_) +
+                                (shape_.head_dim + 1 + stride_) * kKvBlockTokens;
     return static_cast<std::size_t>(divide_up(floats, kLanes) * kLanes) * sizeof(float) +
-           static_cast<std::size_t>(span_bytes(queries));
+           static_cast<std::size_t>(span_bytes(most_rows_ * group_));
   }
   static std::int64_t span_bytes(std::int64_t queries) {
     return divide_up(queries * std::int64_t{sizeof(Span)}, 64) * 64;
@@ -157,17 +183,15 @@ class Attention {
     }
   }
 
-  // Sets the operands of a block, one of those before `end`, brought to the form of the products
-  // where that pays.
-  void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, std::int64_t end,
-                  float* panels, AttentionBlock& args) const {
+  // Sets the operands of a block, brought to the form of the products where that pays.
+  void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, float* panels,
+                  AttentionBlock& args) const {
     const SequenceRows& sequence = *task.sequence;
-    const KvLayout::Head stored =
-        layout_.head(sequence.blocks[static_cast<std::size_t>(block)], layer_, kv_head);
-    args.key_scales = stored.key_scales;
-    args.value_scales = stored.value_scales;
-    args.keys = stored.keys;
-    args.values = stored.values;
+    const KvLayout::Head head = stored(task, kv_head, block);
+    args.key_scales = head.key_scales;
+    args.value_scales = head.value_scales;
+    args.keys = args.next_keys = head.keys;
+    args.values = head.values;
     args.element = layout_.element();
     // What lies behind the sequence's end was perhaps never written.
     const std::int64_t written = std::min<std::int64_t>(
@@ -176,23 +200,18 @@ class Attention {
     float* const values = panels + (shape_.head_dim + 1) * kKvBlockTokens;
     if (args.element == KvElement::kPairs) return;
     if (task.fast) {
-      tables_.fast->pack_pairs(args.element, stored.keys, dim, kKvBlockTokens,
+      tables_.fast->pack_pairs(args.element, head.keys, dim, kKvBlockTokens,
                                reinterpret_cast<std::uint16_t*>(panels));
-      tables_.fast->pack_pairs(args.element, stored.values, static_cast<int>(written), stride_,
+      tables_.fast->pack_pairs(args.element, head.values, static_cast<int>(written), stride_,
                                reinterpret_cast<std::uint16_t*>(values));
     } else if (args.element != KvElement::kF32 && task.rows * group_ > kAttentionRows) {
-      tables_.exact->expand(args.element, stored.keys, shape_.head_dim * kKvBlockTokens, panels);
-      tables_.exact->expand(args.element, stored.values, written * stride_, values);
+      tables_.exact->expand(args.element, head.keys, shape_.head_dim * kKvBlockTokens, panels);
+      tables_.exact->expand(args.element, head.values, written * stride_, values);
       args.element = KvElement::kF32;
     } else {
-      args.next_keys =
-          block + 1 == end
-              ? args.keys
-              : layout_.head(sequence.blocks[static_cast<std::size_t>(block + 1)], layer_, kv_head)
-                    .keys;
       return;
     }
-    args.keys = args.next_keys = reinterpret_cast<const std::uint8_t*>(panels);
+    args.keys = reinterpret_cast<const std::uint8_t*>(panels);
     args.values = reinterpret_cast<const std::uint8_t*>(values);
   }
 
@@ -228,52 +247,74 @@ class Attention {
     }
   }
 
-  void run_task(const Task& task, std::int64_t kv_head, std::byte* scratch, float* partials) const {
-    const std::int64_t count = task.rows * group_;
+  void run_unit(const Unit& unit, std::byte* scratch, float* partials) const {
+    const Task& task = *unit.task;
+    const std::int64_t count = task.rows * group_, all = count * unit.heads;
     auto* const spans = reinterpret_cast<Span*>(scratch);
     for (std::int64_t i = 0; i < count; ++i)
       spans[i] = seen(*task.sequence, task.first + i / group_);
+    // Of each head, one behind the other.
     auto* const queries = reinterpret_cast<float*>(scratch + span_bytes(count));
-    float* const state = queries + count * query_stride();
-    float* const merged = state + count * record_;
-    float* const panels = merged + count * record_;
+    float* const state = queries + all * query_stride();
+    float* const merged = state + all * record_;
+    float* const panels = merged + all * record_;
     AttentionBlock args{};
     args.head_dim = static_cast<int>(shape_.head_dim);
     args.stride = stride_;
     args.scale = shape_.scale;
     args.q_stride = query_stride();
     args.state_stride = static_cast<int>(record_);
-    pack_queries(task, kv_head, queries);
+    for (std::int64_t h = 0; h < unit.heads; ++h)
+      pack_queries(task, unit.first_head + h, queries + h * count * query_stride());
     const std::int64_t from = seen(*task.sequence, task.first).from,
                        to = seen(*task.sequence, task.first + task.rows - 1).to;
     for (std::int64_t range = task.first_range; range <= task.last_range; ++range) {
       if (!task.fast) {
-        std::fill_n(state, count * record_, 0.0f);
-        for (std::int64_t i = 0; i < count; ++i)
+        std::fill_n(state, all * record_, 0.0f);
+        for (std::int64_t i = 0; i < all; ++i)
           state[i * record_ + kStateMost] = -std::numeric_limits<float>::infinity();
       }
       const std::int64_t first = std::max(from / kKvBlockTokens, range * kRangeBlocks),
                          end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
       for (std::int64_t block = first; block < end; ++block) {
-        take_block(task, kv_head, block, end, panels, args);
-        run_block(task, block, spans, queries, state, args);
-      }
-      for (std::int64_t i = 0; i < count; ++i) {
-        float* const record = state + i * record_;
-        const Span span = spans[i];
-        if (!sees(span, range)) continue;
-        (task.fast ? tables_.fast->close : tables_.exact->close)(record);
-        if (task.partial >= 0) {
-          take(record, partials + partial_of(task, kv_head, i) * record_);
-        } else if (task.first_range == task.last_range) {
-          finish(task, kv_head, i, record);
-        } else {
-          join(record, range == span.from / kRangePositions, task.fast, merged + i * record_);
+        for (std::int64_t h = 0; h < unit.heads; ++h) {
+          take_block(task, unit.first_head + h, block, panels, args);
+          const bool last_head = h + 1 == unit.heads;
+          if (const std::int64_t next = block + (last_head ? 1 : 0); next < end)
+            args.next_keys = stored(task, unit.first_head + (last_head ? 0 : h + 1), next).keys;
+          run_block(task, block, spans, queries + h * count * query_stride(),
+                    state + h * count * record_, args);
         }
+      }
+      for (std::int64_t h = 0; h < unit.heads; ++h) {
+        close_range(task, unit.first_head + h, range, spans, state + h * count * record_,
+                    merged + h * count * record_, partials);
       }
     }
     if (task.partial >= 0 || task.first_range == task.last_range) return;
-    for (std::int64_t i = 0; i < count; ++i) finish(task, kv_head, i, merged + i * record_);
+    for (std::int64_t i = 0; i < all; ++i)
+      finish(task, unit.first_head + i / count, i % count, merged + i * record_);
+  }
+
+  KvLayout::Head stored(const Task& task, std::int64_t kv_head, std::int64_t block) const {
+    return layout_.head(task.sequence->blocks[static_cast<std::size_t>(block)], layer_, kv_head);
+  }
+
+  void close_range(const Task& task, std::int64_t kv_head, std::int64_t range, const Span* spans,
+                   float* state, float* merged, float* partials) const {
+    for (std::int64_t i = 0; i < task.rows * group_; ++i) {
+      float* const record = state + i * record_;
+      const Span span = spans[i];
+      if (!sees(span, range)) continue;
+      (task.fast ? tables_.fast->close : tables_.exact->close)(record);
+      if (task.partial >= 0) {
+        take(record, partials + partial_of(task, kv_head, i) * record_);
+      } else if (task.first_range == task.last_range) {
+        finish(task, kv_head, i, record);
+      } else {
+        join(record, range == span.from / kRangePositions, task.fast, merged + i * record_);
+      }
+    }
   }
 
   static bool sees(Span span, std::int64_t range) {
@@ -329,7 +370,8 @@ class Attention {
   const int stride_;
   const std::int64_t record_;
   std::vector<Task> tasks_, splits_;
-  std::int64_t partials_ = 0, most_rows_ = 0;
+  std::vector<Unit> units_;
+  std::int64_t partials_ = 0, most_rows_ = 0, most_queries_ = 0;
 };
 
 }  // namespace
