@@ -19,7 +19,7 @@ std::string number_text(double value) {
 }
 
 // Python's repr() of a text.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const char quote =
       text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos ? '"'
                                                                                             : '\'';
@@ -101,7 +101,7 @@ class Writer {
     if (const auto* i = value.get_if<std::int64_t>()) return fmt::format("{}", *i);
     if (const auto* d = value.get_if<double>()) return number_text(*d);
     if (const auto* text = value.get_if<Text>())
-      return json_ ? json_text(text->bytes) : quoted(text->bytes);
+      return json_ ? json_text(text->bytes) : in_quotes(text->bytes);
     if (const auto* list = value.get_if<List>()) {
       return group('[', ']', list->size(), depth,
                    [&](std::size_t i) { return write((*list)[i], depth + 1); });
@@ -109,7 +109,7 @@ class Writer {
     if (const auto* map = value.get_if<Map>()) {
       return group('{', '}', map->size(), depth, [&](std::size_t i) {
         const auto& [key, held] = (*map)[i];
-        return (json_ ? json_text(key) : quoted(key)) + ": " + write(held, depth + 1);
+        return (json_ ? json_text(key) : in_quotes(key)) + ": " + write(held, depth + 1);
       });
     }
     if (value.is<None>()) return json_ ? "null" : "None";
