@@ -23,8 +23,6 @@ constexpr std::int64_t kSplitQueries = 32;
 constexpr std::int64_t kRangePositions = std::int64_t{kRangeBlocks} * kKvBlockTokens;
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 // Some rows of a sequence over some ranges of positions; for each key-value head.
 struct Task {
   const SequenceRows* sequence;

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "compute/cpu/finished_panel.h"
+#include "compute/cpu/row_tiles.h"
 
 namespace ocellus::compute::cpu {
 namespace {
@@ -18,8 +19,6 @@ static_assert(kRowsAtOnce % kMaxTileRows == 0);
 const PackedWeight& packed(const Weight* weight) {
   return *static_cast<const PackedWeight*>(weight);
 }
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Panels of a gated layer that one task takes: those of the gate first, then the layer's. Weights
 // that are read once are read faster without jumping to and fro. Their sums stay in the L1, and

@@ -18,8 +18,9 @@ struct Rate {
 
 // Arithmetic in 10^9 operations a second, a multiply-add being two: f32 multiply-adds; products of
 // bf16 pairs (vdpbf16ps); products of 8-bit integers (vpdpbusd, or AVX2's vpmaddwd or vpmaddubsw
-// with what goes with them, the faster one). Reading in 10^9 bytes a second, from memory much larger than
-// the caches, each thread one forward stream: in huge pages, as weights lie, and in small ones.
+// with what goes with them, the faster one). Reading in 10^9 bytes a second, from memory much
+// larger than the caches, each thread one forward stream: in huge pages, as weights lie, and in
+// small ones.
 struct Peaks {
   Rate f32, bf16, int8, read, read_small_pages;
 };

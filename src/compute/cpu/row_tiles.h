@@ -5,12 +5,14 @@
 
 namespace ocellus::compute::cpu {
 
+inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 // Rows cut into as few tiles as possible, all of nearly the same height: a tile of one row would
 // cost as much as one of four.
 class RowTiles {
  public:
   RowTiles(std::int64_t rows, int tile_rows)
-      : count_((rows + tile_rows - 1) / tile_rows),
+      : count_(divide_up(rows, tile_rows)),
         low_(count_ == 0 ? 0 : rows / count_),
         taller_(count_ == 0 ? 0 : rows % count_) {}
 

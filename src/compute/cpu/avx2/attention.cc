@@ -26,14 +26,8 @@ inline void store_bytes(std::int8_t* p, V v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm_packs_epi16(narrow_words(v.low), narrow_words(v.high)));
 }
-inline void turn(V (&v)[kLanes]) {
-  alignas(64) float lanes[kLanes][kLanes], turned[kLanes];
-  for (int i = 0; i < kLanes; ++i) store(lanes[i], v[i]);
-  for (int i = 0; i < kLanes; ++i) {
-    for (int j = 0; j < kLanes; ++j) turned[j] = lanes[j][i];
-    v[i] = load(turned);
-  }
-}
+// turn()
+#include "compute/cpu/turn.inc"
 
 #include "compute/cpu/attention_body.inc"
 

@@ -31,14 +31,8 @@ inline void store_half(std::uint16_t* p, V v) {
 inline void store_bytes(std::int8_t* p, V v) {
   for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(v.lane[i]);
 }
-inline void turn(V (&v)[kLanes]) {
-  alignas(64) float lanes[kLanes][kLanes], turned[kLanes];
-  for (int i = 0; i < kLanes; ++i) store(lanes[i], v[i]);
-  for (int i = 0; i < kLanes; ++i) {
-    for (int j = 0; j < kLanes; ++j) turned[j] = lanes[j][i];
-    v[i] = load(turned);
-  }
-}
+// turn()
+#include "compute/cpu/turn.inc"
 
 #include "compute/cpu/attention_body.inc"
 
