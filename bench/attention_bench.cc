@@ -231,10 +231,10 @@ class Bench {
 
  private:
   static std::string name(Arithmetic arithmetic) {
-    return arithmetic == Arithmetic::kFast ? "fast" : "exact";
+    return arithmetic == Arithmetic::kReducedPrecision ? "fast" : "exact";
   }
   double limit(Arithmetic arithmetic) const {
-    return arithmetic == Arithmetic::kFast ? limits_.bf16 : limits_.f32;
+    return arithmetic == Arithmetic::kReducedPrecision ? limits_.bf16 : limits_.f32;
   }
   // One piece of memory: large pages, as the blocks of a whole model are large.
   std::vector<std::byte*> take_blocks(const compute::KvGeometry& geometry, std::int64_t length) {
@@ -261,14 +261,14 @@ int main(int argc, char** argv) {
   g_own_time = threads == 1;
   if (argc > 3) g_wanted = argv[3];
   Bench bench(threads, argc > 2 ? std::atof(argv[2]) : 0.5);
-  for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kExact}) {
+  for (const Arithmetic arithmetic : {Arithmetic::kReducedPrecision, Arithmetic::kF32}) {
     bench.tower(arithmetic);
     bench.prefill(512, 32, DType::kF16, arithmetic);
   }
-  bench.prefill(512, 8, DType::kF16, Arithmetic::kFast);
-  bench.prefill(512, 32, DType::kQ8_0, Arithmetic::kFast);
-  bench.prefill(512, 32, DType::kF32, Arithmetic::kFast);
-  bench.prefill(4096, 32, DType::kF16, Arithmetic::kFast);
+  bench.prefill(512, 8, DType::kF16, Arithmetic::kReducedPrecision);
+  bench.prefill(512, 32, DType::kQ8_0, Arithmetic::kReducedPrecision);
+  bench.prefill(512, 32, DType::kF32, Arithmetic::kReducedPrecision);
+  bench.prefill(4096, 32, DType::kF16, Arithmetic::kReducedPrecision);
   for (const std::int64_t length : {4096, 1024, 512}) {
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kQ8_0})
       bench.decode(length, 32, dtype);

@@ -32,12 +32,13 @@ OpProfile linear(DType dtype, double flops, double bytes) {
 }
 
 TEST(Demand, SumsFlopsAndBytesAndCountsAttentionWithItsOwnArithmetic) {
-  const OpProfile operations[] = {
-      linear(DType::kQ4_0, 100e9, 3e9),
-      linear(DType::kF16, 10e9, 1e9),
-      {.kind = OpKind::kCausalAttention, .flops = 40e9, .bytes = 2e9},
-      {.kind = OpKind::kAttention, .arithmetic = compute::Arithmetic::kFast, .flops = 5e9},
-      {.kind = OpKind::kRmsNorm, .seconds = 1}};
+  const OpProfile operations[] = {linear(DType::kQ4_0, 100e9, 3e9),
+                                  linear(DType::kF16, 10e9, 1e9),
+                                  {.kind = OpKind::kCausalAttention, .flops = 40e9, .bytes = 2e9},
+                                  {.kind = OpKind::kAttention,
+                                   .arithmetic = compute::Arithmetic::kReducedPrecision,
+                                   .flops = 5e9},
+                                  {.kind = OpKind::kRmsNorm, .seconds = 1}};
   const Demand demand = demand_of(operations);
   EXPECT_EQ(demand.bytes, 6e9);
   EXPECT_EQ(demand.weights, DType::kQ4_0);
@@ -49,8 +50,8 @@ TEST(Demand, SumsFlopsAndBytesAndCountsAttentionWithItsOwnArithmetic) {
 TEST(Demand, CountsBF16ByWhatItWasMadeFor) {
   using compute::Arithmetic;
   EXPECT_EQ(arithmetic_of(DType::kBF16), ArithmeticPeak::kF32);
-  EXPECT_EQ(arithmetic_of({DType::kBF16, Arithmetic::kFast}), ArithmeticPeak::kBF16);
-  EXPECT_EQ(arithmetic_of({DType::kF16, Arithmetic::kFast}), ArithmeticPeak::kF32);
+  EXPECT_EQ(arithmetic_of({DType::kBF16, Arithmetic::kReducedPrecision}), ArithmeticPeak::kBF16);
+  EXPECT_EQ(arithmetic_of({DType::kF16, Arithmetic::kReducedPrecision}), ArithmeticPeak::kF32);
   EXPECT_EQ(arithmetic_of(DType::kQ4), ArithmeticPeak::kInt8);
 }
 

@@ -25,10 +25,11 @@ std::size_t most(const std::array<double, 3>& flops) {
 
 }  // namespace
 
-ArithmeticPeak arithmetic_of(const compute::WeightForm& form) {
-  if (tensor::is_quantized(form.dtype)) return ArithmeticPeak::kInt8;
-  const bool fast = form.arithmetic == compute::Arithmetic::kFast;
-  return fast && form.dtype == tensor::DType::kBF16 ? ArithmeticPeak::kBF16 : ArithmeticPeak::kF32;
+ArithmeticPeak arithmetic_of(const compute::WeightFormat& format) {
+  if (tensor::is_quantized(format.dtype)) return ArithmeticPeak::kInt8;
+  const bool fast = format.arithmetic == compute::Arithmetic::kReducedPrecision;
+  return fast && format.dtype == tensor::DType::kBF16 ? ArithmeticPeak::kBF16
+                                                      : ArithmeticPeak::kF32;
 }
 
 Demand demand_of(std::span<const compute::OpProfile> operations) {
@@ -40,7 +41,7 @@ Demand demand_of(std::span<const compute::OpProfile> operations) {
       demand.flops[static_cast<std::size_t>(arithmetic_of({op.dtype, op.arithmetic}))] += op.flops;
       bytes[op.dtype] += op.bytes;
     } else {
-      const bool fast = op.arithmetic == compute::Arithmetic::kFast;
+      const bool fast = op.arithmetic == compute::Arithmetic::kReducedPrecision;
       demand.flops[static_cast<std::size_t>(fast ? ArithmeticPeak::kBF16 : ArithmeticPeak::kF32)] +=
           op.flops;
     }

@@ -15,7 +15,7 @@ enum class ArithmeticPeak : std::uint8_t { kF32, kBF16, kInt8 };
 
 // With which arithmetic the backend multiplies weights that were made in this form, where the
 // machine has it (compute/backend.h). The one place that says it.
-ArithmeticPeak arithmetic_of(const compute::WeightForm& form);
+ArithmeticPeak arithmetic_of(const compute::WeightFormat& format);
 
 // What one run asks for, from its operations: linear layers by the arithmetic of their weights,
 // attention by its own: bf16 where it is fast, f32 where it is exact.

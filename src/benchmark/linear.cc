@@ -36,8 +36,8 @@ Result<std::vector<std::unique_ptr<compute::Weight>>> make_weights(const compute
                      : tensor::TensorView{dtype, shape, blocks};
   std::vector<std::unique_ptr<compute::Weight>> copies;
   for (int i = 0; i < kCopies; ++i) {
-    OCELLUS_ASSIGN_OR_RETURN(auto weight,
-                             backend.make_weight(source, {dtype, compute::Arithmetic::kFast}));
+    OCELLUS_ASSIGN_OR_RETURN(
+        auto weight, backend.make_weight(source, {dtype, compute::Arithmetic::kReducedPrecision}));
     copies.push_back(std::move(weight));
   }
   return copies;
@@ -76,7 +76,8 @@ Result<std::vector<BenchResult>> run_linear(const compute::Backend& backend, Pea
       }
       Demand demand;
       demand.bytes = static_cast<double>(weights[0]->bytes());
-      demand.flops[static_cast<std::size_t>(arithmetic_of({dtype, compute::Arithmetic::kFast}))] =
+      demand.flops[static_cast<std::size_t>(
+          arithmetic_of({dtype, compute::Arithmetic::kReducedPrecision}))] =
           2.0 * static_cast<double>(rows * options.out * options.in);
       demands.push_back(demand);
       BenchResult result{.work = "linear", .weights = name, .tokens = rows};

@@ -136,7 +136,7 @@ Status ModelBench::load(const ModelSource& wanted) {
   report_.from_layers = scale_.applies() ? language.layers : 0;
   report_.weight_bytes = models::weight_bytes(checkpoint, source.load);
   // The engine's own choice.
-  const bool fast = model_->decoder().arithmetic() == compute::Arithmetic::kFast;
+  const bool fast = model_->decoder().arithmetic() == compute::Arithmetic::kReducedPrecision;
   OCELLUS_ASSIGN_OR_RETURN(
       stepper_,
       Stepper::create(*model_, backend_, options_.kv.value_or(fast ? DType::kF16 : DType::kF32)));

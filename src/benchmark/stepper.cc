@@ -91,7 +91,7 @@ Status Stepper::step(std::int64_t streams, std::int64_t context) {
                               .rows = 1,
                               .first_position = context,
                               .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
-                              .generated = true});
+                              .decode = true});
     step.wanted.push_back(i);
   }
   OCELLUS_RETURN_IF_ERROR(model_.decoder().embed(backend_, ids, inputs));

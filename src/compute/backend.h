@@ -18,9 +18,10 @@ using tensor::ConstMatrix;
 using tensor::DType;
 using tensor::Matrix;
 
-// kExact: f32 multiply-adds, the same bits on every instruction set. kFast: what the machine is
-// fastest at (bf16 dot products, 8-bit integers), with a measured distance (docs/numerics.md).
-enum class Arithmetic : std::uint8_t { kExact, kFast };
+// kF32: f32 multiply-adds, the same bits on every instruction set. kReducedPrecision: what the
+// machine is fastest at (bf16 dot products, 8-bit integers), with a measured distance
+// (docs/numerics.md).
+enum class Arithmetic : std::uint8_t { kF32, kReducedPrecision };
 
 // Scratch memory of one caller; grows as needed and is reused. One thread at a time; not shared
 // between callers.
@@ -30,21 +31,21 @@ class Workspace {
   virtual std::size_t bytes() const = 0;
 };
 
-// How a weight is held and multiplied. f32, f16 and bf16 are multiplied in f32; bf16 that is kFast,
-// in bf16 where the machine can. Block types are multiplied in 8-bit integers.
-struct WeightForm {
+// How a weight is held and multiplied. f32, f16 and bf16 are multiplied in f32; bf16 that is
+// kReducedPrecision, in bf16 where the machine can. Block types are multiplied in 8-bit integers.
+struct WeightFormat {
   DType dtype = DType::kF32;
-  Arithmetic arithmetic = Arithmetic::kExact;
+  Arithmetic arithmetic = Arithmetic::kF32;
 
   // NOLINTNEXTLINE(google-explicit-constructor): a type alone says enough
-  WeightForm(DType type, Arithmetic way = Arithmetic::kExact) : dtype(type), arithmetic(way) {}
+  WeightFormat(DType type, Arithmetic way = Arithmetic::kF32) : dtype(type), arithmetic(way) {}
 };
 
 // The memory of a weight and what it holds: enough to have the same weight again, in another
 // process too (Backend::map_weight).
-struct WeightImage {
-  // As it is held: kFast for bf16 that is multiplied as such, kExact for everything else.
-  WeightForm form = DType::kF32;
+struct PackedWeightView {
+  // As it is held: kReducedPrecision for bf16 that is multiplied as such, kF32 for everything else.
+  WeightFormat format = DType::kF32;
   std::int64_t out = 0, in = 0;
   std::span<const std::byte> bytes = {};
 };
@@ -56,9 +57,9 @@ class Weight {
   virtual ~Weight() = default;
   virtual std::int64_t out() const = 0;
   virtual std::int64_t in() const = 0;
-  virtual DType dtype() const = 0;        // how the values are stored
-  virtual std::size_t bytes() const = 0;  // memory held, or mapped
-  virtual WeightImage image() const = 0;  // borrows the weight's memory
+  virtual DType dtype() const = 0;                   // how the values are stored
+  virtual std::size_t bytes() const = 0;             // memory held, or mapped
+  virtual PackedWeightView packed_view() const = 0;  // borrows the weight's memory
 };
 
 // What happens to the rows of a linear layer after the product, in this order: + bias, activation,
@@ -98,9 +99,9 @@ struct SequenceRows {
   std::int64_t rows = 0;
   std::int64_t first_position = 0;  // of the first row; the cache holds all positions before it
   std::span<std::byte* const> blocks = {};  // enough for first_position + rows positions
-  // Rows of a prompt (false) or tokens that were generated, one or several at once. Generated rows
+  // Rows of a prompt (false) or tokens that were generated, one or several at once. Decode rows
   // are attended in f32 whatever the shape's arithmetic.
-  bool generated = false;
+  bool decode = false;
 };
 
 struct AttentionShape {
@@ -111,9 +112,9 @@ struct AttentionShape {
   float scale = 0;  // usually 1 / sqrt(head_dim)
   std::int64_t window =
       0;  // sliding window: a position sees itself and the window - 1 before; 0: all
-  // kFast: rows of prompts and pictures are multiplied as bf16 where the machine can, summed in
-  // f32.
-  Arithmetic arithmetic = Arithmetic::kExact;
+  // kReducedPrecision: rows of prompts and pictures are multiplied as bf16 where the machine can,
+  // summed in f32.
+  Arithmetic arithmetic = Arithmetic::kF32;
 };
 
 // All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment
@@ -128,7 +129,8 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual std::string describe() const = 0;  // "cpu: avx512, 2 threads"
-  virtual bool multiplies_bf16() const = 0;  // whether kFast bf16 weights are multiplied in bf16
+  virtual bool multiplies_bf16()
+      const = 0;  // whether kReducedPrecision bf16 weights are multiplied in bf16
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
   // Copies `source` [out, in] (f32, f16, bf16 or a block type, any alignment) into the backend's
@@ -136,7 +138,7 @@ class Backend {
   // block type (tensor/quant.h). kUnsupported for other types; kInvalidArgument where rows are no
   // whole blocks (but for q8 and q4, whose last block may be part of one).
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                                      WeightForm form) const = 0;
+                                                      WeightFormat format) const = 0;
 
   // Names the layouts in which weights lie in memory, and their version: images that were made
   // under one name mean the same to every backend that gives this name.
@@ -145,22 +147,22 @@ class Backend {
   // which begin at a multiple of 64, must not change before the weight has let go of `owner`.
   // kInvalidArgument where form, sizes and bytes do not fit together; kUnsupported for a form that
   // this machine cannot multiply.
-  virtual Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+  virtual Result<std::unique_ptr<Weight>> map_weight(const PackedWeightView& image,
                                                      std::shared_ptr<const void> owner) const = 0;
 
   // For each call: y[r, o] = epilogue(sum over i of x[r, i] * w[o, i]); x [rows, in]. The first
-  // `generated` rows are tokens that the model generated, the others belong to prompts and
+  // `decode_rows` rows are tokens that the model generated, the others belong to prompts and
   // pictures: for block types the former take the weights' exact values, the latter the values
   // rounded to 8 bits with one scale for each 128; activations are rounded to 8 bits likewise. So a
   // row's result depends on what it is, never on how many rows there are.
-  virtual Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
+  virtual Status linear(ConstMatrix x, std::int64_t decode_rows, std::span<const LinearCall> calls,
                         Workspace& workspace) const = 0;
 
   // One layer alone.
   Status linear(const Weight& w, ConstMatrix x, const Epilogue& epilogue, Matrix y,
-                Workspace& workspace, std::int64_t generated = 0) const {
+                Workspace& workspace, std::int64_t decode_rows = 0) const {
     const LinearCall call{&w, epilogue, y};
-    return linear(x, generated, {&call, 1}, workspace);
+    return linear(x, decode_rows, {&call, 1}, workspace);
   }
 
   // out[r] = row ids[r] of the table, in f32. Every id is in [0, table.out()).

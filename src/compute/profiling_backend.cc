@@ -78,20 +78,20 @@ Status ProfilingBackend::timed(OpProfile op, Call&& call) const {
 }
 
 Result<std::unique_ptr<Weight>> ProfilingBackend::make_weight(const tensor::TensorView& source,
-                                                              WeightForm form) const {
-  return remember(inner_.make_weight(source, form), form.arithmetic);
+                                                              WeightFormat format) const {
+  return remember(inner_.make_weight(source, format), format.arithmetic);
 }
 
 Result<std::unique_ptr<Weight>> ProfilingBackend::map_weight(
-    const WeightImage& image, std::shared_ptr<const void> owner) const {
-  return remember(inner_.map_weight(image, std::move(owner)), image.form.arithmetic);
+    const PackedWeightView& image, std::shared_ptr<const void> owner) const {
+  return remember(inner_.map_weight(image, std::move(owner)), image.format.arithmetic);
 }
 
 Result<std::unique_ptr<Weight>> ProfilingBackend::remember(Result<std::unique_ptr<Weight>> weight,
                                                            Arithmetic arithmetic) const {
   if (!weight) return weight;
   const std::lock_guard lock(mutex_);
-  if (arithmetic == Arithmetic::kFast) {
+  if (arithmetic == Arithmetic::kReducedPrecision) {
     fast_.insert(weight->get());
   } else {
     fast_.erase(weight->get());
@@ -99,7 +99,7 @@ Result<std::unique_ptr<Weight>> ProfilingBackend::remember(Result<std::unique_pt
   return weight;
 }
 
-Status ProfilingBackend::linear(ConstMatrix x, std::int64_t generated,
+Status ProfilingBackend::linear(ConstMatrix x, std::int64_t decode_rows,
                                 std::span<const LinearCall> calls, Workspace& workspace) const {
   OpProfile one = op(OpKind::kLinear, x.rows, 0);
   one.in = x.cols;
@@ -117,9 +117,10 @@ Status ProfilingBackend::linear(ConstMatrix x, std::int64_t generated,
   if (!calls.empty()) {
     one.dtype = calls[0].weight->dtype();
     const std::lock_guard lock(mutex_);
-    one.arithmetic = fast_.contains(calls[0].weight) ? Arithmetic::kFast : Arithmetic::kExact;
+    one.arithmetic =
+        fast_.contains(calls[0].weight) ? Arithmetic::kReducedPrecision : Arithmetic::kF32;
   }
-  return timed(one, [&] { return inner_.linear(x, generated, calls, workspace); });
+  return timed(one, [&] { return inner_.linear(x, decode_rows, calls, workspace); });
 }
 
 Status ProfilingBackend::embed(const Weight& table, std::span<const std::int32_t> ids,
@@ -159,7 +160,8 @@ Status ProfilingBackend::attention(const AttentionShape& shape, ConstMatrix q, C
                                    ConstMatrix v, Matrix out, Workspace& workspace) const {
   OpProfile one = op(OpKind::kAttention, q.rows, q.cols);
   one.arithmetic = shape.arithmetic;
-  if (shape.arithmetic == Arithmetic::kFast && multiplies_bf16()) one.dtype = DType::kBF16;
+  if (shape.arithmetic == Arithmetic::kReducedPrecision && multiplies_bf16())
+    one.dtype = DType::kBF16;
   one.flops = attention_flops(shape, static_cast<double>(q.rows) * static_cast<double>(k.rows));
   return timed(one, [&] { return inner_.attention(shape, q, k, v, out, workspace); });
 }
@@ -189,14 +191,14 @@ Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvG
       const std::int64_t seen = s.first_position + i + 1;
       pairs += static_cast<double>(shape.window > 0 ? std::min(seen, shape.window) : seen);
     }
-    if (s.generated) exact += pairs - before;
+    if (s.decode) exact += pairs - before;
     const std::int64_t end = s.first_position + s.rows;
     const std::int64_t kept = shape.window > 0 ? std::min(end, shape.window + s.rows - 1) : end;
     one.bytes += position_bytes * static_cast<double>(kept);
   }
   one.flops = attention_flops(shape, pairs);
-  if (shape.arithmetic == Arithmetic::kFast && 2 * exact < pairs)
-    one.arithmetic = Arithmetic::kFast;
+  if (shape.arithmetic == Arithmetic::kReducedPrecision && 2 * exact < pairs)
+    one.arithmetic = Arithmetic::kReducedPrecision;
   return timed(one, [&] {
     return inner_.causal_attention(shape, geometry, layer, sequences, q, out, workspace);
   });

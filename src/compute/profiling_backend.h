@@ -37,7 +37,7 @@ struct OpProfile {
   DType dtype = DType::kF32;
   std::int64_t out = 0, in = 0;  // of the weight; otherwise the width of a row and 0
   // That the weight was made for, or that most of the attention is to have.
-  Arithmetic arithmetic = Arithmetic::kExact;
+  Arithmetic arithmetic = Arithmetic::kF32;
   std::int64_t calls = 0, rows = 0;
   double seconds = 0;
   double flops = 0;  // of linear layers and attention; 0 for the others
@@ -59,16 +59,16 @@ class ProfilingBackend final : public Backend {
   bool multiplies_bf16() const override { return inner_.multiplies_bf16(); }
   std::unique_ptr<Workspace> make_workspace() const override { return inner_.make_workspace(); }
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                              WeightForm form) const override;
+                                              WeightFormat format) const override;
   std::string weight_layout() const override { return inner_.weight_layout(); }
-  Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+  Result<std::unique_ptr<Weight>> map_weight(const PackedWeightView& image,
                                              std::shared_ptr<const void> owner) const override;
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
     return inner_.kv_block_bytes(geometry);
   }
 
   using Backend::linear;
-  Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
+  Status linear(ConstMatrix x, std::int64_t decode_rows, std::span<const LinearCall> calls,
                 Workspace& workspace) const override;
   Status embed(const Weight& table, std::span<const std::int32_t> ids, Matrix out) const override;
   Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,

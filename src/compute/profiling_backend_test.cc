@@ -11,10 +11,10 @@ namespace {
 
 class ProfilingBackendTest : public testing::Test {
  protected:
-  std::unique_ptr<Weight> weight(std::int64_t out, std::int64_t in, WeightForm form) {
+  std::unique_ptr<Weight> weight(std::int64_t out, std::int64_t in, WeightFormat format) {
     const std::vector<float> values(static_cast<std::size_t>(out * in), 0.5f);
     auto made =
-        profiling.make_weight({DType::kF32, {out, in}, std::as_bytes(std::span(values))}, form);
+        profiling.make_weight({DType::kF32, {out, in}, std::as_bytes(std::span(values))}, format);
     EXPECT_TRUE(made);
     return *std::move(made);
   }
@@ -77,7 +77,7 @@ TEST_F(ProfilingBackendTest, SumsLayersThatAreCalledTogether) {
 
 TEST_F(ProfilingBackendTest, RemembersForWhichArithmeticAWeightWasMade) {
   std::vector<float> x(64, 1.0f), y(32);
-  for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kExact}) {
+  for (const Arithmetic arithmetic : {Arithmetic::kReducedPrecision, Arithmetic::kF32}) {
     const auto w = weight(32, 64, {DType::kBF16, arithmetic});
     profiling.clear();
     ASSERT_TRUE(profiling.linear(*w, {x.data(), 1, 64, 64}, {}, {y.data(), 1, 32, 32}, *workspace));
@@ -119,8 +119,8 @@ TEST_F(ProfilingBackendTest, SaysWithWhatAttentionIsMultiplied) {
   const Matrix out{y.data(), 3, 16, 16};
   const SequenceRows prompt{0, 3, 0, {&block, 1}}, generated{0, 3, 0, {&block, 1}, true};
   ASSERT_TRUE(profiling.kv_store(geometry, 0, {&prompt, 1}, in, in));
-  for (const Arithmetic arithmetic : {Arithmetic::kExact, Arithmetic::kFast}) {
-    const bool fast = arithmetic == Arithmetic::kFast;
+  for (const Arithmetic arithmetic : {Arithmetic::kF32, Arithmetic::kReducedPrecision}) {
+    const bool fast = arithmetic == Arithmetic::kReducedPrecision;
     const AttentionShape shape{1, 1, 16, 0.25f, 0, arithmetic};
     profiling.clear();
     ASSERT_TRUE(profiling.attention(shape, in, in, in, out, *workspace));
@@ -134,7 +134,7 @@ TEST_F(ProfilingBackendTest, SaysWithWhatAttentionIsMultiplied) {
     EXPECT_EQ(entries[1].arithmetic, arithmetic);
     // Generated rows are exact: an entry of their own beside fast ones.
     ASSERT_EQ(entries.size(), fast ? 3u : 2u);
-    EXPECT_EQ(entries.back().arithmetic, fast ? Arithmetic::kExact : arithmetic);
+    EXPECT_EQ(entries.back().arithmetic, fast ? Arithmetic::kF32 : arithmetic);
     EXPECT_EQ(entries.back().calls, fast ? 1 : 2);
   }
 }

@@ -40,7 +40,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
                       options.chunk_tokens);
   }
   // Beside fast arithmetic f16 is exact enough, and half to read.
-  const bool fast = model.decoder().arithmetic() == compute::Arithmetic::kFast;
+  const bool fast = model.decoder().arithmetic() == compute::Arithmetic::kReducedPrecision;
   const compute::KvGeometry geometry = model.decoder().kv_geometry(
       options.kv_type.value_or(fast ? tensor::DType::kF16 : tensor::DType::kF32));
   OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, model.backend().kv_block_bytes(geometry));

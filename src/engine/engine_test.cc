@@ -78,7 +78,7 @@ TEST(FastEngine, RoundedModelsGiveTheSameBitsHoweverTheyAreRun) {
     SCOPED_TRACE(tensor::dtype_name(weights));
     const Model golden("clip_llama", {.threads = 2}, weights);
     ASSERT_NE(golden.model, nullptr);
-    EXPECT_EQ(golden.model->decoder().arithmetic(), compute::Arithmetic::kFast);
+    EXPECT_EQ(golden.model->decoder().arithmetic(), compute::Arithmetic::kReducedPrecision);
     const std::vector<SessionRequest> requests = eight(golden);
     std::vector<Answer> alone;
     for (const SessionRequest& request : requests)

@@ -28,15 +28,15 @@ struct StoredTensor {
   std::size_t file = 0;  // into Checkpoint::files
   // Not 0: rows come as GGUF orders queries and keys of Llama, in pairs for rotation, this many
   // heads.
-  std::int64_t paired_heads = 0;
+  std::int64_t rope_permuted_heads = 0;
   // A matrix of a packed model: `data` is the backend's own layout, and this is what it holds.
-  std::optional<compute::WeightImage> image = {};
+  std::optional<compute::PackedWeightView> image = {};
 };
 
 // How attention is computed in the two parts of a model (WeightChoice::arithmetic).
 struct PartArithmetic {
-  compute::Arithmetic language = compute::Arithmetic::kExact;
-  compute::Arithmetic tower = compute::Arithmetic::kExact;
+  compute::Arithmetic language = compute::Arithmetic::kF32;
+  compute::Arithmetic tower = compute::Arithmetic::kF32;
 };
 
 // What is different about a model that was packed.

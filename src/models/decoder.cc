@@ -67,7 +67,7 @@ Status Decoder::embed(const compute::Backend& backend, std::span<const std::int3
 Status Decoder::run_attention(std::int64_t index, const compute::Backend& backend,
                               const compute::KvGeometry& geometry,
                               std::span<const compute::SequenceRows> sequences,
-                              std::int64_t generated, compute::ConstMatrix cos,
+                              std::int64_t decode_rows, compute::ConstMatrix cos,
                               compute::ConstMatrix sin, Scratch& scratch,
                               compute::Workspace& workspace, compute::Matrix x) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
@@ -87,18 +87,19 @@ Status Decoder::run_attention(std::int64_t index, const compute::Backend& backen
   OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.attention_norm.weight.data(),
                                            static_cast<float>(c.rms_norm_eps), normed));
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
-  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, generated, projections, workspace));
+  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, decode_rows, projections, workspace));
   OCELLUS_RETURN_IF_ERROR(backend.rope(q, c.heads, c.head_dim, cos, sin));
   OCELLUS_RETURN_IF_ERROR(backend.rope(k, c.kv_heads, c.head_dim, cos, sin));
   OCELLUS_RETURN_IF_ERROR(backend.kv_store(geometry, index, sequences, k, v));
   OCELLUS_RETURN_IF_ERROR(
       backend.causal_attention(shape, geometry, index, sequences, q, attended, workspace));
   return backend.linear(*layer.o.weight, attended, layer.o.epilogue(compute::Activation::kNone, x),
-                        x, workspace, generated);
+                        x, workspace, decode_rows);
 }
 
-Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t generated,
-                        Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const {
+Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend,
+                        std::int64_t decode_rows, Scratch& scratch, compute::Workspace& workspace,
+                        compute::Matrix x) const {
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix gated,
                            scratch.wide.shape(x.rows, config_.intermediate_size));
@@ -108,10 +109,10 @@ Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend, std
   both.epilogue.activation = config_.activation;
   both.gate = layer.gate.weight.get();
   both.gate_bias = layer.gate.bias.empty() ? nullptr : layer.gate.bias.data();
-  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, generated, {&both, 1}, workspace));
+  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, decode_rows, {&both, 1}, workspace));
   return backend.linear(*layer.down.weight, gated,
                         layer.down.epilogue(compute::Activation::kNone, x), x, workspace,
-                        generated);
+                        decode_rows);
 }
 
 Status Decoder::forward(const compute::Backend& backend, const compute::KvGeometry& geometry,
@@ -123,9 +124,9 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
                            scratch.cos.shape(inputs.rows, rope_->half()));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix sin,
                            scratch.sin.shape(inputs.rows, rope_->half()));
-  std::int64_t generated = 0;
+  std::int64_t decode_rows = 0;
   for (const compute::SequenceRows& sequence : sequences) {
-    if (sequence.generated) generated += sequence.rows;
+    if (sequence.decode) decode_rows += sequence.rows;
     for (std::int64_t i = 0; i < sequence.rows; ++i) {
       rope_->fill(sequence.first_position + i, cos.row(sequence.first_row + i),
                   sin.row(sequence.first_row + i));
@@ -134,9 +135,9 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     if (stop && stop())
       return base::make_error(ErrorCode::kCancelled, "cancelled while the prompt was being read");
-    OCELLUS_RETURN_IF_ERROR(run_attention(i, backend, geometry, sequences, generated, cos, sin,
+    OCELLUS_RETURN_IF_ERROR(run_attention(i, backend, geometry, sequences, decode_rows, cos, sin,
                                           scratch, workspace, inputs));
-    OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(i)], backend, generated,
+    OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(i)], backend, decode_rows,
                                     scratch, workspace, inputs));
   }
   if (wanted_rows.empty()) return {};

@@ -35,7 +35,7 @@ class Decoder {
 
   // One step for several sequences. inputs [rows, hidden_size] is overwritten; `sequences` says
   // which rows are whose, at which positions, and where their keys and values are kept; those of
-  // generated tokens come first. logits
+  // decode_rows tokens come first. logits
   // [wanted_rows, vocab_size] gets those of the rows named, in that order. kCancelled within a
   // layer's time when `stop` says so; the sequences' blocks then hold half a step and must not be
   // used from their first_position on.
@@ -53,14 +53,14 @@ class Decoder {
 
   Status run_attention(std::int64_t index, const compute::Backend& backend,
                        const compute::KvGeometry& geometry,
-                       std::span<const compute::SequenceRows> sequences, std::int64_t generated,
+                       std::span<const compute::SequenceRows> sequences, std::int64_t decode_rows,
                        compute::ConstMatrix cos, compute::ConstMatrix sin, Scratch& scratch,
                        compute::Workspace& workspace, compute::Matrix x) const;
-  Status run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t generated,
+  Status run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t decode_rows,
                  Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const;
 
   formats::LanguageConfig config_;
-  compute::Arithmetic arithmetic_ = compute::Arithmetic::kExact;
+  compute::Arithmetic arithmetic_ = compute::Arithmetic::kF32;
   std::unique_ptr<compute::Weight> embeddings_,
       head_;  // head_ is null where it is the embedding table
   std::vector<Layer> layers_;

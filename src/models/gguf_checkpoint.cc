@@ -40,8 +40,8 @@ void add_language_tensors(Checkpoint& c, const GgufFile& file, std::size_t numbe
     StoredTensor each = stored(name, tensor, number);
     // The converter reorders architecture "llama" only, matrices and biases.
     if (l.kind == formats::LanguageKind::kLlama) {
-      if (name.find(".attn_q.") != std::string::npos) each.paired_heads = l.heads;
-      if (name.find(".attn_k.") != std::string::npos) each.paired_heads = l.kv_heads;
+      if (name.find(".attn_q.") != std::string::npos) each.rope_permuted_heads = l.heads;
+      if (name.find(".attn_k.") != std::string::npos) each.rope_permuted_heads = l.kv_heads;
     }
     c.tensors.emplace(*canonical, std::move(each));
   }

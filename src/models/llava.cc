@@ -30,14 +30,15 @@ PartArithmetic arithmetic_of(const Checkpoint& checkpoint, const LoadOptions& op
   if (checkpoint.packed) return checkpoint.packed->arithmetic;
   const auto asked = [](std::optional<tensor::DType> dtype) {
     const bool fast = dtype && (*dtype == tensor::DType::kBF16 || tensor::is_quantized(*dtype));
-    return fast ? Arithmetic::kFast : Arithmetic::kExact;
+    return fast ? Arithmetic::kReducedPrecision : Arithmetic::kF32;
   };
   PartArithmetic arithmetic{.language = asked(options.weights),
                             .tower = asked(options.tower_weights)};
   const bool blocks =
       options.weights ? tensor::is_quantized(*options.weights) : is_stored_in_blocks(checkpoint);
-  if (blocks) arithmetic.language = Arithmetic::kFast;
-  if (!options.tower_weights && blocks && multiplies_bf16) arithmetic.tower = Arithmetic::kFast;
+  if (blocks) arithmetic.language = Arithmetic::kReducedPrecision;
+  if (!options.tower_weights && blocks && multiplies_bf16)
+    arithmetic.tower = Arithmetic::kReducedPrecision;
   return arithmetic;
 }
 
@@ -71,7 +72,8 @@ std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& option
     const WeightChoice choice = is_language(name)
                                     ? WeightChoice{options.weights, arithmetic.language}
                                     : WeightChoice{options.tower_weights, arithmetic.tower};
-    const tensor::DType held = held_as(name, *tensor.dtype, tensor.shape[rank - 1], choice).dtype;
+    const tensor::DType held =
+        storage_type(name, *tensor.dtype, tensor.shape[rank - 1], choice).dtype;
     const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
     bytes += (elements + tensor::block_values(held) - 1) / tensor::block_values(held) *
              tensor::block_bytes(held);

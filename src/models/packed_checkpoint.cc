@@ -58,7 +58,7 @@ Status read_settings(const PackedDirectory& directory, Checkpoint& c) {
 }
 
 compute::Arithmetic arithmetic(bool fast) {
-  return fast ? compute::Arithmetic::kFast : compute::Arithmetic::kExact;
+  return fast ? compute::Arithmetic::kReducedPrecision : compute::Arithmetic::kF32;
 }
 
 std::span<const std::byte> bytes_of(const base::MappedFile& file,
@@ -77,7 +77,7 @@ void add_tensors(const OpenModel& model, Checkpoint& c) {
   }
   for (const formats::PackedMatrix& matrix : model.directory.matrices) {
     const auto data = bytes_of(*model.file, matrix);
-    const compute::WeightForm form = {matrix.dtype, arithmetic(matrix.multiplied_as_bf16)};
+    const compute::WeightFormat format = {matrix.dtype, arithmetic(matrix.multiplied_as_bf16)};
     c.tensors.emplace(
         matrix.name,
         StoredTensor{.stored_name = matrix.name,
@@ -85,8 +85,8 @@ void add_tensors(const OpenModel& model, Checkpoint& c) {
                      .dtype = matrix.dtype,
                      .shape = matrix.shape,
                      .data = data,
-                     .image = compute::WeightImage{
-                         .form = form, .out = matrix.out, .in = matrix.in, .bytes = data}});
+                     .image = compute::PackedWeightView{
+                         .format = format, .out = matrix.out, .in = matrix.in, .bytes = data}});
   }
 }
 

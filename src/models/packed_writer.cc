@@ -16,13 +16,13 @@ class PackedWriter final : public WeightSink {
 
   Status matrix(const std::string& name, const tensor::Shape& shape,
                 const compute::Weight& weight) override {
-    const compute::WeightImage image = weight.image();
+    const compute::PackedWeightView image = weight.packed_view();
     OCELLUS_RETURN_IF_ERROR(fill_page());
     directory_.matrices.push_back(
         {.name = name,
          .shape = shape,
-         .dtype = image.form.dtype,
-         .multiplied_as_bf16 = image.form.arithmetic == compute::Arithmetic::kFast,
+         .dtype = image.format.dtype,
+         .multiplied_as_bf16 = image.format.arithmetic == compute::Arithmetic::kReducedPrecision,
          .out = image.out,
          .in = image.in,
          .offset = file_.size(),
@@ -44,8 +44,8 @@ class PackedWriter final : public WeightSink {
   Status end(std::string layout, const PartArithmetic& arithmetic,
              const std::vector<SettingsText>& texts) {
     directory_.layout = std::move(layout);
-    directory_.language_fast = arithmetic.language == compute::Arithmetic::kFast;
-    directory_.tower_fast = arithmetic.tower == compute::Arithmetic::kFast;
+    directory_.language_fast = arithmetic.language == compute::Arithmetic::kReducedPrecision;
+    directory_.tower_fast = arithmetic.tower == compute::Arithmetic::kReducedPrecision;
     for (const SettingsText& text : texts) directory_.texts.push_back({text.name, text.content});
     const std::vector<std::byte> bytes = formats::packed_directory_bytes(directory_);
     if (bytes.size() > formats::kMaxPackedDirectory) {

@@ -49,7 +49,7 @@ class VisionTower {
   void select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
 
   formats::TowerConfig config_;
-  compute::Arithmetic arithmetic_ = compute::Arithmetic::kExact;
+  compute::Arithmetic arithmetic_ = compute::Arithmetic::kF32;
   std::vector<std::int64_t>
       selected_;             // hidden states, 0: the embeddings, in the order of their features
   bool drop_first_ = false;  // "default" drops the first row, whatever it is

@@ -30,14 +30,14 @@ bool is_layer(std::string_view name) {
 
 }  // namespace
 
-compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
-                            const WeightChoice& choice) {
+compute::WeightFormat storage_type(std::string_view name, tensor::DType stored, std::int64_t in,
+                                   const WeightChoice& choice) {
   using tensor::DType;
   const DType wanted = choice.dtype.value_or(stored);
   if (!choice.is_quantized()) {
     const bool narrow = stored == DType::kF16 || stored == DType::kBF16;
-    if (!choice.dtype && narrow && choice.arithmetic == compute::Arithmetic::kFast)
-      return {DType::kBF16, compute::Arithmetic::kFast};
+    if (!choice.dtype && narrow && choice.arithmetic == compute::Arithmetic::kReducedPrecision)
+      return {DType::kBF16, compute::Arithmetic::kReducedPrecision};
     return {wanted, choice.arithmetic};
   }
   if (name == "language.embed_tokens.weight") return stored;
@@ -46,7 +46,7 @@ compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::in
   if (name == "lm_head.weight") return DType::kQ8;
   const bool eight_bits = wanted == DType::kQ8 || wanted == DType::kQ8_0;
   if (!is_layer(name) && !(eight_bits && name.starts_with("projector.")))
-    return {DType::kBF16, compute::Arithmetic::kFast};
+    return {DType::kBF16, compute::Arithmetic::kReducedPrecision};
   return tensor::whole_blocks(wanted, in) ? wanted : DType::kQ8;
 }
 
@@ -67,12 +67,12 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::make(const std::string& n
     return backend_.map_weight(*tensor.image, checkpoint_.packed->file);
   }
   std::vector<std::byte> ordered;
-  if (const std::int64_t heads = tensor.paired_heads; heads > 0) {
+  if (const std::int64_t heads = tensor.rope_permuted_heads; heads > 0) {
     ordered = unpaired(view.data, view.shape[0], heads);
     view.data = ordered;
   }
   view.shape = {out, in};
-  return backend_.make_weight(view, held_as(name, view.dtype, in, choice_));
+  return backend_.make_weight(view, storage_type(name, view.dtype, in, choice_));
 }
 
 Result<std::unique_ptr<compute::Weight>> WeightLoader::matrix(const std::string& name,
@@ -118,7 +118,7 @@ Result<std::vector<float>> WeightLoader::vector(const std::string& name,
   }
   std::vector<float> values(static_cast<std::size_t>(*shape.elements()));
   tensor::dequantize(view.dtype, view.data.data(), *shape.elements(), values.data());
-  if (const std::int64_t heads = stored(name).paired_heads; heads > 0) {
+  if (const std::int64_t heads = stored(name).rope_permuted_heads; heads > 0) {
     const std::vector<std::byte> ordered =
         unpaired(std::as_bytes(std::span(values)), shape[0], heads);
     std::memcpy(values.data(), ordered.data(), ordered.size());

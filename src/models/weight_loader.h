@@ -40,9 +40,9 @@ struct Norm {
 // How the matrices of a part (language model, or tower and projector) are to be held.
 struct WeightChoice {
   std::optional<tensor::DType> dtype;  // nothing: as stored
-  // kFast: 16-bit floats are held as bf16 and multiplied as such, and so is attention. Block types
-  // are always multiplied in their own way.
-  compute::Arithmetic arithmetic = compute::Arithmetic::kExact;
+  // kReducedPrecision: 16-bit floats are held as bf16 and multiplied as such, and so is attention.
+  // Block types are always multiplied in their own way.
+  compute::Arithmetic arithmetic = compute::Arithmetic::kF32;
 
   bool is_quantized() const { return dtype && tensor::is_quantized(*dtype); }
 };
@@ -51,8 +51,8 @@ struct WeightChoice {
 // of 8 bits for the projector's as well: else the projector becomes bf16, as patches do, and the
 // last layer q8; embeddings, which cost no time, stay as they are stored. Rows that are no whole
 // blocks of the type become q8, whose last block may be part of one.
-compute::WeightForm held_as(std::string_view name, tensor::DType stored, std::int64_t in,
-                            const WeightChoice& choice);
+compute::WeightFormat storage_type(std::string_view name, tensor::DType stored, std::int64_t in,
+                                   const WeightChoice& choice);
 
 // Takes weights as they are made, in place of a model, so that no more than one is in memory.
 class WeightSink {

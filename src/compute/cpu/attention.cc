@@ -60,8 +60,8 @@ class Attention {
 
   void add(const SequenceRows& sequence) {
     if (sequence.rows == 0) return;
-    const bool fast =
-        shape_.arithmetic == Arithmetic::kFast && !sequence.generated && tables_.fast != nullptr;
+    const bool fast = shape_.arithmetic == Arithmetic::kReducedPrecision && !sequence.decode &&
+                      tables_.fast != nullptr;
     const std::int64_t last_row = sequence.rows - 1;
     const std::int64_t first_range = seen(sequence, 0).from / kRangePositions,
                        last_range = (seen(sequence, last_row).to - 1) / kRangePositions;

@@ -13,7 +13,7 @@ namespace ocellus::compute::cpu {
 // What a backend attends with.
 struct AttentionTables {
   const AttentionKernels* exact = nullptr;
-  const FastAttentionKernels* fast = nullptr;  // null: kFast is computed exactly
+  const FastAttentionKernels* fast = nullptr;  // null: kReducedPrecision is computed exactly
 };
 
 // The tables that belong to one of kernels.h.

@@ -88,7 +88,7 @@ void expect_attended(const AttentionShape& shape, const Rows& q, std::int64_t ro
 }
 
 TEST(Attention, EveryRowSeesEveryRow) {
-  for (const Arithmetic arithmetic : {Arithmetic::kExact, Arithmetic::kFast}) {
+  for (const Arithmetic arithmetic : {Arithmetic::kF32, Arithmetic::kReducedPrecision}) {
     for (const std::int64_t rows : {1, 2, 15, 17, 63, 64, 65, 130, 577}) {
       for (const std::int64_t kv_heads : {4, 2, 1}) {
         const AttentionShape shape{4, kv_heads, 20, 0.22f, 0, arithmetic};
@@ -99,15 +99,16 @@ TEST(Attention, EveryRowSeesEveryRow) {
           // Slow, and nothing new: fast is exact on the other instruction sets.
           if (rows > 200 && (kv_heads != 2 || (name.starts_with("scalar") && name != "scalar, 1")))
             continue;
-          if (rows > 100 && arithmetic == Arithmetic::kFast && !name.starts_with("avx512"))
+          if (rows > 100 && arithmetic == Arithmetic::kReducedPrecision &&
+              !name.starts_with("avx512"))
             continue;
           const auto workspace = backend->make_workspace();
           Rows out(rows, 80, 4);
           ASSERT_TRUE(
               backend->attention(shape, q.view(), k.view(), v.view(), out.matrix(), *workspace));
           ASSERT_TRUE(out.gaps_unchanged());
-          const bool is_fast =
-              arithmetic == Arithmetic::kFast && has_fast() && name.starts_with("avx512");
+          const bool is_fast = arithmetic == Arithmetic::kReducedPrecision && has_fast() &&
+                               name.starts_with("avx512");
           std::vector<float>& known = is_fast ? fast : expected;
           if (known.empty()) {
             known = out.data;
@@ -139,7 +140,7 @@ TEST(Attention, AnyShapeEqualsArithmeticInDouble) {
         scalar->attention(shape, q.view(), k.view(), v.view(), expected.matrix(), *scalar_space));
     ASSERT_TRUE(best->attention(shape, q.view(), k.view(), v.view(), exact.matrix(), *best_space));
     ASSERT_TRUE(same(exact.data, expected.data));
-    shape.arithmetic = Arithmetic::kFast;
+    shape.arithmetic = Arithmetic::kReducedPrecision;
     ASSERT_TRUE(best->attention(shape, q.view(), k.view(), v.view(), fast.matrix(), *best_space));
     const Stored keys(k, head_dim, DType::kF32), values(v, head_dim, DType::kF32);
     for (std::int64_t r = 0; r < rows; r += 7) {
@@ -186,7 +187,7 @@ class Causal : public ::testing::TestWithParam<CausalCase> {
   Rows q_{length_, c_.heads*c_.head_dim, 1}, k_{length_, c_.kv_heads*c_.head_dim, 2},
       v_{length_, c_.kv_heads*c_.head_dim, 3};
 
-  bool fast() const { return c_.arithmetic == Arithmetic::kFast && has_fast(); }
+  bool fast() const { return c_.arithmetic == Arithmetic::kReducedPrecision && has_fast(); }
   bool is_long() const { return length_ > 500; }
 
   // Stores and attends positions [first, first + rows) as one step of one sequence.
@@ -357,28 +358,26 @@ TEST_P(Causal, LayersDoNotShareMemory) {
   for (std::int64_t p = 0; p < length_; ++p) ASSERT_TRUE(same(again.row(p), out.row(p)));
 }
 
-constexpr Arithmetic kExact = Arithmetic::kExact, kFast = Arithmetic::kFast;
+constexpr Arithmetic kF32 = Arithmetic::kF32, kReducedPrecision = Arithmetic::kReducedPrecision;
 
-INSTANTIATE_TEST_SUITE_P(All, Causal,
-                         ::testing::Values(CausalCase{4, 4, 16, 0, DType::kF32, kExact},
-                                           CausalCase{4, 2, 20, 0, DType::kF32, kExact},
-                                           CausalCase{4, 1, 33, 0, DType::kF16, kExact},
-                                           CausalCase{4, 2, 64, 10, DType::kF32, kExact},
-                                           CausalCase{8, 1, 12, 64, DType::kF16, kExact},
-                                           CausalCase{4, 2, 80, 1, DType::kF32, kExact},
-                                           CausalCase{4, 2, 16, 1000, DType::kF32, kExact},
-                                           CausalCase{4, 4, 128, 0, DType::kQ8_0, kExact},
-                                           CausalCase{8, 2, 24, 65, DType::kQ8_0, kExact},
-                                           CausalCase{2, 1, 16, 0, DType::kF32, kExact, 2150},
-                                           CausalCase{2, 1, 8, 1100, DType::kQ8_0, kExact, 2150},
-                                           CausalCase{4, 4, 16, 0, DType::kF32, kFast},
-                                           CausalCase{8, 1, 33, 0, DType::kF16, kFast},
-                                           CausalCase{4, 2, 64, 10, DType::kF32, kFast},
-                                           CausalCase{4, 1, 136, 77, DType::kF16, kFast},
-                                           CausalCase{6, 2, 72, 0, DType::kQ8_0, kFast},
-                                           CausalCase{2, 2, 128, 63, DType::kQ8_0, kFast},
-                                           CausalCase{2, 1, 16, 0, DType::kF16, kFast, 2150},
-                                           CausalCase{2, 1, 8, 1100, DType::kF32, kFast, 2150}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Causal,
+    ::testing::Values(
+        CausalCase{4, 4, 16, 0, DType::kF32, kF32}, CausalCase{4, 2, 20, 0, DType::kF32, kF32},
+        CausalCase{4, 1, 33, 0, DType::kF16, kF32}, CausalCase{4, 2, 64, 10, DType::kF32, kF32},
+        CausalCase{8, 1, 12, 64, DType::kF16, kF32}, CausalCase{4, 2, 80, 1, DType::kF32, kF32},
+        CausalCase{4, 2, 16, 1000, DType::kF32, kF32}, CausalCase{4, 4, 128, 0, DType::kQ8_0, kF32},
+        CausalCase{8, 2, 24, 65, DType::kQ8_0, kF32},
+        CausalCase{2, 1, 16, 0, DType::kF32, kF32, 2150},
+        CausalCase{2, 1, 8, 1100, DType::kQ8_0, kF32, 2150},
+        CausalCase{4, 4, 16, 0, DType::kF32, kReducedPrecision},
+        CausalCase{8, 1, 33, 0, DType::kF16, kReducedPrecision},
+        CausalCase{4, 2, 64, 10, DType::kF32, kReducedPrecision},
+        CausalCase{4, 1, 136, 77, DType::kF16, kReducedPrecision},
+        CausalCase{6, 2, 72, 0, DType::kQ8_0, kReducedPrecision},
+        CausalCase{2, 2, 128, 63, DType::kQ8_0, kReducedPrecision},
+        CausalCase{2, 1, 16, 0, DType::kF16, kReducedPrecision, 2150},
+        CausalCase{2, 1, 8, 1100, DType::kF32, kReducedPrecision, 2150}));
 
 TEST(KvBlocks, RefusesTypesAndSizesThatItDoesNotHave) {
   const auto backend = backend_of(Isa::kAuto, 1);

@@ -47,27 +47,27 @@ class CpuBackend final : public Backend {
   }
 
   Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
-                                              WeightForm form) const override {
-    if (expand_weights_ && form.dtype != DType::kF32) {
-      OCELLUS_ASSIGN_OR_RETURN(const auto values, expand_rounded(source, form.dtype, *pool_));
+                                              WeightFormat format) const override {
+    if (expand_weights_ && format.dtype != DType::kF32) {
+      OCELLUS_ASSIGN_OR_RETURN(const auto values, expand_rounded(source, format.dtype, *pool_));
       OCELLUS_ASSIGN_OR_RETURN(auto expanded,
                                PackedWeight::pack({DType::kF32, source.shape, values.bytes()},
                                                   DType::kF32, false, *pool_));
       return expanded;
     }
-    const bool fast = form.arithmetic == Arithmetic::kFast && tables_.bf16 != nullptr;
-    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, form.dtype, fast, *pool_));
+    const bool fast = format.arithmetic == Arithmetic::kReducedPrecision && tables_.bf16 != nullptr;
+    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, format.dtype, fast, *pool_));
     return weight;
   }
 
   std::string weight_layout() const override { return std::string(kWeightLayout); }
 
-  Result<std::unique_ptr<Weight>> map_weight(const WeightImage& image,
+  Result<std::unique_ptr<Weight>> map_weight(const PackedWeightView& image,
                                              std::shared_ptr<const void> owner) const override {
-    if (expand_weights_ && image.form.dtype != DType::kF32) {
+    if (expand_weights_ && image.format.dtype != DType::kF32) {
       return make_error(ErrorCode::kUnsupported, "weights that are packed cannot be expanded");
     }
-    if (image.form.arithmetic == Arithmetic::kFast && tables_.bf16 == nullptr) {
+    if (image.format.arithmetic == Arithmetic::kReducedPrecision && tables_.bf16 == nullptr) {
       return make_error(ErrorCode::kUnsupported,
                         "is packed for machines that multiply bf16, which {} does not",
                         describe_tables());
@@ -77,9 +77,9 @@ class CpuBackend final : public Backend {
   }
 
   using Backend::linear;
-  Status linear(ConstMatrix x, std::int64_t generated, std::span<const LinearCall> calls,
+  Status linear(ConstMatrix x, std::int64_t decode_rows, std::span<const LinearCall> calls,
                 Workspace& workspace) const override {
-    return cpu::linear({tables_, *pool_, static_cast<CpuWorkspace&>(workspace)}, x, generated,
+    return cpu::linear({tables_, *pool_, static_cast<CpuWorkspace&>(workspace)}, x, decode_rows,
                        calls);
   }
 
@@ -137,7 +137,7 @@ class CpuBackend final : public Backend {
     geometry.kv_heads = shape.kv_heads;
     geometry.head_dim = shape.head_dim;
     geometry.block_tokens = kKvBlockTokens;
-    if (shape.arithmetic == Arithmetic::kFast && attention_.fast != nullptr)
+    if (shape.arithmetic == Arithmetic::kReducedPrecision && attention_.fast != nullptr)
       geometry.dtype = DType::kBF16;
     auto& scratch = static_cast<CpuWorkspace&>(workspace);
     const KvLayout layout(geometry);

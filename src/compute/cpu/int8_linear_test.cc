@@ -170,8 +170,10 @@ TEST(Bf16Linear, IsNearTheExactProductAndKeepsToItsRow) {
   const auto workspace = backend->make_workspace();
   for (const std::int64_t in : {1, 31, 300, 2050}) {
     const Source source(45, in, DType::kBF16, 2);
-    const auto weight = backend->make_weight(source.view, {DType::kBF16, Arithmetic::kFast});
-    const auto same_weight = one->make_weight(source.view, {DType::kBF16, Arithmetic::kFast});
+    const auto weight =
+        backend->make_weight(source.view, {DType::kBF16, Arithmetic::kReducedPrecision});
+    const auto same_weight =
+        one->make_weight(source.view, {DType::kBF16, Arithmetic::kReducedPrecision});
     ASSERT_TRUE(weight.has_value() && same_weight.has_value());
     const Rows x(29, in, 5);
     Rows y(29, 45, 6), alone(29, 45, 6);
@@ -205,7 +207,7 @@ TEST(LinearCalls, TogetherGiveWhatTheyGiveAlone) {
     const auto a = backend->make_weight(floats.view, DType::kF16),
                b = backend->make_weight(q4.view, DType::kQ4_K),
                c = backend->make_weight(q6.view, DType::kQ6_K),
-               d = backend->make_weight(wider.view, {DType::kBF16, Arithmetic::kFast});
+               d = backend->make_weight(wider.view, {DType::kBF16, Arithmetic::kReducedPrecision});
     ASSERT_TRUE(a && b && c && d);
     Rows ya(rows, 33, 0), yb(rows, 33, 0), yd(rows, 70, 0), gated(rows, 33, 0), apart(rows, 33, 0);
     const LinearCall calls[] = {

@@ -115,7 +115,7 @@ Function function_of(Activation activation) {
 namespace {
 
 // A gate that is multiplied in another way than its layer: one after the other, then together.
-Status gate_apart(const ProductTools& tools, ConstMatrix x, std::int64_t generated,
+Status gate_apart(const ProductTools& tools, ConstMatrix x, std::int64_t decode_rows,
                   const LinearCall& call) {
   const std::int64_t outs = call.weight->out();
   OCELLUS_ASSIGN_OR_RETURN(
@@ -126,7 +126,7 @@ Status gate_apart(const ProductTools& tools, ConstMatrix x, std::int64_t generat
   const LinearCall apart[] = {
       {.weight = call.weight, .epilogue = {.bias = call.epilogue.bias}, .y = call.y},
       {.weight = call.gate, .epilogue = {.bias = call.gate_bias}, .y = gate}};
-  OCELLUS_RETURN_IF_ERROR(linear(tools, x, generated, apart));
+  OCELLUS_RETURN_IF_ERROR(linear(tools, x, decode_rows, apart));
   tools.pool.run(x.rows, [&](std::int64_t row, int) {
     tools.kernels.f32->gated(function_of(call.epilogue.activation), gate.row(row), call.y.row(row),
                              outs);
@@ -141,10 +141,10 @@ bool is_apart(const LinearCall& call) {
 
 }  // namespace
 
-Status linear(const ProductTools& tools, ConstMatrix x, std::int64_t generated,
+Status linear(const ProductTools& tools, ConstMatrix x, std::int64_t decode_rows,
               std::span<const LinearCall> calls) {
   for (const LinearCall& call : calls)
-    if (is_apart(call)) OCELLUS_RETURN_IF_ERROR(gate_apart(tools, x, generated, call));
+    if (is_apart(call)) OCELLUS_RETURN_IF_ERROR(gate_apart(tools, x, decode_rows, call));
   for (const PanelLayout layout :
        {PanelLayout::kFloat, PanelLayout::kBf16Pairs, PanelLayout::kQuant}) {
     std::vector<const LinearCall*> same;
@@ -156,8 +156,8 @@ Status linear(const ProductTools& tools, ConstMatrix x, std::int64_t generated,
     } else if (layout == PanelLayout::kBf16Pairs) {
       OCELLUS_RETURN_IF_ERROR(run_rows<Bf16Product>(tools, x, 0, x.rows, same));
     } else {
-      OCELLUS_RETURN_IF_ERROR(run_rows<Int8DecodeProduct>(tools, x, 0, generated, same));
-      OCELLUS_RETURN_IF_ERROR(run_rows<Int8PromptProduct>(tools, x, generated, x.rows, same));
+      OCELLUS_RETURN_IF_ERROR(run_rows<Int8DecodeProduct>(tools, x, 0, decode_rows, same));
+      OCELLUS_RETURN_IF_ERROR(run_rows<Int8PromptProduct>(tools, x, decode_rows, x.rows, same));
     }
   }
   return {};

@@ -172,10 +172,10 @@ Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::desc
   return std::pair(std::move(weight), *bytes);
 }
 
-Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const WeightImage& image,
+Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const PackedWeightView& image,
                                                         std::shared_ptr<const void> owner) {
-  const DType dtype = image.form.dtype;
-  const bool fast = image.form.arithmetic == Arithmetic::kFast;
+  const DType dtype = image.format.dtype;
+  const bool fast = image.format.arithmetic == Arithmetic::kReducedPrecision;
   if (!tensor::is_weight(dtype) || (fast && dtype != DType::kBF16)) {
     return make_error(ErrorCode::kUnsupported, "weights of type {}{} are not packed",
                       tensor::dtype_name(dtype), fast ? " multiplied as bf16" : "");
@@ -199,9 +199,9 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const WeightImage& image
   return std::move(described.first);
 }
 
-WeightImage PackedWeight::image() const {
+PackedWeightView PackedWeight::packed_view() const {
   const bool fast = layout_ == PanelLayout::kBf16Pairs;
-  return {.form = {dtype_, fast ? Arithmetic::kFast : Arithmetic::kExact},
+  return {.format = {dtype_, fast ? Arithmetic::kReducedPrecision : Arithmetic::kF32},
           .out = out_,
           .in = in_,
           .bytes = data_};

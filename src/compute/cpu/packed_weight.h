@@ -35,14 +35,14 @@ class PackedWeight final : public Weight {
                                                     bool fast_bf16, ThreadPool& pool);
 
   // In memory that somebody else holds; Backend::map_weight() says what is asked of it.
-  static Result<std::unique_ptr<PackedWeight>> map(const WeightImage& image,
+  static Result<std::unique_ptr<PackedWeight>> map(const PackedWeightView& image,
                                                    std::shared_ptr<const void> owner);
 
   std::int64_t out() const override { return out_; }
   std::int64_t in() const override { return in_; }
   DType dtype() const override { return dtype_; }
   std::size_t bytes() const override { return data_.size(); }
-  WeightImage image() const override;
+  PackedWeightView packed_view() const override;
 
   PanelLayout layout() const { return layout_; }
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }

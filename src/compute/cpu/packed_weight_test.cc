@@ -18,15 +18,15 @@ using testing::Rows;
 using testing::same;
 using testing::Source;
 
-const WeightForm kForms[] = {
-    DType::kF32,  DType::kF16,  DType::kBF16, {DType::kBF16, Arithmetic::kFast},
+const WeightFormat kForms[] = {
+    DType::kF32,  DType::kF16,  DType::kBF16, {DType::kBF16, Arithmetic::kReducedPrecision},
     DType::kQ8,   DType::kQ4,   DType::kQ8_0, DType::kQ6_K,
     DType::kQ5_K, DType::kQ5_1, DType::kQ5_0, DType::kQ4_K,
     DType::kQ4_1, DType::kQ4_0, DType::kQ3_K, DType::kQ2_K};
 
-std::string name_of(const WeightForm& form) {
-  return std::string(tensor::dtype_name(form.dtype)) +
-         (form.arithmetic == Arithmetic::kFast ? " fast" : "");
+std::string name_of(const WeightFormat& format) {
+  return std::string(tensor::dtype_name(format.dtype)) +
+         (format.arithmetic == Arithmetic::kReducedPrecision ? " fast" : "");
 }
 
 // A copy that can be looked at and freed by a test.
@@ -46,24 +46,24 @@ TEST(PackedWeight, InMappedMemoryMultipliesAndReadsAsBefore) {
   for (const Isa isa : {Isa::kScalar, Isa::kAuto}) {
     const auto backend = backend_of(isa, 2);
     const auto workspace = backend->make_workspace();
-    for (const WeightForm& form : kForms) {
-      SCOPED_TRACE(name_of(form));
+    for (const WeightFormat& format : kForms) {
+      SCOPED_TRACE(name_of(format));
       const Source source(70, 512, DType::kF32, 1);
-      const auto made = backend->make_weight(source.view, form);
+      const auto made = backend->make_weight(source.view, format);
       ASSERT_TRUE(made.has_value());
-      const WeightImage image = (*made)->image();
-      EXPECT_EQ(image.form.dtype, form.dtype);
+      const PackedWeightView image = (*made)->packed_view();
+      EXPECT_EQ(image.format.dtype, format.dtype);
       EXPECT_EQ(image.bytes.size(), (*made)->bytes());
       auto memory = std::make_shared<Memory>(image.bytes);
-      WeightImage copy = image;
+      PackedWeightView copy = image;
       copy.bytes = memory->bytes();
       const std::weak_ptr<Memory> watched = memory;
       auto mapped = backend->map_weight(copy, std::move(memory));
       ASSERT_TRUE(mapped.has_value()) << mapped.error().message;
-      EXPECT_EQ((*mapped)->image().bytes.data(), copy.bytes.data());  // no copy
+      EXPECT_EQ((*mapped)->packed_view().bytes.data(), copy.bytes.data());  // no copy
       EXPECT_EQ((*mapped)->out(), 70);
       EXPECT_EQ((*mapped)->in(), 512);
-      EXPECT_EQ((*mapped)->dtype(), form.dtype);
+      EXPECT_EQ((*mapped)->dtype(), format.dtype);
       const Rows x(9, 512, 2);
       Rows expected(9, 70, 3), y(9, 70, 4);
       ASSERT_TRUE(backend->linear(**made, x.view(), {}, expected.matrix(), *workspace, 2));
@@ -85,17 +85,17 @@ TEST(PackedWeight, InMappedMemoryMultipliesAndReadsAsBefore) {
 TEST(PackedWeight, WhatDoesNotFitIsAnError) {
   const auto backend = backend_of(Isa::kAuto, 1);
   const Source source(70, 512, DType::kF32, 1);
-  const auto message = [&](const WeightImage& image) {
+  const auto message = [&](const PackedWeightView& image) {
     const auto weight = backend->map_weight(image, nullptr);
     return weight ? std::string("accepted") : weight.error().message;
   };
-  for (const WeightForm& form : kForms) {
-    SCOPED_TRACE(name_of(form));
-    const auto made = backend->make_weight(source.view, form);
+  for (const WeightFormat& format : kForms) {
+    SCOPED_TRACE(name_of(format));
+    const auto made = backend->make_weight(source.view, format);
     ASSERT_TRUE(made.has_value());
-    const WeightImage image = (*made)->image();
+    const PackedWeightView image = (*made)->packed_view();
     EXPECT_EQ(message(image), "accepted");
-    WeightImage wrong = image;
+    PackedWeightView wrong = image;
     wrong.bytes = image.bytes.first(image.bytes.size() - 1);
     EXPECT_THAT(message(wrong), HasSubstr("found " + std::to_string(wrong.bytes.size())));
     wrong.bytes = {};
@@ -116,18 +116,18 @@ TEST(PackedWeight, WhatDoesNotFitIsAnError) {
     wrong = image;
     wrong.bytes = memory.buffer.bytes().subspan(1, image.bytes.size());
     EXPECT_THAT(message(wrong), HasSubstr("multiple of 64"));
-    if (form.dtype != DType::kBF16) {
+    if (format.dtype != DType::kBF16) {
       wrong = image;
-      wrong.form.arithmetic = Arithmetic::kFast;
+      wrong.format.arithmetic = Arithmetic::kReducedPrecision;
       EXPECT_NE(message(wrong), "accepted");
     }
     for (const DType type : {DType::kI64, DType::kI32, DType::kU8}) {
       wrong = image;
-      wrong.form.dtype = type;
+      wrong.format.dtype = type;
       EXPECT_THAT(message(wrong), HasSubstr("are not packed"));
     }
   }
-  WeightImage part = (*backend->make_weight(source.view, DType::kQ4_K))->image();
+  PackedWeightView part = (*backend->make_weight(source.view, DType::kQ4_K))->image();
   part.in = 300;
   EXPECT_THAT(message(part), HasSubstr("300 values are no whole blocks of q4_k"));
 }
@@ -137,9 +137,9 @@ TEST(PackedWeight, OfBf16PairsNeedAMachineThatMultipliesThem) {
   ASSERT_FALSE(without->multiplies_bf16());
   if (!with->multiplies_bf16()) GTEST_SKIP() << "this machine does not multiply bf16";
   const Source source(70, 64, DType::kBF16, 1);
-  const auto made = with->make_weight(source.view, {DType::kBF16, Arithmetic::kFast});
+  const auto made = with->make_weight(source.view, {DType::kBF16, Arithmetic::kReducedPrecision});
   ASSERT_TRUE(made.has_value());
-  const auto mapped = without->map_weight((*made)->image(), nullptr);
+  const auto mapped = without->map_weight((*made)->packed_view(), nullptr);
   ASSERT_FALSE(mapped.has_value());
   EXPECT_EQ(mapped.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(mapped.error().message, HasSubstr("multiply bf16"));
@@ -159,15 +159,16 @@ TEST(PackedWeight, TheBytesAreThoseOfTheNamedVersion) {
   };
   const auto backend = backend_of(Isa::kAuto, 2);
   // 40 and not 64 rows, 297 values where blocks may end anywhere: every kind of padding.
-  for (const WeightForm& form : kForms) {
-    const bool own = form.dtype == DType::kQ8 || form.dtype == DType::kQ4;
-    const Source source(40, tensor::is_quantized(form.dtype) && !own ? 512 : 297, DType::kF32, 7);
-    const auto made = backend->make_weight(source.view, form);
+  for (const WeightFormat& format : kForms) {
+    const bool own = format.dtype == DType::kQ8 || format.dtype == DType::kQ4;
+    const Source source(40, tensor::is_quantized(format.dtype) && !own ? 512 : 297, DType::kF32, 7);
+    const auto made = backend->make_weight(source.view, format);
     ASSERT_TRUE(made.has_value());
-    if (form.arithmetic == Arithmetic::kFast && !backend->multiplies_bf16()) continue;
-    const std::string digest = base::to_hex(base::sha256((*made)->image().bytes)).substr(0, 16);
-    const auto known = expected.find(name_of(form));
-    EXPECT_EQ(known == expected.end() ? "none" : known->second, digest) << name_of(form);
+    if (format.arithmetic == Arithmetic::kReducedPrecision && !backend->multiplies_bf16()) continue;
+    const std::string digest =
+        base::to_hex(base::sha256((*made)->packed_view().bytes)).substr(0, 16);
+    const auto known = expected.find(name_of(format));
+    EXPECT_EQ(known == expected.end() ? "none" : known->second, digest) << name_of(format);
   }
 }
 
