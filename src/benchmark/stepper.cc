@@ -72,7 +72,7 @@ Status Stepper::prompt(std::int64_t tokens, bool with_picture) {
       std::copy_n(picture_.row(first + i), picture_.cols, inputs.row(i));
     Rows step;
     step.sequences.push_back(
-        {.rows = rows, .first_position = first, .blocks = sequences_[0]->blocks()});
+        {.rows = rows, .first_slot = first, .blocks = sequences_[0]->blocks()});
     if (first + rows == tokens) step.wanted.push_back(rows - 1);
     OCELLUS_RETURN_IF_ERROR(forward(inputs, step));
   }
@@ -89,7 +89,7 @@ Status Stepper::step(std::int64_t streams, std::int64_t context) {
     ids.push_back(static_cast<std::int32_t>((i + 1) * 7919 % language.vocab_size));
     step.sequences.push_back({.first_row = i,
                               .rows = 1,
-                              .first_position = context,
+                              .first_slot = context,
                               .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
                               .decode = true});
     step.wanted.push_back(i);

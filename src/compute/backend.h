@@ -81,7 +81,7 @@ struct LinearCall {
 };
 
 // How a key-value cache is cut into blocks. One block holds, for every layer, the keys and values
-// of `block_tokens` consecutive positions; a sequence is a list of blocks, so that sequences can
+// of `block_tokens` consecutive slots; a sequence is a list of blocks, so that sequences can
 // share a prefix.
 struct KvGeometry {
   std::int64_t layers = 0;
@@ -89,18 +89,21 @@ struct KvGeometry {
   std::int64_t head_dim = 0;
   std::int64_t block_tokens = 64;
   // kF32; kF16, rounded to nearest even; or kQ8_0, which means here: one signed byte per value with
-  // one f32 scale for the keys and one for the values of each position and head.
+  // one f32 scale for the keys and one for the values of each slot and head.
   DType dtype = DType::kF32;
 };
 
-// A run of consecutive rows of a step that belong to one sequence, at consecutive positions.
+// A run of consecutive rows of a step that belong to one sequence, in consecutive slots of its
+// cache. A slot is a place in the cache. It is not a position, which only rope sees and which comes
+// with the cos and sin of each row: several rows may share a position and still have a slot each.
+// Attention orders rows by slot.
 struct SequenceRows {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
-  std::int64_t first_position = 0;  // of the first row; the cache holds all positions before it
-  std::span<std::byte* const> blocks = {};  // enough for first_position + rows positions
-  // Rows of a prompt (false) or tokens that were generated, one or several at once. Decode rows
-  // are attended in f32 whatever the shape's arithmetic.
+  std::int64_t first_slot = 0;  // of the first row; every slot before it holds keys and values
+  std::span<std::byte* const> blocks = {};  // enough for first_slot + rows slots
+  // False: rows of a prompt. True: generated or drafted tokens, one or several at once; they are
+  // attended in f32 whatever the shape's arithmetic.
   bool decode = false;
 };
 
@@ -111,7 +114,7 @@ struct AttentionShape {
   std::int64_t head_dim = 0;
   float scale = 0;  // usually 1 / sqrt(head_dim)
   std::int64_t window =
-      0;  // sliding window: a position sees itself and the window - 1 before; 0: all
+      0;  // sliding window: a row sees its own slot and the window - 1 before; 0: all
   // kReducedPrecision: rows of prompts and pictures are multiplied as bf16 where the machine can,
   // summed in f32.
   Arithmetic arithmetic = Arithmetic::kF32;
@@ -204,9 +207,9 @@ class Backend {
                           std::span<const SequenceRows> sequences, ConstMatrix k,
                           ConstMatrix v) const = 0;
 
-  // Causal attention of several sequences at once: row at position p of a sequence sees its
-  // positions 0..p, all of which are in the cache already (kv_store comes first). q, out [rows,
-  // heads * head_dim].
+  // Causal attention of several sequences at once: the row in slot s of a sequence sees its slots
+  // 0..s, all of which are in the cache already (kv_store comes first). q, out [rows, heads *
+  // head_dim].
   virtual Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
                                   std::int64_t layer, std::span<const SequenceRows> sequences,
                                   ConstMatrix q, Matrix out, Workspace& workspace) const = 0;

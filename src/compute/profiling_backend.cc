@@ -188,11 +188,11 @@ Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvG
     const double before = pairs;
     // The positions that row i sees: all up to its own, or the last `window` of them.
     for (std::int64_t i = 0; i < s.rows; ++i) {
-      const std::int64_t seen = s.first_position + i + 1;
+      const std::int64_t seen = s.first_slot + i + 1;
       pairs += static_cast<double>(shape.window > 0 ? std::min(seen, shape.window) : seen);
     }
     if (s.decode) exact += pairs - before;
-    const std::int64_t end = s.first_position + s.rows;
+    const std::int64_t end = s.first_slot + s.rows;
     const std::int64_t kept = shape.window > 0 ? std::min(end, shape.window + s.rows - 1) : end;
     one.bytes += position_bytes * static_cast<double>(kept);
   }

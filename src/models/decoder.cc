@@ -128,7 +128,7 @@ Status Decoder::forward(const compute::Backend& backend, const compute::KvGeomet
   for (const compute::SequenceRows& sequence : sequences) {
     if (sequence.decode) decode_rows += sequence.rows;
     for (std::int64_t i = 0; i < sequence.rows; ++i) {
-      rope_->fill(sequence.first_position + i, cos.row(sequence.first_row + i),
+      rope_->fill(sequence.first_slot + i, cos.row(sequence.first_row + i),
                   sin.row(sequence.first_row + i));
     }
   }

@@ -38,7 +38,7 @@ class Decoder {
   // decode_rows tokens come first. logits
   // [wanted_rows, vocab_size] gets those of the rows named, in that order. kCancelled within a
   // layer's time when `stop` says so; the sequences' blocks then hold half a step and must not be
-  // used from their first_position on.
+  // used from their first_slot on.
   Status forward(const compute::Backend& backend, const compute::KvGeometry& geometry,
                  compute::Matrix inputs, std::span<const compute::SequenceRows> sequences,
                  std::span<const std::int64_t> wanted_rows, Scratch& scratch,

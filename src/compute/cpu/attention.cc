@@ -142,8 +142,8 @@ class Attention {
 
   // Positions that row i of a sequence sees.
   Span seen(const SequenceRows& sequence, std::int64_t i) const {
-    if (!causal_) return {0, sequence.first_position + sequence.rows};
-    const std::int64_t to = sequence.first_position + i + 1;
+    if (!causal_) return {0, sequence.first_slot + sequence.rows};
+    const std::int64_t to = sequence.first_slot + i + 1;
     return {shape_.window > 0 ? std::max<std::int64_t>(0, to - shape_.window) : 0, to};
   }
 
@@ -193,7 +193,7 @@ class Attention {
     args.element = layout_.element();
     // What lies behind the sequence's end was perhaps never written.
     const std::int64_t written = std::min<std::int64_t>(
-        kKvBlockTokens, sequence.first_position + sequence.rows - block * kKvBlockTokens);
+        kKvBlockTokens, sequence.first_slot + sequence.rows - block * kKvBlockTokens);
     const int dim = static_cast<int>(shape_.head_dim);
     float* const values = panels + (shape_.head_dim + 1) * kKvBlockTokens;
     if (args.element == KvElement::kPairs) return;

@@ -8,7 +8,7 @@ void KvLayout::store(void (*store)(const KvRun&), std::int64_t layer, std::int64
                      const SequenceRows& sequence, ConstMatrix k, ConstMatrix v) const {
   const std::int64_t dim = geometry_.head_dim;
   for (std::int64_t i = 0; i < sequence.rows;) {
-    const std::int64_t position = sequence.first_position + i, token = position % kKvBlockTokens;
+    const std::int64_t position = sequence.first_slot + i, token = position % kKvBlockTokens;
     const std::int64_t tokens = std::min(kKvBlockTokens - token, sequence.rows - i);
     const Head to =
         head(sequence.blocks[static_cast<std::size_t>(position / kKvBlockTokens)], layer, kv_head);

@@ -127,7 +127,7 @@ TEST(PackedWeight, WhatDoesNotFitIsAnError) {
       EXPECT_THAT(message(wrong), HasSubstr("are not packed"));
     }
   }
-  PackedWeightView part = (*backend->make_weight(source.view, DType::kQ4_K))->image();
+  PackedWeightView part = (*backend->make_weight(source.view, DType::kQ4_K))->packed_view();
   part.in = 300;
   EXPECT_THAT(message(part), HasSubstr("300 values are no whole blocks of q4_k"));
 }
