@@ -44,11 +44,12 @@ void read_packed_directory(std::span<const std::byte> bytes) {
 void render(std::string_view source) {
   const auto parsed = text::PromptTemplate::parse(source, "f");
   if (!parsed) return;
-  const std::vector<text::Message> talk = {{text::Message::Role::kSystem, "s", 0},
-                                           {text::Message::Role::kUser, "What is it?", 1},
-                                           {text::Message::Role::kAssistant, "A", 0},
-                                           {text::Message::Role::kUser, "Is it?", 0}};
-  (void)parsed->render(talk, {"<s>", "</s>", "<image>"}, true);
+  using enum text::Message::Role;
+  const std::vector<text::Message> messages = {{kSystem, {"s"}},
+                                               {kUser, {"What", text::ImagePart{}, "?"}},
+                                               {kAssistant, {"A"}},
+                                               {kUser, {text::ImagePart{}, "Is it?"}}};
+  (void)parsed->render(messages, {"<s>", "</s>", "<image>"});
 }
 
 void tokenize(std::string_view json) {

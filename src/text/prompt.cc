@@ -1,5 +1,7 @@
 #include "text/prompt.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/result.h"
@@ -15,12 +17,14 @@ using jinja::Map;
 using jinja::Text;
 using jinja::Value;
 
-// What the known formats are written with: a message's pictures, and its text.
+// What the known formats are written with: a message's images, its text, and both as they stand.
 constexpr std::string_view kMacros =
     "{% macro images(m) %}{% for c in m.content if c.type == 'image' %}{{ image_token + '\\n' }}"
     "{% endfor %}{% endmacro %}"
     "{% macro texts(m) %}{% for c in m.content if c.type == 'text' %}{{ c.text }}"
-    "{% endfor %}{% endmacro %}";
+    "{% endfor %}{% endmacro %}"
+    "{% macro parts(m) %}{% for c in m.content %}"
+    "{{ image_token + '\\n' if c.type == 'image' else c.text }}{% endfor %}{% endmacro %}";
 
 struct Format {
   std::string_view name, source;
@@ -45,18 +49,19 @@ constexpr Format kFormats[] = {
      "{% else %}{{ ' ' + texts(m) + eos_token + ' ' }}{% endif %}{% endfor %}"},
     {"llama-3",
      "{{ bos_token }}{% for m in messages %}"
-     "{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' + images(m) + "
-     "texts(m) | trim + '<|eot_id|>' }}{% endfor %}"
+     "{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' }}{% for c in m.content %}"
+     "{{ image_token + '\\n' if c.type == 'image' else c.text | trim }}{% endfor %}"
+     "{{ '<|eot_id|>' }}{% endfor %}"
      "{% if add_generation_prompt %}"
      "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"},
     {"chatml",
      "{% for m in messages %}"
-     "{{ '<|im_start|>' + m.role + '\\n' + images(m) + texts(m) + '<|im_end|>\\n' }}{% endfor %}"
+     "{{ '<|im_start|>' + m.role + '\\n' + parts(m) + '<|im_end|>\\n' }}{% endfor %}"
      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"},
-    {"plain", "{% for m in messages %}{{ images(m) + texts(m) + '\\n' }}{% endfor %}"},
+    {"plain", "{% for m in messages %}{{ parts(m) + '\\n' }}{% endfor %}"},
 };
 
-// A person's own format; its pieces are variables.
+// A person's own format; its texts are variables.
 constexpr std::string_view kOwnFormat =
     "{{ own_begin }}{% for m in messages %}{% if m.role == 'user' %}{{ own_before }}"
     "{% for c in m.content if c.type == 'image' %}{{ image_token + own_after_image }}{% endfor %}"
@@ -75,31 +80,46 @@ bool reads_parts(std::string_view source) {
 }
 
 std::string_view role_name(Message::Role role) {
-  constexpr std::string_view kNames[] = {"system", "user", "assistant"};
+  constexpr std::string_view kNames[] = {"system", "user", "assistant", "tool"};
   return kNames[static_cast<std::size_t>(role)];
 }
 
-enum class Content { kParts, kTextWithImage, kTextOnly };
+// The shapes of a message's content that templates read.
+enum class Content { kParts, kUrlParts, kTextWithImage, kTextOnly };
 
-Value content_of(const Message& message, const Specials& specials, Content form) {
-  const Text said(
-      base::is_valid_utf8(message.text) ? message.text : base::replace_invalid_utf8(message.text),
-      false);
-  if (form == Content::kParts) {
-    List parts;
-    for (int i = 0; i < message.images; ++i) parts.emplace_back(Map{{"type", Text("image", true)}});
-    parts.emplace_back(Map{{"type", Text("text", true)}, {"text", said}});
-    return parts;
-  }
+Value content_of(const Message& message, const SpecialTokens& tokens, Content form) {
+  List parts;
   Text text;
-  for (int i = 0; i < message.images && form == Content::kTextWithImage; ++i)
-    text += Text(specials.image + "\n", true);
-  return text += said;
+  for (const Part& part : message.parts) {
+    if (const auto* said = std::get_if<std::string>(&part)) {
+      const Text words(base::is_valid_utf8(*said) ? *said : base::replace_invalid_utf8(*said),
+                       false);
+      parts.emplace_back(Map{{"type", Text("text", true)}, {"text", words}});
+      text += words;
+    } else if (form == Content::kUrlParts) {
+      parts.emplace_back(
+          Map{{"type", Text("image_url", true)}, {"image_url", Map{{"url", Text("", true)}}}});
+    } else {
+      parts.emplace_back(Map{{"type", Text("image", true)}});
+      if (form == Content::kTextWithImage) text += Text(tokens.image + "\n", true);
+    }
+  }
+  if (form == Content::kParts || form == Content::kUrlParts) return parts;
+  return text;
+}
+
+std::ptrdiff_t count_images(std::span<const Message> messages) {
+  std::ptrdiff_t count = 0;
+  for (const Message& message : messages) {
+    count += std::ranges::count_if(
+        message.parts, [](const Part& part) { return std::holds_alternative<ImagePart>(part); });
+  }
+  return count;
 }
 
 // How often the template wrote the token.
-int count_trusted(const Text& text, const std::string& token) {
-  int count = 0;
+std::ptrdiff_t count_trusted(const Text& text, const std::string& token) {
+  std::ptrdiff_t count = 0;
   for (std::size_t at = 0; !token.empty() && (at = text.bytes.find(token, at)) != std::string::npos;
        ++at) {
     count += text.substr(at, token.size()).all_trusted();
@@ -159,36 +179,43 @@ Result<PromptTemplate> PromptTemplate::from_text(std::string_view text) {
 }
 
 Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> messages,
-                                                    const Specials& specials,
-                                                    bool add_generation_prompt) const {
-  int images = 0;
-  for (const Message& message : messages) images += message.images;
+                                                    const SpecialTokens& tokens,
+                                                    const RenderOptions& options) const {
   const auto attempt = [&](Content form) {
     List list;
     for (const Message& message : messages) {
       list.emplace_back(Map{{"role", Text(role_name(message.role), true)},
-                            {"content", content_of(message, specials, form)}});
+                            {"content", content_of(message, tokens, form)}});
     }
     Map variables = variables_;
     variables.emplace_back("messages", std::move(list));
-    variables.emplace_back("add_generation_prompt", add_generation_prompt);
-    variables.emplace_back("bos_token", Text(specials.bos, true));
-    variables.emplace_back("eos_token", Text(specials.eos, true));
-    variables.emplace_back("image_token", Text(specials.image, true));
+    variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
+    variables.emplace_back("bos_token", Text(tokens.bos, true));
+    variables.emplace_back("eos_token", Text(tokens.eos, true));
+    variables.emplace_back("image_token", Text(tokens.image, true));
     return template_.render(variables);
   };
-  // The form that the template seems to want first; the others where that gives no place, or too
-  // many, for the pictures.
-  std::vector<Content> forms = {Content::kTextWithImage, Content::kTextOnly};
-  forms.insert(wants_parts_ ? forms.begin() : forms.end(), Content::kParts);
-  Result<Text> first = attempt(forms[0]);
-  if (first && count_trusted(*first, specials.image) == images) return segments_of(*first);
-  for (std::size_t i = 1; i < forms.size(); ++i) {
-    const Result<Text> next = attempt(forms[i]);
-    if (next && count_trusted(*next, specials.image) == images) return segments_of(*next);
+  // The shape that the template seems to read first; the others where that gives another number of
+  // image tokens.
+  constexpr Content kTextFirst[] = {Content::kTextWithImage, Content::kTextOnly, Content::kParts,
+                                    Content::kUrlParts};
+  constexpr Content kPartsFirst[] = {Content::kParts, Content::kUrlParts, Content::kTextWithImage,
+                                     Content::kTextOnly};
+  const std::ptrdiff_t images = count_images(messages);
+  std::optional<Error> first_error;
+  for (const Content form : wants_parts_ ? kPartsFirst : kTextFirst) {
+    Result<Text> text = attempt(form);
+    const std::ptrdiff_t found = text ? count_trusted(*text, tokens.image) : 0;
+    if (text && found == images) return segments_of(*text);
+    if (first_error) continue;
+    first_error = text ? make_error(ErrorCode::kInvalidArgument,
+                                    "chat template: wrong number of image tokens: expected {} (one "
+                                    "for each image), found {}",
+                                    images, found)
+                             .error()
+                       : std::move(text).error();
   }
-  if (!first) return std::unexpected(std::move(first).error());
-  return segments_of(*first);
+  return std::unexpected(*std::move(first_error));
 }
 
 }  // namespace ocellus::text

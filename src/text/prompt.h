@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "ocellus/error.h"
@@ -12,15 +13,28 @@
 
 namespace ocellus::text {
 
+// Stands in a message for an image; the image itself is the caller's.
+struct ImagePart {
+  bool operator==(const ImagePart&) const = default;
+};
+using Part = std::variant<std::string, ImagePart>;
+
+// One message of a conversation: text and images in any order.
 struct Message {
-  enum class Role { kSystem, kUser, kAssistant } role = Role::kUser;
-  std::string text;
-  int images = 0;  // pictures that stand before the text
+  enum class Role { kSystem, kUser, kAssistant, kTool };
+  Role role = Role::kUser;
+  std::vector<Part> parts;
 };
 
-// The texts of a tokenizer's control tokens.
-struct Specials {
+// The texts of a tokenizer's special tokens; empty where it has none.
+struct SpecialTokens {
   std::string bos, eos, image;
+};
+
+// What a chat template gets beside the conversation. Tools and extra template variables (JSON
+// values) belong here when they are added.
+struct RenderOptions {
+  bool add_generation_prompt = true;  // end with the beginning of the assistant's next message
 };
 
 // A checkpoint's chat template, or one of the known formats. Immutable; any thread.
@@ -28,17 +42,26 @@ class PromptTemplate {
  public:
   // The checkpoint's own (Jinja). kBadModel naming `file`, line and what is wrong.
   static Result<PromptTemplate> parse(std::string_view jinja, std::string_view file);
-  // llava-1.5, vicuna, mistral, llama-3, chatml, plain; or a text with {question}, and where wanted
-  // {system} (before everything that is said again for each question) and <image>.
+  // llava-1.5, vicuna, mistral (a message's images first, as the published templates of LLaVA have
+  // them), llama-3, chatml, plain (images where they stand); or a text with {question}, and where
+  // wanted {system} (before everything that is said again for each question) and <image>.
   // kInvalidArgument.
   static Result<PromptTemplate> named(std::string_view name_or_text);
 
-  // What users and assistant said is untrusted; everything that the template writes is trusted.
-  // Message contents are given as transformers gives them: a list of {type: image} and {type: text,
-  // text}; to templates that want one text, the image token, a newline and the text.
-  // kInvalidArgument with the template's own message when it refuses the conversation.
-  Result<std::vector<Segment>> render(std::span<const Message> messages, const Specials& specials,
-                                      bool add_generation_prompt) const;
+  // The prompt's text. What messages say is untrusted; everything that the template writes is
+  // trusted. The n-th `tokens.image` in trusted text is the placeholder of the conversation's n-th
+  // image part; there are as many placeholders as image parts.
+  //
+  // Message contents take the shape that the template reads: a list of {type: image} and
+  // {type: text, text}, as transformers gives them; a list with {type: image_url}, as OpenAI's API
+  // has them; or one text with the image token and a newline for each image. A template that reads
+  // one text and writes the image tokens itself gets the text alone.
+  //
+  // kInvalidArgument: the template refuses the conversation (with its own message), fails, or
+  // writes another number of image tokens in every shape.
+  Result<std::vector<Segment>> render(std::span<const Message> messages,
+                                      const SpecialTokens& tokens,
+                                      const RenderOptions& options = {}) const;
 
  private:
   PromptTemplate(jinja::Template parsed, jinja::Map variables, bool wants_parts)

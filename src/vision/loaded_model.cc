@@ -216,15 +216,21 @@ Result<std::vector<std::int32_t>> LoadedModel::prompt_ids(const std::string& que
                                                           const AskOptions& options) const {
   using text::Message;
   std::vector<Message> messages;
-  if (!options.system.empty()) messages.push_back({Message::Role::kSystem, options.system, 0});
-  int images = 1;  // the picture stands in the first turn
+  if (!options.system.empty()) messages.push_back({Message::Role::kSystem, {options.system}});
+  // The image stands in the first message of the user.
+  auto user = [&, first = true](const std::string& text) mutable {
+    Message message{Message::Role::kUser, {}};
+    if (std::exchange(first, false)) message.parts.emplace_back(text::ImagePart{});
+    message.parts.emplace_back(text);
+    messages.push_back(std::move(message));
+  };
   for (const Turn& turn : options.earlier) {
-    messages.push_back({Message::Role::kUser, turn.question, std::exchange(images, 0)});
-    messages.push_back({Message::Role::kAssistant, turn.answer, 0});
+    user(turn.question);
+    messages.push_back({Message::Role::kAssistant, {turn.answer}});
   }
-  messages.push_back({Message::Role::kUser, question, images});
+  user(question);
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<text::Segment> segments,
-                           template_->render(messages, specials_, true));
+                           template_->render(messages, specials_));
   // A template that writes the start token itself gets no second one.
   const bool has_start = !specials_.bos.empty() && !segments.empty() && segments.front().trusted &&
                          segments.front().text.starts_with(specials_.bos);

@@ -59,7 +59,7 @@ class LoadedModel {
   formats::ModelConfig config_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;
   std::unique_ptr<const text::PromptTemplate> template_;
-  text::Specials specials_;
+  text::SpecialTokens specials_;
   std::unique_ptr<models::LlavaModel> model_;
   models::LlavaModel::Scratch scratch_;
   std::unique_ptr<engine::Engine> engine_;
