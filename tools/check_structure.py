@@ -13,7 +13,7 @@ import sys
 FLOORS = {
     "base": 0, "json": 1, "tensor": 1, "runtime": 1,
     "compute": 2, "formats": 2, "text": 2, "image": 2,
-    "models": 3, "fetch": 3, "engine": 4, "benchmark": 5, "vision": 5, "server": 6, "cli": 7,
+    "models": 3, "fetch": 3, "engine": 4, "benchmark": 5, "vision": 5, "convert": 5, "server": 6, "cli": 7,
 }
 # What may be named where: pattern -> folders (path prefixes below src/) that may.
 RESTRICTED = [

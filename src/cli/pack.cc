@@ -1,5 +1,5 @@
 // ocellus pack: a model written again as one file that is mapped and never converted.
-#include "vision/pack.h"
+#include "convert/pack.h"
 
 #include <fmt/format.h>
 
@@ -19,14 +19,14 @@ namespace {
 namespace bj = boost::json;
 
 struct PackCommand : ConversionFlags {
-  Result<vision::PackSummary> pack() const;
+  Result<convert::PackSummary> pack() const;
   int run() const;
 };
 
-Result<vision::PackSummary> PackCommand::pack() const {
+Result<convert::PackSummary> PackCommand::pack() const {
   std::atomic<bool> interrupted = false;
   const InterruptGuard guard([&] { interrupted = true; });
-  return vision::pack_model(
+  return convert::pack_model(
       {.source = source,
        .mmproj = mmproj,
        .target = target,

@@ -1,5 +1,5 @@
 // ocellus quantize: a model written again as a GGUF pair, smaller.
-#include "vision/quantize.h"
+#include "convert/quantize.h"
 
 #include <fmt/format.h>
 
@@ -37,32 +37,32 @@ DType type_of(const std::string& name) {
 }
 
 struct QuantizeCommand : ConversionFlags {
-  Result<vision::QuantizeSummary> quantize() const;
+  Result<convert::QuantizeSummary> quantize() const;
   int run() const;
 };
 
-Result<vision::QuantizeSummary> QuantizeCommand::quantize() const {
+Result<convert::QuantizeSummary> QuantizeCommand::quantize() const {
   std::atomic<bool> interrupted = false;
   const InterruptGuard guard([&] { interrupted = true; });
-  return vision::quantize_model({.source = source,
-                                 .mmproj = mmproj,
-                                 .target = target,
-                                 .weights = type_of(weights),
-                                 .tower_weights = type_of(tower_weights),
-                                 .replace = force,
-                                 .threads = threads,
-                                 .progress = stage_progress("quantizing"),
-                                 .stop = [&] { return interrupted.load(); }});
+  return convert::quantize_model({.source = source,
+                                  .mmproj = mmproj,
+                                  .target = target,
+                                  .weights = type_of(weights),
+                                  .tower_weights = type_of(tower_weights),
+                                  .replace = force,
+                                  .threads = threads,
+                                  .progress = stage_progress("quantizing"),
+                                  .stop = [&] { return interrupted.load(); }});
 }
 
-bj::object to_json(const vision::WrittenFile& file) {
+bj::object to_json(const convert::WrittenFile& file) {
   bj::object types;
   for (const auto& [name, share] : file.types)
     types.emplace(name, bj::object{{"tensors", share.tensors}, {"bytes", share.bytes}});
   return {{"path", file.path.string()}, {"bytes", file.bytes}, {"types", std::move(types)}};
 }
 
-std::string to_text(const vision::WrittenFile& file) {
+std::string to_text(const convert::WrittenFile& file) {
   std::string types;
   for (const auto& [name, share] : file.types)
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", share.tensors, name);

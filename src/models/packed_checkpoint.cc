@@ -7,7 +7,6 @@
 #include "base/sha256.h"
 #include "formats/packed_model.h"
 #include "models/gguf_checkpoint.h"
-#include "models/packed_settings.h"
 #include "models/settings_files.h"
 
 namespace ocellus::models {

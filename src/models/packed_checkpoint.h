@@ -2,12 +2,17 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "models/checkpoint.h"
 #include "models/weight_loader.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {
+
+// Names of the texts that stand for a GGUF pair.
+inline constexpr std::string_view kPackedLanguage = "language.gguf";
+inline constexpr std::string_view kPackedTower = "mmproj.gguf";
 
 // Whether there is a file that begins like one.
 bool is_packed_model(const std::filesystem::path& path);

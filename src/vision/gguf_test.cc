@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/mapped_file.h"
-#include "vision/model_tokenizer.h"
+#include "models/tokenizer.h"
 #include "vision/test_golden.h"
 
 namespace ocellus::vision {
@@ -81,7 +81,7 @@ TEST(Gguf, RealLlamaVocabulary) {
   const auto vocabulary = formats::read_gguf_vocabulary(*file);
   ASSERT_TRUE(vocabulary.has_value()) << vocabulary.error().message;
   ASSERT_EQ(vocabulary->tokens.size(), 32000u);
-  const auto tokenizer = make_tokenizer(*vocabulary, 32000);
+  const auto tokenizer = models::make_tokenizer(*vocabulary, 32000);
   ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   EXPECT_THAT((*tokenizer)->prefix_tokens(), ::testing::ElementsAre(1));
 

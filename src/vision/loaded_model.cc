@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "formats/hf_config.h"
 #include "models/checkpoint.h"
-#include "vision/model_tokenizer.h"
+#include "models/tokenizer.h"
 
 namespace ocellus::vision {
 namespace {
@@ -104,7 +104,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint checkpoint,
                            models::load_checkpoint(options.path, options.mmproj));
   loaded->config_ = checkpoint.config;
-  OCELLUS_ASSIGN_OR_RETURN(loaded->tokenizer_, make_tokenizer(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(loaded->tokenizer_, models::make_tokenizer(checkpoint));
   OCELLUS_ASSIGN_OR_RETURN(text::PromptTemplate prompt_template,
                            make_template(checkpoint, options));
   loaded->template_ = std::make_unique<const text::PromptTemplate>(std::move(prompt_template));

@@ -2,11 +2,11 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "convert/quantize.h"
+#include "models/tokenizer.h"
 #include "text/vocabulary_table.h"
-#include "vision/model_tokenizer.h"
-#include "vision/quantize.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 namespace {
 
 using Type = text::Tokenizer::Piece::Type;
@@ -42,7 +42,7 @@ Result<text::VocabularyTable> read_table(const models::Checkpoint& c) {
 
 Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint) {
   OCELLUS_ASSIGN_OR_RETURN(const text::VocabularyTable table, read_table(checkpoint));
-  OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, make_tokenizer(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, models::make_tokenizer(checkpoint));
   if (table.scored && !table.merges.empty()) {
     base::log(base::LogLevel::kInfo,
               fmt::format("{}: the tokenizer's merges are not all ways to cut its pieces: engines "
@@ -69,4 +69,4 @@ Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& c
   return v;
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -1,8 +1,8 @@
-#include "vision/target_file.h"
+#include "convert/target_file.h"
 
 #include "base/result.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 
 using base::make_error;
 namespace fs = std::filesystem;
@@ -23,4 +23,4 @@ Status check_target_file(const fs::path& path, const models::Checkpoint& source,
                     path.string());
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -1,5 +1,5 @@
 // ocellus pack: a packed model is its source, bit for bit, and loading it reads next to nothing.
-#include "vision/pack.h"
+#include "convert/pack.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -11,13 +11,13 @@
 
 #include "base/mapped_file.h"
 #include "compute/cpu/cpu_backend.h"
+#include "convert/quantize.h"
 #include "formats/packed_model.h"
 #include "models/packed_checkpoint.h"
 #include "vision/loaded_model.h"
-#include "vision/quantize.h"
 #include "vision/test_golden.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 namespace {
 
 using tensor::DType;
@@ -25,12 +25,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 namespace fs = std::filesystem;
-using testing::answer;
-using testing::content;
-using testing::golden;
-using testing::message;
+using vision::testing::answer;
+using vision::testing::content;
+using vision::testing::golden;
+using vision::testing::message;
 
-class PackTest : public testing::FolderTest {};
+class PackTest : public vision::testing::FolderTest {};
 
 PackOptions pack_options(const fs::path& source, const fs::path& target) {
   return {.source = source, .mmproj = {}, .target = target, .load = {}, .threads = 2};
@@ -49,9 +49,9 @@ void write(const fs::path& path, std::span<const std::byte> bytes) {
       .write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
 }
 
-Result<std::unique_ptr<LoadedModel>> load(const fs::path& path) {
+Result<std::unique_ptr<vision::LoadedModel>> load(const fs::path& path) {
   const auto backend = compute::cpu::make_cpu_backend({.threads = 2});
-  return LoadedModel::load({.path = path}, *backend, nullptr);
+  return vision::LoadedModel::load({.path = path}, *backend, nullptr);
 }
 
 void expect_same(const ModelOptions& source, const fs::path& packed) {
@@ -60,7 +60,7 @@ void expect_same(const ModelOptions& source, const fs::path& packed) {
     const auto found = answer({.path = packed}, threads);
     ASSERT_TRUE(wanted.has_value()) << wanted.error().message;
     ASSERT_TRUE(found.has_value()) << found.error().message;
-    testing::expect_same(*found, *wanted);
+    vision::testing::expect_same(*found, *wanted);
   }
 }
 
@@ -381,4 +381,4 @@ TEST_F(PackTest, LoadingTouchesNoMatrix) {
 }
 
 }  // namespace
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

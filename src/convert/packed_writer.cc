@@ -1,15 +1,15 @@
-#include "models/packed_writer.h"
+#include "convert/packed_writer.h"
 
 #include "base/result.h"
-#include "models/packed_settings.h"
+#include "convert/packed_settings.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 // Matrices go to the file as they come, vectors wait for the directory.
-class PackedWriter final : public WeightSink {
+class PackedWriter final : public models::WeightSink {
  public:
-  PackedWriter(const Checkpoint& checkpoint, base::AtomicFile& file)
+  PackedWriter(const models::Checkpoint& checkpoint, base::AtomicFile& file)
       : checkpoint_(checkpoint), file_(file) {}
 
   Status begin() { return file_.append(std::vector<std::byte>(formats::kPackedPage)); }
@@ -41,7 +41,7 @@ class PackedWriter final : public WeightSink {
     return {};
   }
 
-  Status end(std::string layout, const PartArithmetic& arithmetic,
+  Status end(std::string layout, const models::PartArithmetic& arithmetic,
              const std::vector<SettingsText>& texts) {
     directory_.layout = std::move(layout);
     directory_.language_fast = arithmetic.language == compute::Arithmetic::kReducedPrecision;
@@ -72,7 +72,7 @@ class PackedWriter final : public WeightSink {
     return file_.append(std::vector<std::byte>(static_cast<std::size_t>(gap)));
   }
 
-  const Checkpoint& checkpoint_;
+  const models::Checkpoint& checkpoint_;
   base::AtomicFile& file_;
   formats::PackedDirectory directory_;
   std::deque<std::vector<std::byte>> values_;  // what directory_.vectors borrow
@@ -80,24 +80,25 @@ class PackedWriter final : public WeightSink {
 
 }  // namespace
 
-Result<formats::PackedDirectory> write_packed_model(const Checkpoint& checkpoint,
+Result<formats::PackedDirectory> write_packed_model(const models::Checkpoint& checkpoint,
                                                     const compute::Backend& backend,
-                                                    const LoadOptions& options,
+                                                    const models::LoadOptions& options,
                                                     base::AtomicFile& file) {
   PackedWriter writer(checkpoint, file);
   OCELLUS_RETURN_IF_ERROR(writer.begin());
-  OCELLUS_ASSIGN_OR_RETURN(const PartArithmetic arithmetic,
-                           LlavaModel::pack(checkpoint, backend, options, writer));
+  OCELLUS_ASSIGN_OR_RETURN(const models::PartArithmetic arithmetic,
+                           models::LlavaModel::pack(checkpoint, backend, options, writer));
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<SettingsText> texts, settings_texts(checkpoint));
   OCELLUS_RETURN_IF_ERROR(writer.end(backend.weight_layout(), arithmetic, texts));
   return writer.summary();
 }
 
-std::uint64_t packed_bytes_at_most(const Checkpoint& checkpoint, const LoadOptions& options) {
+std::uint64_t packed_bytes_at_most(const models::Checkpoint& checkpoint,
+                                   const models::LoadOptions& options) {
   // Panels of 32 outputs and whole pages: little, but for small models.
-  const std::uint64_t weights = weight_bytes(checkpoint, options);
+  const std::uint64_t weights = models::weight_bytes(checkpoint, options);
   return weights + weights / 32 + checkpoint.tensors.size() * formats::kPackedPage +
          checkpoint.tokenizer_json.size() + checkpoint.tokenizer_model.size() + (1u << 20);
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -1,5 +1,5 @@
 // ocellus quantize: what is written is what was read, rounded as asked, and nothing else.
-#include "vision/quantize.h"
+#include "convert/quantize.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -10,26 +10,26 @@
 #include <random>
 
 #include "base/mapped_file.h"
+#include "convert/gguf_export.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
-#include "models/gguf_export.h"
+#include "models/tokenizer.h"
 #include "tensor/quant.h"
 #include "vision/loaded_model.h"
-#include "vision/model_tokenizer.h"
 #include "vision/test_golden.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 namespace {
 
 using tensor::DType;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 namespace fs = std::filesystem;
-using testing::content;
-using testing::golden;
-using testing::message;
+using vision::testing::content;
+using vision::testing::golden;
+using vision::testing::message;
 
-class QuantizeTest : public testing::FolderTest {};
+class QuantizeTest : public vision::testing::FolderTest {};
 
 Result<QuantizeSummary> quantize(const fs::path& source, const fs::path& target, DType weights,
                                  DType tower = DType::kF32, int threads = 2) {
@@ -43,8 +43,8 @@ Result<QuantizeSummary> quantize(const fs::path& source, const fs::path& target,
                          .stop = {}});
 }
 
-Result<Trace> answer(const fs::path& path) {
-  return testing::answer(
+Result<vision::Trace> answer(const fs::path& path) {
+  return vision::testing::answer(
       {.path = path, .weights = WeightType::kF32, .tower_weights = WeightType::kF32});
 }
 
@@ -83,7 +83,7 @@ TEST_F(QuantizeTest, InF32NothingChanges) {
     const auto pair = answer(target);
     ASSERT_TRUE(directory.has_value()) << directory.error().message;
     ASSERT_TRUE(pair.has_value()) << pair.error().message;
-    testing::expect_same(*pair, *directory);
+    vision::testing::expect_same(*pair, *directory);
   }
 }
 
@@ -111,7 +111,7 @@ TEST_F(QuantizeTest, VocabulariesStayThemselves) {
     const auto pair = models::load_checkpoint(target);
     ASSERT_TRUE(pair.has_value()) << pair.error().message;
     EXPECT_EQ(pair->chat_template, directory->chat_template);
-    const auto before = make_tokenizer(*directory), after = make_tokenizer(*pair);
+    const auto before = models::make_tokenizer(*directory), after = models::make_tokenizer(*pair);
     ASSERT_TRUE(before.has_value() && after.has_value());
     for (const std::string& text : texts) {
       for (const bool trusted : {false, true}) {
@@ -148,8 +148,9 @@ TEST_F(QuantizeTest, PicturesAreTreatedAlike) {
       for (std::size_t i = 0; i < picture.rgb.size(); ++i)
         picture.rgb[i] = static_cast<std::uint8_t>(i * 7 + i / 255);
       const auto pixels = [&](const models::Checkpoint& c) {
-        return image::preprocess(picture, *preprocess_settings(c.image_processor, c.config.tower,
-                                                               Preprocess::kModel))
+        return image::preprocess(picture,
+                                 *vision::preprocess_settings(c.image_processor, c.config.tower,
+                                                              Preprocess::kModel))
             ->data;
       };
       EXPECT_EQ(pixels(*pair), pixels(*directory));
@@ -307,7 +308,6 @@ TEST_F(QuantizeTest, EveryTypeRoundsEachTensorOnce) {
 }
 
 TEST_F(QuantizeTest, RowsThatAreNoWholeBlocksTakeTheNextType) {
-  using models::exported_type;
   const auto layer = [](DType wanted, std::int64_t row) {
     return exported_type("blk.0.ffn_up.weight", DType::kF16, {8, row}, wanted, false);
   };
@@ -439,4 +439,4 @@ TEST_F(QuantizeTest, ValuesThatTheTypeCannotHoldAreErrors) {
 }
 
 }  // namespace
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -1,4 +1,4 @@
-#include "models/gguf_export_metadata.h"
+#include "convert/gguf_export_metadata.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/result.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 using base::make_error;
@@ -48,14 +48,14 @@ std::uint32_t file_type(DType weights) {
   }
 }
 
-auto unsupported(const Checkpoint& c, std::string_view what) {
+auto unsupported(const models::Checkpoint& c, std::string_view what) {
   return make_error(ErrorCode::kUnsupported, "{}: {} cannot be said in a GGUF file",
                     c.folder.string(), what);
 }
 
 std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
-Status put_tokens(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabulary& v) {
+Status put_tokens(GgufWriter& w, const models::Checkpoint& c, const formats::GgufVocabulary& v) {
   w.put_text("tokenizer.ggml.model", v.model);
   w.put_text("tokenizer.ggml.pre", v.model == "gpt2" ? v.pre : "default");
   const std::vector<std::string_view> tokens(v.tokens.begin(), v.tokens.end());
@@ -104,7 +104,7 @@ Status put_tokens(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabul
   return {};
 }
 
-Status put_rope(GgufWriter& w, const Checkpoint& c, const std::string& arch) {
+Status put_rope(GgufWriter& w, const models::Checkpoint& c, const std::string& arch) {
   const formats::LanguageConfig& l = c.config.language;
   using Scaling = formats::RopeConfig::Scaling;
   w.put_u32(arch + ".rope.dimension_count",
@@ -120,7 +120,7 @@ Status put_rope(GgufWriter& w, const Checkpoint& c, const std::string& arch) {
   return {};
 }
 
-Status put_activation(GgufWriter& w, const Checkpoint& c) {
+Status put_activation(GgufWriter& w, const models::Checkpoint& c) {
   const formats::TowerConfig& t = c.config.tower;
   const Activation gelu =
       t.kind == formats::TowerKind::kSiglip ? Activation::kGeluTanh : Activation::kGelu;
@@ -134,7 +134,7 @@ Status put_activation(GgufWriter& w, const Checkpoint& c) {
 }
 
 // How pictures that are not square are treated, where it is not the tower's family's way.
-void put_picture(GgufWriter& w, const Checkpoint& c) {
+void put_picture(GgufWriter& w, const models::Checkpoint& c) {
   const formats::ImageProcessorConfig& p = c.image_processor;
   const std::int64_t side = c.config.tower.image_size;
   const bool exact = p.resize_height == side && p.resize_width == side && !p.do_center_crop;
@@ -167,7 +167,7 @@ void put_file_type(GgufWriter& writer, DType weights) {
   writer.put_u32(kQuantizationKey, kVersion);
 }
 
-Status put_language(GgufWriter& w, const Checkpoint& c, const formats::GgufVocabulary& v,
+Status put_language(GgufWriter& w, const models::Checkpoint& c, const formats::GgufVocabulary& v,
                     std::string_view name, DType weights) {
   const formats::LanguageConfig& l = c.config.language;
   const std::string arch(gguf_architecture(l));
@@ -191,7 +191,7 @@ Status put_language(GgufWriter& w, const Checkpoint& c, const formats::GgufVocab
   return put_tokens(w, c, v);
 }
 
-Status put_tower(GgufWriter& w, const Checkpoint& c, std::string_view name, DType weights) {
+Status put_tower(GgufWriter& w, const models::Checkpoint& c, std::string_view name, DType weights) {
   const formats::TowerConfig& t = c.config.tower;
   const formats::ProjectorConfig& p = c.config.projector;
   if (p.activation != Activation::kGelu) return unsupported(c, "the projector's activation");
@@ -234,4 +234,4 @@ Status put_tower(GgufWriter& w, const Checkpoint& c, std::string_view name, DTyp
   return {};
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -14,7 +14,7 @@
 #include "ocellus/error.h"
 #include "tensor/dtype.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 
 struct QuantizeOptions {
   std::filesystem::path source;  // whatever models::load_checkpoint() takes
@@ -54,4 +54,4 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options);
 // embeddings have rows. kUnsupported for a tokenizer that such a file cannot hold.
 Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint);
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -1,15 +1,15 @@
-#include "vision/pack.h"
+#include "convert/pack.h"
 
 #include <chrono>
 
 #include "base/atomic_file.h"
 #include "base/result.h"
 #include "compute/cpu/cpu_backend.h"
-#include "models/packed_writer.h"
-#include "vision/model_tokenizer.h"
-#include "vision/target_file.h"
+#include "convert/packed_writer.h"
+#include "convert/target_file.h"
+#include "models/tokenizer.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 
 Result<PackSummary> pack_model(const PackOptions& options) {
   const auto start = std::chrono::steady_clock::now();
@@ -17,14 +17,14 @@ Result<PackSummary> pack_model(const PackOptions& options) {
                            models::load_checkpoint(options.source, options.mmproj));
   OCELLUS_RETURN_IF_ERROR(check_target_file(options.target, checkpoint, options.replace));
   // A model that nobody could ask is not worth minutes.
-  OCELLUS_RETURN_IF_ERROR(make_tokenizer(checkpoint));
-  OCELLUS_RETURN_IF_ERROR(base::check_free_space(
-      options.target, models::packed_bytes_at_most(checkpoint, options.load)));
+  OCELLUS_RETURN_IF_ERROR(models::make_tokenizer(checkpoint));
+  OCELLUS_RETURN_IF_ERROR(
+      base::check_free_space(options.target, packed_bytes_at_most(checkpoint, options.load)));
   OCELLUS_ASSIGN_OR_RETURN(const auto backend,
                            compute::cpu::make_cpu_backend({.threads = options.threads}));
   OCELLUS_ASSIGN_OR_RETURN(base::AtomicFile file, base::AtomicFile::create(options.target));
   OCELLUS_ASSIGN_OR_RETURN(const formats::PackedDirectory written,
-                           models::write_packed_model(checkpoint, *backend, options.load, file));
+                           write_packed_model(checkpoint, *backend, options.load, file));
   PackSummary summary{.bytes = file.size(), .types = {}, .layout = written.layout, .seconds = 0};
   OCELLUS_RETURN_IF_ERROR(file.commit());
   for (const formats::PackedMatrix& matrix : written.matrices) {
@@ -37,4 +37,4 @@ Result<PackSummary> pack_model(const PackOptions& options) {
   return summary;
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -1,4 +1,4 @@
-#include "models/gguf_convert.h"
+#include "convert/gguf_convert.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "tensor/quant.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 using base::make_error;
@@ -54,7 +54,7 @@ float convert_row(const tensor::TensorView& source, std::int64_t row, std::int64
 class Converter {
  public:
   Converter(compute::cpu::ThreadPool& pool, const formats::GgufWriter::Sink& sink,
-            const StopCheck& stop)
+            const models::StopCheck& stop)
       : pool_(pool), sink_(sink), stop_(stop) {}
 
   Status convert(const ExportTensor& t) {
@@ -112,14 +112,14 @@ class Converter {
 
   compute::cpu::ThreadPool& pool_;
   const formats::GgufWriter::Sink& sink_;
-  const StopCheck& stop_;
+  const models::StopCheck& stop_;
   std::vector<std::byte> buffer_;
 };
 
 }  // namespace
 
 Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
-                    const formats::GgufWriter::Sink& out, const StopCheck& stop,
+                    const formats::GgufWriter::Sink& out, const models::StopCheck& stop,
                     const std::function<void(const ExportTensor&)>& done) {
   return file.writer.write(out,
                            [&](std::size_t index, const formats::GgufWriter::Sink& sink) -> Status {
@@ -130,4 +130,4 @@ Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
                            });
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -8,7 +8,7 @@
 #include "models/checkpoint.h"
 #include "text/tokenizer.h"
 
-namespace ocellus::vision {
+namespace ocellus::models {
 
 // The vocabulary of a GGUF file. The picture's token is a control token whatever the file says, and
 // stands behind the vocabulary where that has none.
@@ -16,6 +16,6 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
                                                               std::int64_t image_token);
 
 // kBadModel, kUnsupported naming the file.
-Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const models::Checkpoint& c);
+Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c);
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::models

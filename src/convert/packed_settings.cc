@@ -1,25 +1,26 @@
-#include "models/packed_settings.h"
+#include "convert/packed_settings.h"
 
 #include <algorithm>
 
 #include "base/result.h"
 #include "formats/gguf_writer.h"
+#include "models/packed_checkpoint.h"
 #include "models/settings_files.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 using tensor::DType;
 using tensor::Shape;
 
-Result<std::vector<SettingsText>> folder_texts(const Checkpoint& checkpoint) {
+Result<std::vector<SettingsText>> folder_texts(const models::Checkpoint& checkpoint) {
   std::vector<SettingsText> texts;
-  Checkpoint again;
+  models::Checkpoint again;
   again.folder = checkpoint.folder;
-  OCELLUS_RETURN_IF_ERROR(read_settings_files(
+  OCELLUS_RETURN_IF_ERROR(models::read_settings_files(
       again, [&](const char* name, std::size_t max_bytes) -> Result<std::string> {
         OCELLUS_ASSIGN_OR_RETURN(std::string text,
-                                 read_optional_file(checkpoint.folder / name, max_bytes));
+                                 models::read_optional_file(checkpoint.folder / name, max_bytes));
         const bool known = std::ranges::find(texts, name, &SettingsText::name) != texts.end();
         if (!text.empty() && !known) texts.push_back({name, text});
         return text;
@@ -57,11 +58,13 @@ Result<SettingsText> gguf_text(const base::MappedFile& mapped, std::string_view 
 
 }  // namespace
 
-Result<std::vector<SettingsText>> settings_texts(const Checkpoint& checkpoint) {
+Result<std::vector<SettingsText>> settings_texts(const models::Checkpoint& checkpoint) {
   if (!checkpoint.vocabulary) return folder_texts(checkpoint);
-  OCELLUS_ASSIGN_OR_RETURN(SettingsText language, gguf_text(checkpoint.files[0], kPackedLanguage));
-  OCELLUS_ASSIGN_OR_RETURN(SettingsText tower, gguf_text(checkpoint.files[1], kPackedTower));
+  OCELLUS_ASSIGN_OR_RETURN(SettingsText language,
+                           gguf_text(checkpoint.files[0], models::kPackedLanguage));
+  OCELLUS_ASSIGN_OR_RETURN(SettingsText tower,
+                           gguf_text(checkpoint.files[1], models::kPackedTower));
   return std::vector{std::move(language), std::move(tower)};
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

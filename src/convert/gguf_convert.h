@@ -5,19 +5,19 @@
 #include <functional>
 
 #include "compute/cpu/thread_pool.h"
+#include "convert/gguf_export.h"
 #include "formats/gguf_writer.h"
-#include "models/gguf_export.h"
 #include "models/weight_loader.h"
 #include "ocellus/error.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 
 // Writes the file to `out`. Rows are rounded on all of the pool's threads, in order and to the same
 // bytes whatever their number; memory is that of one slice (some 16 MiB). `done` is told the bytes
 // of the source that are behind each tensor. kBadModel for a value that is not finite or that the
 // type cannot hold, kCancelled, or what `out` gives.
 Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
-                    const formats::GgufWriter::Sink& out, const StopCheck& stop,
+                    const formats::GgufWriter::Sink& out, const models::StopCheck& stop,
                     const std::function<void(const ExportTensor&)>& done);
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -9,7 +9,7 @@
 #include "models/checkpoint.h"
 #include "ocellus/error.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 
 // "llama" (which Mistral is too) or "qwen2".
 std::string_view gguf_architecture(const formats::LanguageConfig& config);
@@ -20,10 +20,10 @@ inline constexpr std::string_view kFileTypeKey = "general.file_type";
 inline constexpr std::string_view kQuantizationKey = "general.quantization_version";
 
 // kUnsupported for what the format has no word for; kBadModel for ids beyond the vocabulary.
-Status put_language(formats::GgufWriter& writer, const Checkpoint& checkpoint,
+Status put_language(formats::GgufWriter& writer, const models::Checkpoint& checkpoint,
                     const formats::GgufVocabulary& vocabulary, std::string_view name,
                     tensor::DType weights);
-Status put_tower(formats::GgufWriter& writer, const Checkpoint& checkpoint, std::string_view name,
-                 tensor::DType weights);
+Status put_tower(formats::GgufWriter& writer, const models::Checkpoint& checkpoint,
+                 std::string_view name, tensor::DType weights);
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -13,7 +13,7 @@
 #include "ocellus/error.h"
 #include "tensor/view.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 
 struct ExportTensor {
   std::string name;           // in the file
@@ -32,10 +32,10 @@ struct GgufExport {
 
 // Of a Hugging Face checkpoint. `weights`: f32, f16, bf16 or a block type. kBadModel for a tensor
 // that is missing or of another shape; kUnsupported for a model that the format cannot say.
-Result<GgufExport> export_language(const Checkpoint& checkpoint,
+Result<GgufExport> export_language(const models::Checkpoint& checkpoint,
                                    const formats::GgufVocabulary& vocabulary, std::string_view name,
                                    tensor::DType weights);
-Result<GgufExport> export_tower(const Checkpoint& checkpoint, std::string_view name,
+Result<GgufExport> export_tower(const models::Checkpoint& checkpoint, std::string_view name,
                                 tensor::DType weights);
 
 // Of a GGUF file: its metadata and names as they are, its tensors in `weights`. `tower`: it is the
@@ -49,4 +49,4 @@ Result<GgufExport> export_again(const formats::GgufFile& file, bool tower, tenso
 tensor::DType exported_type(std::string_view name, tensor::DType stored, const tensor::Shape& shape,
                             tensor::DType wanted, bool tower);
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

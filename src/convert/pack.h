@@ -9,7 +9,7 @@
 #include "models/llava.h"
 #include "ocellus/error.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 
 struct PackOptions {
   std::filesystem::path source;  // whatever models::load_checkpoint() takes, but not packed
@@ -36,4 +36,4 @@ struct PackSummary {
 // thread.
 Result<PackSummary> pack_model(const PackOptions& options);
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

@@ -2,17 +2,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "models/checkpoint.h"
 #include "ocellus/error.h"
 
-namespace ocellus::models {
-
-// Names of the texts that stand for a GGUF pair.
-inline constexpr std::string_view kPackedLanguage = "language.gguf";
-inline constexpr std::string_view kPackedTower = "mmproj.gguf";
+namespace ocellus::convert {
 
 struct SettingsText {
   std::string name, content;
@@ -22,6 +17,6 @@ struct SettingsText {
 // files with all metadata and the names of all tensors, which are a single value each: but the
 // embeddings, of which there is one for each row, and the rope's divisors. Errors as of
 // load_checkpoint().
-Result<std::vector<SettingsText>> settings_texts(const Checkpoint& checkpoint);
+Result<std::vector<SettingsText>> settings_texts(const models::Checkpoint& checkpoint);
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

@@ -1,8 +1,8 @@
-#include "vision/model_tokenizer.h"
+#include "models/tokenizer.h"
 
 #include "base/result.h"
 
-namespace ocellus::vision {
+namespace ocellus::models {
 
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::GgufVocabulary& v,
                                                               std::int64_t image_token) {
@@ -39,7 +39,7 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
   return text::Tokenizer::with_begin(*std::move(tokenizer), v.begin);
 }
 
-Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const models::Checkpoint& c) {
+Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c) {
   if (c.vocabulary) {
     auto tokenizer = make_tokenizer(*c.vocabulary, c.config.image_token);
     if (!tokenizer) return base::with_context(std::move(tokenizer).error(), c.folder.string());
@@ -52,4 +52,4 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const models::Chec
                                               (c.folder / "tokenizer.model").string());
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::models

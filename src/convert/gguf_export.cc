@@ -1,15 +1,15 @@
-#include "models/gguf_export.h"
+#include "convert/gguf_export.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/result.h"
-#include "models/gguf_export_metadata.h"
+#include "convert/gguf_export_metadata.h"
 #include "models/gguf_names.h"
 #include "models/rope.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 using base::make_error;
@@ -19,12 +19,13 @@ using tensor::Shape;
 // Adds the tensors of a Hugging Face checkpoint by their canonical names.
 class Adder {
  public:
-  Adder(const Checkpoint& checkpoint, bool tower, DType weights, GgufExport& out)
+  Adder(const models::Checkpoint& checkpoint, bool tower, DType weights, GgufExport& out)
       : checkpoint_(checkpoint), tower_(tower), weights_(weights), out_(out) {}
 
   // `shape` as the reference's modules have it.
   Status add(const std::string& canonical, const Shape& shape, std::int64_t pair_heads = 0) {
-    const auto name = tower_ ? gguf_tower_name(canonical) : gguf_language_name(canonical);
+    const auto name =
+        tower_ ? models::gguf_tower_name(canonical) : models::gguf_language_name(canonical);
     if (!name) {
       return make_error(ErrorCode::kInternal, "tensor {} has no name in GGUF files", canonical);
     }
@@ -47,7 +48,7 @@ class Adder {
   }
 
  private:
-  const Checkpoint& checkpoint_;
+  const models::Checkpoint& checkpoint_;
   bool tower_;
   DType weights_;
   GgufExport& out_;
@@ -87,7 +88,7 @@ Status add_tower_layer(Adder& adder, const formats::TowerConfig& t, std::int64_t
 
 }  // namespace
 
-Result<GgufExport> export_language(const Checkpoint& checkpoint,
+Result<GgufExport> export_language(const models::Checkpoint& checkpoint,
                                    const formats::GgufVocabulary& vocabulary, std::string_view name,
                                    DType weights) {
   const formats::LanguageConfig& l = checkpoint.config.language;
@@ -95,7 +96,7 @@ Result<GgufExport> export_language(const Checkpoint& checkpoint,
   OCELLUS_RETURN_IF_ERROR(put_language(out.writer, checkpoint, vocabulary, name, weights));
   Adder adder(checkpoint, false, weights, out);
   OCELLUS_RETURN_IF_ERROR(adder.add("language.embed_tokens.weight", {l.vocab_size, l.hidden_size}));
-  out.divisors = rope_divisors(l.rope, l.head_dim);
+  out.divisors = models::rope_divisors(l.rope, l.head_dim);
   if (!out.divisors.empty()) {
     const Shape shape{static_cast<std::int64_t>(out.divisors.size())};
     out.writer.add_tensor("rope_freqs.weight", DType::kF32, shape);
@@ -111,7 +112,7 @@ Result<GgufExport> export_language(const Checkpoint& checkpoint,
   return out;
 }
 
-Result<GgufExport> export_tower(const Checkpoint& checkpoint, std::string_view name,
+Result<GgufExport> export_tower(const models::Checkpoint& checkpoint, std::string_view name,
                                 DType weights) {
   const formats::TowerConfig& t = checkpoint.config.tower;
   const formats::ProjectorConfig& p = checkpoint.config.projector;
@@ -161,4 +162,4 @@ Result<GgufExport> export_again(const formats::GgufFile& file, bool tower, DType
   return out;
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

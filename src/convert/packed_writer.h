@@ -12,16 +12,17 @@
 #include "models/weight_loader.h"
 #include "ocellus/error.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 
 // Everything but AtomicFile::commit(). No more than one matrix and the vectors are in memory. The
 // same bytes for any number of threads. kIo, and the errors of LlavaModel::load() and pack().
-Result<formats::PackedDirectory> write_packed_model(const Checkpoint& checkpoint,
+Result<formats::PackedDirectory> write_packed_model(const models::Checkpoint& checkpoint,
                                                     const compute::Backend& backend,
-                                                    const LoadOptions& options,
+                                                    const models::LoadOptions& options,
                                                     base::AtomicFile& file);
 
 // About the bytes of the file, a little more rather than less: for asking whether a disk has them.
-std::uint64_t packed_bytes_at_most(const Checkpoint& checkpoint, const LoadOptions& options);
+std::uint64_t packed_bytes_at_most(const models::Checkpoint& checkpoint,
+                                   const models::LoadOptions& options);
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert

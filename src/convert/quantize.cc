@@ -1,4 +1,4 @@
-#include "vision/quantize.h"
+#include "convert/quantize.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,12 +6,12 @@
 #include "base/atomic_file.h"
 #include "base/result.h"
 #include "compute/cpu/thread_pool.h"
+#include "convert/gguf_convert.h"
+#include "convert/gguf_export.h"
+#include "convert/target_file.h"
 #include "formats/gguf.h"
-#include "models/gguf_convert.h"
-#include "models/gguf_export.h"
-#include "vision/target_file.h"
 
-namespace ocellus::vision {
+namespace ocellus::convert {
 namespace {
 
 using base::make_error;
@@ -29,7 +29,7 @@ std::string name_of(const models::Checkpoint& c) {
 }
 
 struct Plan {
-  models::GgufExport language, tower;
+  GgufExport language, tower;
 };
 
 Result<Plan> make_plan(const models::Checkpoint& c, const QuantizeOptions& options) {
@@ -37,9 +37,8 @@ Result<Plan> make_plan(const models::Checkpoint& c, const QuantizeOptions& optio
   if (!c.vocabulary) {
     OCELLUS_ASSIGN_OR_RETURN(const formats::GgufVocabulary vocabulary, make_gguf_vocabulary(c));
     const std::string name = name_of(c);
-    OCELLUS_ASSIGN_OR_RETURN(plan.language,
-                             models::export_language(c, vocabulary, name, options.weights));
-    OCELLUS_ASSIGN_OR_RETURN(plan.tower, models::export_tower(c, name, options.tower_weights));
+    OCELLUS_ASSIGN_OR_RETURN(plan.language, export_language(c, vocabulary, name, options.weights));
+    OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_tower(c, name, options.tower_weights));
     return plan;
   }
   const auto parse = [&](std::size_t number) {
@@ -47,20 +46,20 @@ Result<Plan> make_plan(const models::Checkpoint& c, const QuantizeOptions& optio
   };
   OCELLUS_ASSIGN_OR_RETURN(const formats::GgufFile language, parse(0));
   OCELLUS_ASSIGN_OR_RETURN(const formats::GgufFile tower, parse(1));
-  OCELLUS_ASSIGN_OR_RETURN(plan.language, models::export_again(language, false, options.weights));
-  OCELLUS_ASSIGN_OR_RETURN(plan.tower, models::export_again(tower, true, options.tower_weights));
+  OCELLUS_ASSIGN_OR_RETURN(plan.language, export_again(language, false, options.weights));
+  OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_again(tower, true, options.tower_weights));
   return plan;
 }
 
-std::uint64_t source_bytes(const models::GgufExport& file) {
+std::uint64_t source_bytes(const GgufExport& file) {
   std::uint64_t bytes = 0;
-  for (const models::ExportTensor& t : file.tensors) bytes += t.source.data.size();
+  for (const ExportTensor& t : file.tensors) bytes += t.source.data.size();
   return bytes;
 }
 
-WrittenFile describe(const models::GgufExport& file, fs::path path) {
+WrittenFile describe(const GgufExport& file, fs::path path) {
   WrittenFile written{.path = std::move(path), .bytes = file.writer.file_bytes(), .types = {}};
-  for (const models::ExportTensor& t : file.tensors) {
+  for (const ExportTensor& t : file.tensors) {
     WrittenFile::Share& share = written.types[std::string(tensor::dtype_name(t.type))];
     ++share.tensors;
     share.bytes += static_cast<std::uint64_t>(t.source.shape.elements().value_or(0)) /
@@ -98,7 +97,7 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
       const auto pool, compute::cpu::ThreadPool::create(
                            options.threads > 0 ? options.threads : compute::cpu::usable_cores()));
   std::uint64_t read = 0;
-  const auto done = [&](const models::ExportTensor& t) {
+  const auto done = [&](const ExportTensor& t) {
     for (const base::MappedFile& file : checkpoint.files) file.forget(t.source.data);
     read += t.source.data.size();
     if (options.progress) {
@@ -106,8 +105,8 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
                        static_cast<double>(std::max<std::uint64_t>(1, summary.source_bytes)));
     }
   };
-  const auto write = [&](const models::GgufExport& file, base::AtomicFile& to) {
-    return models::write_export(
+  const auto write = [&](const GgufExport& file, base::AtomicFile& to) {
+    return write_export(
         file, *pool, [&](std::span<const std::byte> bytes) { return to.append(bytes); },
         options.stop, done);
   };
@@ -123,4 +122,4 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
   return summary;
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::convert

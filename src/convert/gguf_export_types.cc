@@ -1,8 +1,8 @@
 #include <optional>
 
-#include "models/gguf_export.h"
+#include "convert/gguf_export.h"
 
-namespace ocellus::models {
+namespace ocellus::convert {
 namespace {
 
 using tensor::DType;
@@ -53,4 +53,4 @@ DType exported_type(std::string_view name, DType stored, const tensor::Shape& sh
   return fitting(wanted, shape[shape.rank() - 1]);
 }
 
-}  // namespace ocellus::models
+}  // namespace ocellus::convert
