@@ -12,7 +12,7 @@
 #include "benchmark/scale.h"
 #include "benchmark/stepper.h"
 #include "compute/profiling_backend.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "models/random_checkpoint.h"
 
 namespace ocellus::benchmark {

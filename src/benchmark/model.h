@@ -10,7 +10,7 @@
 #include "benchmark/limits.h"
 #include "benchmark/result.h"
 #include "compute/backend.h"
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 #include "ocellus/error.h"
 
 namespace ocellus::benchmark {

@@ -8,7 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/kv_pool.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "ocellus/error.h"
 
 namespace ocellus::benchmark {

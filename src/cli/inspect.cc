@@ -15,7 +15,7 @@
 #include "cli/report.h"
 #include "image/image.h"
 #include "models/checkpoint.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "models/packed_checkpoint.h"
 #include "vision/loaded_model.h"
 

@@ -7,7 +7,7 @@
 #include "compute/cpu/thread_pool.h"
 #include "convert/gguf_export.h"
 #include "formats/gguf_writer.h"
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 #include "ocellus/error.h"
 
 namespace ocellus::convert {

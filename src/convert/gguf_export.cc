@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "convert/gguf_export_metadata.h"
 #include "models/gguf_names.h"
-#include "models/rope.h"
+#include "models/parts/rope.h"
 
 namespace ocellus::convert {
 namespace {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "ocellus/error.h"
 
 namespace ocellus::convert {

@@ -8,8 +8,8 @@
 #include "base/atomic_file.h"
 #include "formats/packed_model.h"
 #include "models/checkpoint.h"
-#include "models/llava.h"
-#include "models/weight_loader.h"
+#include "models/llava/model.h"
+#include "models/parts/weight_loader.h"
 #include "ocellus/error.h"
 
 namespace ocellus::convert {

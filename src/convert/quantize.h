@@ -10,7 +10,7 @@
 
 #include "formats/gguf_model.h"
 #include "models/checkpoint.h"
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 #include "ocellus/error.h"
 #include "tensor/dtype.h"
 

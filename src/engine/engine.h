@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/session.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "ocellus/error.h"
 
 namespace ocellus::engine {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "models/checkpoint.h"
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "compute/cpu/cpu_backend.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "tensor/quant.h"
 
 namespace ocellus::models {

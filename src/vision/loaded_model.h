@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "formats/model_config.h"
 #include "image/preprocess.h"
-#include "models/llava.h"
+#include "models/llava/model.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
 #include "text/prompt.h"

@@ -9,8 +9,8 @@
 
 #include "compute/backend.h"
 #include "formats/model_config.h"
-#include "models/rope.h"
-#include "models/weight_loader.h"
+#include "models/parts/rope.h"
+#include "models/parts/weight_loader.h"
 
 namespace ocellus::models {
 

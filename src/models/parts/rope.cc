@@ -1,4 +1,4 @@
-#include "models/rope.h"
+#include "models/parts/rope.h"
 
 #include <cmath>
 #include <numbers>

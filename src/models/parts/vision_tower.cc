@@ -1,4 +1,4 @@
-#include "models/vision_tower.h"
+#include "models/parts/vision_tower.h"
 
 #include <fmt/format.h>
 

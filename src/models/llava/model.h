@@ -7,9 +7,9 @@
 
 #include "compute/backend.h"
 #include "models/checkpoint.h"
-#include "models/decoder.h"
-#include "models/projector.h"
-#include "models/vision_tower.h"
+#include "models/parts/decoder.h"
+#include "models/parts/projector.h"
+#include "models/parts/vision_tower.h"
 
 namespace ocellus::models {
 

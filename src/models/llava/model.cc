@@ -1,4 +1,4 @@
-#include "models/llava.h"
+#include "models/llava/model.h"
 
 #include <algorithm>
 

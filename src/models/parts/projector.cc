@@ -1,4 +1,4 @@
-#include "models/projector.h"
+#include "models/parts/projector.h"
 
 #include "base/result.h"
 

@@ -8,7 +8,7 @@
 
 #include "compute/backend.h"
 #include "formats/model_config.h"
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 
 namespace ocellus::models {
 

@@ -1,4 +1,4 @@
-#include "models/decoder.h"
+#include "models/parts/decoder.h"
 
 #include <fmt/format.h>
 

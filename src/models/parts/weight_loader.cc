@@ -1,4 +1,4 @@
-#include "models/weight_loader.h"
+#include "models/parts/weight_loader.h"
 
 #include <cstring>
 
