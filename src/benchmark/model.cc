@@ -110,7 +110,7 @@ class ModelBench {
   compute::ProfilingBackend backend_;
   PeaksAround& peaks_;
   const ModelBenchOptions& options_;
-  std::unique_ptr<models::LlavaModel> model_;
+  std::unique_ptr<models::Model> model_;
   std::unique_ptr<Stepper> stepper_;
   Scale scale_;
   ModelReport report_;
@@ -126,7 +126,7 @@ Status ModelBench::load(const ModelSource& wanted) {
   const models::Checkpoint& checkpoint = source.checkpoint();
   OCELLUS_ASSIGN_OR_RETURN(model_, models::LlavaModel::load(checkpoint, backend_, source.load));
   const double seconds = seconds_since(begin);
-  const formats::LanguageConfig& language = model_->config().language;
+  const models::LanguageFacts& language = model_->language().facts();
   scale_ = {.layers = language.layers,
             .full_layers = source.full_layers,
             .vocabulary = language.vocab_size,
@@ -136,10 +136,9 @@ Status ModelBench::load(const ModelSource& wanted) {
   report_.from_layers = scale_.applies() ? language.layers : 0;
   report_.weight_bytes = models::weight_bytes(checkpoint, source.load);
   // The engine's own choice.
-  const bool fast = model_->decoder().arithmetic() == compute::Arithmetic::kReducedPrecision;
+  const bool fast = language.arithmetic == compute::Arithmetic::kReducedPrecision;
   OCELLUS_ASSIGN_OR_RETURN(
-      stepper_,
-      Stepper::create(*model_, backend_, options_.kv.value_or(fast ? DType::kF16 : DType::kF32)));
+      stepper_, Stepper::create(*model_, options_.kv.value_or(fast ? DType::kF16 : DType::kF32)));
   // One step: every page of the weights has been seen, and the types that the layers are held in.
   OCELLUS_RETURN_IF_ERROR(stepper_->reserve(1, 1));
   backend_.clear();
@@ -244,7 +243,7 @@ Status ModelBench::measure_step(const std::string& work, std::int64_t streams) {
 
 Status ModelBench::measure_all() {
   if (wants("tower")) {
-    BenchResult result{.work = "tower", .tokens = model_->image_tokens(), .unit = "s"};
+    BenchResult result{.work = "tower", .tokens = model_->facts().max_image_rows, .unit = "s"};
     OCELLUS_RETURN_IF_ERROR(
         measure(std::move(result), {{false, [this] { return stepper_->picture(); }}}));
   }
@@ -256,7 +255,7 @@ Status ModelBench::measure_all() {
   if (wants("batch")) OCELLUS_RETURN_IF_ERROR(measure_step("batch", options_.streams));
   if (wants("first_token")) {
     OCELLUS_RETURN_IF_ERROR(
-        measure_prompt("first_token", model_->image_tokens() + kQuestionTokens, true));
+        measure_prompt("first_token", model_->facts().max_image_rows + kQuestionTokens, true));
   }
   return {};
 }

@@ -9,20 +9,19 @@
 
 namespace ocellus::benchmark {
 
-Stepper::Stepper(const models::LlavaModel& model, const compute::Backend& backend,
-                 const compute::KvGeometry& geometry, std::size_t block_bytes)
+Stepper::Stepper(const models::Model& model, const compute::KvGeometry& geometry,
+                 std::size_t block_bytes)
     : model_(model),
-      backend_(backend),
       pool_(geometry, block_bytes, std::numeric_limits<std::size_t>::max()),
       block_bytes_(block_bytes),
-      scratch_(model.make_scratch()) {}
+      scratch_(model.language().make_scratch()),
+      encoder_(model.make_encoder()) {}
 
-Result<std::unique_ptr<Stepper>> Stepper::create(const models::LlavaModel& model,
-                                                 const compute::Backend& backend,
-                                                 tensor::DType kv) {
-  const compute::KvGeometry geometry = model.decoder().kv_geometry(kv);
-  OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, backend.kv_block_bytes(geometry));
-  return std::unique_ptr<Stepper>(new Stepper(model, backend, geometry, block_bytes));
+Result<std::unique_ptr<Stepper>> Stepper::create(const models::Model& model, tensor::DType kv) {
+  const compute::KvGeometry geometry = model.language().kv_geometry(kv);
+  OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes,
+                           model.language().kv_block_bytes(geometry));
+  return std::unique_ptr<Stepper>(new Stepper(model, geometry, block_bytes));
 }
 
 Status Stepper::reserve(std::int64_t streams, std::int64_t positions) {
@@ -40,73 +39,86 @@ Status Stepper::reserve(std::int64_t streams, std::int64_t positions) {
 }
 
 Status Stepper::picture() {
-  const formats::ModelConfig& config = model_.config();
-  const auto side = static_cast<std::size_t>(config.tower.image_size);
-  if (pixels_.empty()) {
-    pixels_.resize(static_cast<std::size_t>(config.tower.channels) * side * side);
-    for (std::size_t i = 0; i < pixels_.size(); ++i)
-      pixels_[i] = static_cast<float>(i % 257) / 128.0f - 1.0f;
+  if (prepared_.inputs.empty()) {
+    const std::int64_t side = model_.facts().image_size;
+    OCELLUS_ASSIGN_OR_RETURN(prepared_.plan, model_.plan_image(side, side));
+    for (const auto& [height, width] : prepared_.plan.inputs) {
+      models::TowerInput input{.shape = {3, height, width}, .values = {}};
+      input.values.resize(static_cast<std::size_t>(3 * height * width));
+      for (std::size_t i = 0; i < input.values.size(); ++i)
+        input.values[i] = static_cast<float>(i % 257) / 128.0f - 1.0f;
+      prepared_.inputs.push_back(std::move(input));
+    }
   }
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix features,
-                           features_.shape(model_.image_tokens(), model_.feature_width()));
-  OCELLUS_ASSIGN_OR_RETURN(picture_,
-                           embeddings_.shape(model_.image_tokens(), config.language.hidden_size));
-  OCELLUS_RETURN_IF_ERROR(model_.encode(pixels_.data(), scratch_, {}, features));
-  return model_.project(features, scratch_, picture_);
+  OCELLUS_RETURN_IF_ERROR(encoder_->begin(prepared_));
+  while (!encoder_->done()) OCELLUS_RETURN_IF_ERROR(encoder_->advance());
+  picture_ = encoder_->take();
+  return {};
+}
+
+void Stepper::add_rows(models::Step& step, const compute::SequenceRows& rows) {
+  std::vector<models::Position>& positions = positions_.emplace_back();
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const auto at = static_cast<std::int32_t>(rows.first_slot + i);
+    positions.push_back({at, at, at});
+  }
+  step.sequences.push_back({.cache = rows, .positions = positions});
 }
 
 Status Stepper::prompt(std::int64_t tokens, bool with_picture) {
-  const formats::LanguageConfig& language = model_.config().language;
+  const models::LanguageFacts& language = model_.language().facts();
   const std::int64_t picture_rows = with_picture ? std::min(picture_.rows, tokens) : 0;
+  const tensor::ConstMatrix picture = picture_.matrix();
   for (std::int64_t first = 0; first < tokens; first += chunk_) {
     const std::int64_t rows = std::min(chunk_, tokens - first);
-    OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inputs,
-                             inputs_.shape(rows, language.hidden_size));
+    models::Step step;
+    OCELLUS_ASSIGN_OR_RETURN(step.x, inputs_.shape(rows, language.hidden_size));
     std::vector<std::int32_t> ids(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto position = first + static_cast<std::int64_t>(i);
       ids[i] = static_cast<std::int32_t>(position * 7919 % language.vocab_size);
     }
-    OCELLUS_RETURN_IF_ERROR(model_.decoder().embed(backend_, ids, inputs));
+    OCELLUS_RETURN_IF_ERROR(model_.language().embed(ids, step.x));
     for (std::int64_t i = 0; i < rows && first + i < picture_rows; ++i)
-      std::copy_n(picture_.row(first + i), picture_.cols, inputs.row(i));
-    Rows step;
-    step.sequences.push_back(
-        {.rows = rows, .first_slot = first, .blocks = sequences_[0]->blocks()});
-    if (first + rows == tokens) step.wanted.push_back(rows - 1);
-    OCELLUS_RETURN_IF_ERROR(forward(inputs, step));
+      std::copy_n(picture.row(first + i), picture.cols, step.x.row(i));
+    add_rows(step, {.rows = rows, .first_slot = first, .blocks = sequences_[0]->blocks()});
+    if (first + rows == tokens) step.logit_rows.push_back(rows - 1);
+    OCELLUS_RETURN_IF_ERROR(forward(step));
   }
   return {};
 }
 
 Status Stepper::step(std::int64_t streams, std::int64_t context) {
-  const formats::LanguageConfig& language = model_.config().language;
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inputs,
-                           inputs_.shape(streams, language.hidden_size));
+  const models::LanguageFacts& language = model_.language().facts();
+  models::Step step;
+  OCELLUS_ASSIGN_OR_RETURN(step.x, inputs_.shape(streams, language.hidden_size));
   std::vector<std::int32_t> ids;
-  Rows step;
   for (std::int64_t i = 0; i < streams; ++i) {
     ids.push_back(static_cast<std::int32_t>((i + 1) * 7919 % language.vocab_size));
-    step.sequences.push_back({.first_row = i,
-                              .rows = 1,
-                              .first_slot = context,
-                              .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
-                              .decode = true});
-    step.wanted.push_back(i);
+    add_rows(step, {.first_row = i,
+                    .rows = 1,
+                    .first_slot = context,
+                    .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
+                    .decode = true});
+    step.logit_rows.push_back(i);
   }
-  OCELLUS_RETURN_IF_ERROR(model_.decoder().embed(backend_, ids, inputs));
-  return forward(inputs, step);
+  OCELLUS_RETURN_IF_ERROR(model_.language().embed(ids, step.x));
+  return forward(step);
 }
 
-Status Stepper::forward(compute::Matrix inputs, const Rows& rows) {
-  const std::int64_t vocabulary = model_.config().language.vocab_size;
-  const auto wanted = static_cast<std::int64_t>(rows.wanted.size());
+Status Stepper::forward(models::Step& step) {
+  const models::LanguageModel& language = model_.language();
+  step.geometry = pool_.geometry();
+  OCELLUS_RETURN_IF_ERROR(language.begin(step, *scratch_));
+  for (std::int64_t layer = 0; layer < language.facts().layers; ++layer)
+    OCELLUS_RETURN_IF_ERROR(language.run_layer(layer, step, *scratch_));
+  positions_.clear();
+  if (step.logit_rows.empty()) return {};
+  const std::int64_t vocabulary = language.facts().vocab_size;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix logits,
-                           logits_.shape(std::max<std::int64_t>(1, wanted), vocabulary));
-  OCELLUS_RETURN_IF_ERROR(model_.decoder().forward(backend_, pool_.geometry(), inputs,
-                                                   rows.sequences, rows.wanted, scratch_.decoder,
-                                                   *scratch_.workspace, {}, logits));
-  for (std::int64_t i = 0; i < wanted; ++i) {
+                           logits_.shape(std::ssize(step.logit_rows), vocabulary));
+  OCELLUS_RETURN_IF_ERROR(language.head(step, *scratch_, logits));
+  for (std::int64_t i = 0; i < logits.rows; ++i) {
     OCELLUS_RETURN_IF_ERROR(
         sampler_.sample({logits.row(i), static_cast<std::size_t>(vocabulary)}, {}, 0));
   }

@@ -8,17 +8,17 @@
 
 #include "engine/engine.h"
 #include "engine/kv_pool.h"
-#include "models/llava/model.h"
+#include "models/family.h"
+#include "models/parts/matrix_buffer.h"
 #include "ocellus/error.h"
 
 namespace ocellus::benchmark {
 
-// One thread; the model and the backend must outlive it.
+// One thread; the model must outlive it.
 class Stepper {
  public:
   // kUnsupported when the backend cannot keep a cache of type `kv`.
-  static Result<std::unique_ptr<Stepper>> create(const models::LlavaModel& model,
-                                                 const compute::Backend& backend, tensor::DType kv);
+  static Result<std::unique_ptr<Stepper>> create(const models::Model& model, tensor::DType kv);
 
   // Room for `streams` sequences of `positions`, its memory touched. kOutOfMemory.
   Status reserve(std::int64_t streams, std::int64_t positions);
@@ -33,25 +33,23 @@ class Stepper {
   Status step(std::int64_t streams, std::int64_t context);
 
  private:
-  Stepper(const models::LlavaModel& model, const compute::Backend& backend,
-          const compute::KvGeometry& geometry, std::size_t block_bytes);
+  Stepper(const models::Model& model, const compute::KvGeometry& geometry, std::size_t block_bytes);
 
-  struct Rows {
-    std::vector<compute::SequenceRows> sequences;
-    std::vector<std::int64_t> wanted;
-  };
-  Status forward(compute::Matrix inputs, const Rows& rows);
+  // Where each row of a step stands; its sequences are given in the order of their rows.
+  void add_rows(models::Step& step, const compute::SequenceRows& rows);
+  Status forward(models::Step& step);
 
-  const models::LlavaModel& model_;
-  const compute::Backend& backend_;
+  const models::Model& model_;
   engine::KvPool pool_;
   std::size_t block_bytes_;
   std::int64_t chunk_ = engine::EngineOptions{}.chunk_tokens;
   std::vector<std::unique_ptr<engine::KvSequence>> sequences_;
-  models::LlavaModel::Scratch scratch_;
-  models::MatrixBuffer features_, embeddings_, inputs_, logits_;
-  compute::Matrix picture_;
-  std::vector<float> pixels_;
+  std::unique_ptr<models::LanguageModel::Scratch> scratch_;
+  std::unique_ptr<models::ImageEncoder> encoder_;
+  models::MatrixBuffer inputs_, logits_;
+  models::PreparedImage prepared_;
+  models::ImageEmbeddings picture_;
+  std::vector<std::vector<models::Position>> positions_;  // of the step's sequences
   engine::Sampler sampler_{engine::SamplingOptions{}};
 };
 

@@ -158,7 +158,7 @@ Status InspectCommand::inspect_picture() const {
                            models::load_checkpoint(options.path, options.mmproj));
   OCELLUS_ASSIGN_OR_RETURN(
       const image::PreprocessSettings settings,
-      vision::preprocess_settings(c.image_processor, c.config.tower, options.preprocess));
+      models::preprocess_settings(c.image_processor, c.config.tower, options.preprocess));
   image::Size size{info.oriented_height(), info.oriented_width()};
   if (settings.pad_to_square) size.height = size.width = std::max(size.height, size.width);
   OCELLUS_ASSIGN_OR_RETURN(const image::Size resized, image::resized_size(size, settings));

@@ -26,10 +26,13 @@ SessionEvent failure(std::int64_t session, Error error) {
 
 }  // namespace
 
-Engine::Engine(const models::LlavaModel& model, const EngineOptions& options, KvPool pool)
-    : model_(&model), options_(options), pool_(std::move(pool)), scratch_(model.make_scratch()) {}
+Engine::Engine(const models::Model& model, const EngineOptions& options, KvPool pool)
+    : model_(&model),
+      options_(options),
+      pool_(std::move(pool)),
+      scratch_(model.language().make_scratch()) {}
 
-Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
+Result<std::unique_ptr<Engine>> Engine::create(const models::Model& model,
                                                const EngineOptions& options) {
   if (options.context_tokens < 1 || options.context_tokens > kMaxContext ||
       options.max_sessions < 1 || options.max_sessions > kMaxSessions || options.chunk_tokens < 1) {
@@ -40,10 +43,11 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::LlavaModel& model,
                       options.chunk_tokens);
   }
   // Beside fast arithmetic f16 is exact enough, and half to read.
-  const bool fast = model.decoder().arithmetic() == compute::Arithmetic::kReducedPrecision;
-  const compute::KvGeometry geometry = model.decoder().kv_geometry(
+  const bool fast = model.language().facts().arithmetic == compute::Arithmetic::kReducedPrecision;
+  const compute::KvGeometry geometry = model.language().kv_geometry(
       options.kv_type.value_or(fast ? tensor::DType::kF16 : tensor::DType::kF32));
-  OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, model.backend().kv_block_bytes(geometry));
+  OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes,
+                           model.language().kv_block_bytes(geometry));
   const auto per_session = static_cast<std::size_t>(
       (options.context_tokens + geometry.block_tokens - 1) / geometry.block_tokens);
   return std::unique_ptr<Engine>(new Engine(
@@ -55,9 +59,9 @@ Result<std::int64_t> Engine::add(SessionRequest request) {
     return make_error(ErrorCode::kUnavailable, "{} sessions are running, the most there may be",
                       sessions_.size());
   OCELLUS_RETURN_IF_ERROR(check(request.sampling));
-  const std::int64_t vocabulary = model_->config().language.vocab_size;
+  const std::int64_t vocabulary = model_->language().facts().vocab_size;
   std::int64_t image_rows = 0, image_tokens = 0;
-  const std::int64_t width = model_->config().language.hidden_size;
+  const std::int64_t width = model_->language().facts().hidden_size;
   for (const auto& image : request.images) {
     if (image == nullptr || image->cols != width || image->rows < 0 ||
         image->data.size() != static_cast<std::size_t>(image->rows * width)) {
@@ -197,8 +201,8 @@ Status Engine::fill_inputs(const Share& share, compute::Matrix inputs) {
     std::int32_t& id = ids[static_cast<std::size_t>(i)];
     if (id == image_token) id = 0;
   }
-  OCELLUS_RETURN_IF_ERROR(model_->decoder().embed(model_->backend(), ids,
-                                                  inputs.slice_rows(share.first_row, share.rows)));
+  OCELLUS_RETURN_IF_ERROR(
+      model_->language().embed(ids, inputs.slice_rows(share.first_row, share.rows)));
   if (image_token < 0) return {};
   // Rows of the pictures, one behind the other, take the places in order.
   std::int64_t next = std::ranges::count(session.ids.begin(),
@@ -218,24 +222,37 @@ Status Engine::fill_inputs(const Share& share, compute::Matrix inputs) {
 
 Status Engine::run(const std::vector<Share>& shares, const std::function<bool()>& stop) {
   const std::int64_t rows = shares.back().first_row + shares.back().rows;
-  const formats::LanguageConfig& language = model_->config().language;
+  const models::LanguageFacts& language = model_->language().facts();
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inputs, inputs_.shape(rows, language.hidden_size));
-  std::vector<compute::SequenceRows> sequences;
-  std::vector<std::int64_t> wanted;
+  models::Step step;
+  step.geometry = pool_.geometry();
+  step.x = inputs;
+  std::vector<std::vector<models::Position>> positions;
   for (const Share& share : shares) {
     OCELLUS_RETURN_IF_ERROR(share.session->cache->reserve(share.first_position + share.rows));
     OCELLUS_RETURN_IF_ERROR(fill_inputs(share, inputs));
-    sequences.push_back({share.first_row, share.rows, share.first_position,
-                         share.session->cache->blocks(), share.generated});
+    auto& places = positions.emplace_back();
+    for (std::int64_t i = 0; i < share.rows; ++i) {
+      const auto at = static_cast<std::int32_t>(share.first_position + i);
+      places.push_back({at, at, at});
+    }
+    step.sequences.push_back({.cache = {share.first_row, share.rows, share.first_position,
+                                        share.session->cache->blocks(), share.generated},
+                              .positions = places});
     for (std::int64_t row = share.rows - share.wanted; row < share.rows; ++row)
-      wanted.push_back(share.first_row + row);
+      step.logit_rows.push_back(share.first_row + row);
   }
   OCELLUS_ASSIGN_OR_RETURN(
       last_logits_,
-      logits_.shape(std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted.size())),
-                    language.vocab_size));
-  return model_->decoder().forward(model_->backend(), pool_.geometry(), inputs, sequences, wanted,
-                                   scratch_.decoder, *scratch_.workspace, stop, last_logits_);
+      logits_.shape(std::max<std::int64_t>(1, std::ssize(step.logit_rows)), language.vocab_size));
+  const models::LanguageModel& model = model_->language();
+  OCELLUS_RETURN_IF_ERROR(model.begin(step, *scratch_));
+  for (std::int64_t layer = 0; layer < language.layers; ++layer) {
+    if (stop && stop())
+      return make_error(ErrorCode::kCancelled, "cancelled while the prompt was being read");
+    OCELLUS_RETURN_IF_ERROR(model.run_layer(layer, step, *scratch_));
+  }
+  return model.head(step, *scratch_, last_logits_);
 }
 
 // `logits`: the rows of the share that were wanted.

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "engine/session.h"
-#include "models/llava/model.h"
+#include "models/family.h"
+#include "models/parts/matrix_buffer.h"
 #include "ocellus/error.h"
 
 namespace ocellus::engine {
@@ -31,7 +32,7 @@ class Engine {
  public:
   // kInvalidArgument for options out of range; kUnsupported when the backend cannot keep the
   // model's cache.
-  static Result<std::unique_ptr<Engine>> create(const models::LlavaModel& model,
+  static Result<std::unique_ptr<Engine>> create(const models::Model& model,
                                                 const EngineOptions& options);
 
   // Takes a session in. kContextFull naming the numbers, kInvalidArgument (image tokens and
@@ -51,7 +52,7 @@ class Engine {
   std::vector<SessionEvent> step();
 
  private:
-  Engine(const models::LlavaModel& model, const EngineOptions& options, KvPool pool);
+  Engine(const models::Model& model, const EngineOptions& options, KvPool pool);
 
   struct Share {
     Session* session;
@@ -71,10 +72,10 @@ class Engine {
   void remove_ended(const std::vector<SessionEvent>& events);
   void run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events);
 
-  const models::LlavaModel* model_;
+  const models::Model* model_;
   EngineOptions options_;
   KvPool pool_;
-  models::LlavaModel::Scratch scratch_;
+  std::unique_ptr<models::LanguageModel::Scratch> scratch_;
   models::MatrixBuffer inputs_, logits_;
   compute::Matrix last_logits_;
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -39,7 +39,7 @@ TEST_P(EngineOf, GoldenModelGivesTheSameBitsHoweverItIsRun) {
     alone.push_back(run(*golden.model, {}, {request}).front());
   for (std::size_t i = 0; i < golden.answers.size(); ++i)
     EXPECT_EQ(alone[i].tokens, golden.answers[i]) << "case " << i << " is not the reference's";
-  const auto compare = [&](const models::LlavaModel& model, const EngineOptions& options,
+  const auto compare = [&](const models::Model& model, const EngineOptions& options,
                            const std::string& how) {
     SCOPED_TRACE(how);
     const std::vector<Answer> together = run(model, options, requests);
@@ -78,12 +78,12 @@ TEST(FastEngine, RoundedModelsGiveTheSameBitsHoweverTheyAreRun) {
     SCOPED_TRACE(tensor::dtype_name(weights));
     const Model golden("clip_llama", {.threads = 2}, weights);
     ASSERT_NE(golden.model, nullptr);
-    EXPECT_EQ(golden.model->decoder().arithmetic(), compute::Arithmetic::kReducedPrecision);
+    EXPECT_EQ(golden.model->language().facts().arithmetic, compute::Arithmetic::kReducedPrecision);
     const std::vector<SessionRequest> requests = eight(golden);
     std::vector<Answer> alone;
     for (const SessionRequest& request : requests)
       alone.push_back(run(*golden.model, {.kv_type = kv}, {request}).front());
-    const auto compare = [&](const models::LlavaModel& model, const EngineOptions& options,
+    const auto compare = [&](const models::Model& model, const EngineOptions& options,
                              const std::string& how) {
       SCOPED_TRACE(how);
       const std::vector<Answer> together = run(model, options, requests);
@@ -202,7 +202,7 @@ TEST_F(EngineTest, TheContextEndsAnAnswerAndRefusesAPrompt) {
 TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
   const Answer expected = run(*golden_.model, {}, {request_}).front();
   const auto prompt = request_.ids.size();
-  const auto vocabulary = static_cast<std::size_t>(golden_.model->config().language.vocab_size);
+  const auto vocabulary = static_cast<std::size_t>(golden_.model->language().facts().vocab_size);
   SessionRequest asking = request_;
   asking.keep_prompt_logits = true;
   std::vector<float> whole;
@@ -246,7 +246,7 @@ TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
   const auto same = std::ranges::mismatch(answer.tokens, expected.tokens).in1;
   EXPECT_GT(same - answer.tokens.begin(), 3);
   EXPECT_TRUE(std::equal(answer.logits.begin(),
-                         answer.logits.begin() + 3 * golden_.model->config().language.vocab_size,
+                         answer.logits.begin() + 3 * golden_.model->language().facts().vocab_size,
                          expected.logits.begin()));
   // Others: what follows is what a prompt with them at its end gives.
   const std::int32_t another = expected.tokens[0] == 7 ? 8 : 7;
@@ -261,7 +261,7 @@ TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
   EXPECT_EQ(answer.tokens[0], another);
   EXPECT_EQ(answer.tokens[1], after.tokens[0]);
   EXPECT_TRUE(std::equal(after.logits.begin(), after.logits.end(),
-                         answer.logits.end() - golden_.model->config().language.vocab_size));
+                         answer.logits.end() - golden_.model->language().facts().vocab_size));
 }
 
 TEST_F(EngineTest, EndTokensAndLengthEndAnAnswer) {
@@ -326,7 +326,7 @@ TEST_F(EngineTest, RefusesRequestsThatCannotBeRun) {
     change(request);
     return refusal(*engine, std::move(request));
   };
-  const auto vocabulary = static_cast<std::int32_t>(golden_.model->config().language.vocab_size);
+  const auto vocabulary = static_cast<std::int32_t>(golden_.model->language().facts().vocab_size);
   EXPECT_EQ(with([&](auto& r) { r.ids.back() = vocabulary; }), ErrorCode::kBadModel);
   EXPECT_EQ(with([](auto& r) { r.ids.back() = -1; }), ErrorCode::kBadModel);
   EXPECT_EQ(with([](auto& r) {

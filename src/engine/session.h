@@ -10,18 +10,12 @@
 #include "engine/draft.h"
 #include "engine/kv_pool.h"
 #include "engine/sampler.h"
+#include "models/prepared_image.h"
 #include "tensor/view.h"
 
 namespace ocellus::engine {
 
-// The embeddings of one picture: [rows, hidden_size], immutable, shared with the cache that they
-// may come from.
-struct ImageEmbeddings {
-  std::vector<float> data;
-  std::int64_t rows = 0, cols = 0;
-
-  tensor::ConstMatrix matrix() const { return {data.data(), rows, cols, cols}; }
-};
+using models::ImageEmbeddings;
 
 struct SessionRequest {
   // The prompt with one image token for every row of the embeddings, which take the places of the

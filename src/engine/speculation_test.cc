@@ -17,7 +17,7 @@ struct Counted {
   std::int64_t drafted = 0, accepted = 0, steps = 0;
 };
 
-Counted run_counting(const models::LlavaModel& model, const EngineOptions& options,
+Counted run_counting(const models::Model& model, const EngineOptions& options,
                      const std::vector<SessionRequest>& requests) {
   Counted result;
   const auto engine = Engine::create(model, options);
@@ -121,7 +121,7 @@ class SpeculationTest : public ::testing::Test {
     Answer answer = plain_;
     answer.tokens.resize(tokens);
     answer.logits.resize(tokens *
-                         static_cast<std::size_t>(golden_.model->config().language.vocab_size));
+                         static_cast<std::size_t>(golden_.model->language().facts().vocab_size));
     answer.end = end;
     return answer;
   }

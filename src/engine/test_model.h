@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "formats/safetensors.h"
 #include "models/checkpoint.h"
+#include "models/llava/model.h"
 
 namespace ocellus::engine {
 
@@ -46,10 +47,10 @@ struct Model {
         request.ids.push_back(static_cast<std::int32_t>(token));
       auto image = std::make_shared<ImageEmbeddings>();
       image->data = values<float>(*expected, id + "/image_embeddings");
-      image->cols = model->config().language.hidden_size;
+      image->cols = model->language().facts().hidden_size;
       image->rows = std::ssize(image->data) / image->cols;
       request.images = {image};
-      request.image_token = static_cast<std::int32_t>(model->config().image_token);
+      request.image_token = model->facts().image_token;
       request.keep_logits = true;
       std::vector<std::int32_t> answer;
       for (const std::int64_t token : values<std::int64_t>(*expected, id + "/tokens"))
@@ -69,7 +70,7 @@ struct Model {
   }
 
   std::shared_ptr<const compute::Backend> backend;
-  std::unique_ptr<models::LlavaModel> model;
+  std::unique_ptr<models::Model> model;
   std::vector<SessionRequest> requests;
   std::vector<std::vector<std::int32_t>> answers;
 };
@@ -92,7 +93,7 @@ inline void note(std::map<std::int64_t, Answer>& answers, const std::vector<Sess
 }
 
 // All requests together, from the start; answers in their order.
-inline std::vector<Answer> run(const models::LlavaModel& model, const EngineOptions& options,
+inline std::vector<Answer> run(const models::Model& model, const EngineOptions& options,
                                const std::vector<SessionRequest>& requests) {
   const auto engine = Engine::create(model, options);
   EXPECT_TRUE(engine.has_value()) << engine.error().message;

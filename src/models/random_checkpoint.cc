@@ -246,6 +246,9 @@ Result<RandomCheckpoint> make_random_checkpoint(const formats::ModelConfig& conf
   RandomCheckpoint random;
   random.checkpoint.folder = "random weights";
   random.checkpoint.config = config;
+  formats::ImageProcessorConfig& processor = random.checkpoint.image_processor;
+  processor.resize_shortest_edge = processor.crop_height = processor.crop_width =
+      config.tower.image_size;
   std::map<Kind, std::span<const std::byte>> memory;
   for (const auto& [kind, blocks] : sizes) {
     OCELLUS_ASSIGN_OR_RETURN(base::AlignedBuffer buffer,

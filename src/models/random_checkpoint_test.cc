@@ -40,22 +40,30 @@ std::vector<float> logits_of(const formats::ModelConfig& config, DType weights, 
   const auto model = LlavaModel::load(random->checkpoint, *backend, {});
   EXPECT_TRUE(model) << model.error().message;
   if (!model) return {};
-  LlavaModel::Scratch scratch = (*model)->make_scratch();
-  const std::vector<float> pixels(3 * 28 * 28, 0.5f);
-  MatrixBuffer features_buffer, inputs_buffer, logits_buffer;
-  const auto features = *features_buffer.shape(4, (*model)->feature_width());
-  const auto inputs = *inputs_buffer.shape(4, config.language.hidden_size);
+  const auto encoder = (*model)->make_encoder();
+  PreparedImage picture;
+  picture.plan = *(*model)->plan_image(28, 28);
+  EXPECT_EQ(picture.plan.rows(), 4);
+  picture.inputs = {{.shape = {3, 28, 28}, .values = std::vector<float>(3 * 28 * 28, 0.5f)}};
+  EXPECT_TRUE(encoder->begin(picture));
+  while (!encoder->done()) EXPECT_TRUE(encoder->advance());
+  ImageEmbeddings embeddings = encoder->take();
+  const LanguageModel& language = (*model)->language();
+  MatrixBuffer logits_buffer;
   const auto logits = *logits_buffer.shape(4, config.language.vocab_size);
-  EXPECT_EQ((*model)->image_tokens(), 4);
-  EXPECT_TRUE((*model)->encode(pixels.data(), scratch, {}, features));
-  EXPECT_TRUE((*model)->project(features, scratch, inputs));
-  const auto geometry = (*model)->decoder().kv_geometry(DType::kF32);
-  std::vector<std::byte> block(*backend->kv_block_bytes(geometry));
+  Step step;
+  step.geometry = language.kv_geometry(DType::kF32);
+  step.x = {embeddings.data.data(), 4, embeddings.cols, embeddings.cols};
+  std::vector<std::byte> block(*language.kv_block_bytes(step.geometry));
   std::byte* const blocks = block.data();
-  const compute::SequenceRows rows{0, 4, 0, {&blocks, 1}};
-  const std::int64_t wanted[] = {0, 1, 2, 3};
-  EXPECT_TRUE((*model)->decoder().forward(*backend, geometry, inputs, {&rows, 1}, wanted,
-                                          scratch.decoder, *scratch.workspace, {}, logits));
+  const Position positions[] = {{0, 0, 0}, {1, 1, 1}, {2, 2, 2}, {3, 3, 3}};
+  step.sequences = {{.cache = {0, 4, 0, {&blocks, 1}}, .positions = positions}};
+  step.logit_rows = {0, 1, 2, 3};
+  const auto scratch = language.make_scratch();
+  EXPECT_TRUE(language.begin(step, *scratch));
+  for (std::int64_t i = 0; i < language.facts().layers; ++i)
+    EXPECT_TRUE(language.run_layer(i, step, *scratch));
+  EXPECT_TRUE(language.head(step, *scratch, logits));
   std::vector<float> values;
   for (std::int64_t row = 0; row < logits.rows; ++row)
     values.insert(values.end(), logits.row(row), logits.row(row) + logits.cols);

@@ -77,16 +77,6 @@ Result<text::PromptTemplate> make_template(const models::Checkpoint& c,
   return text::PromptTemplate::named("llava-1.5");
 }
 
-std::string architecture(const formats::ModelConfig& config) {
-  const char* const tower = config.tower.kind == formats::TowerKind::kClip ? "clip" : "siglip";
-  const char* const language = config.language.kind == formats::LanguageKind::kLlama     ? "llama"
-                               : config.language.kind == formats::LanguageKind::kMistral ? "mistral"
-                                                                                         : "qwen2";
-  return fmt::format("{}: {} {}x{} + {} {}x{}", config.model_type, tower, config.tower.layers,
-                     config.tower.hidden_size, language, config.language.layers,
-                     config.language.hidden_size);
-}
-
 std::int64_t parameters(const models::Checkpoint& checkpoint) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : checkpoint.tensors)
@@ -110,7 +100,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   loaded->template_ = std::make_unique<const text::PromptTemplate>(std::move(prompt_template));
   OCELLUS_RETURN_IF_ERROR(loaded->read_settings(checkpoint, options));
   models::LoadOptions load_options{dtype_of(options.weights), dtype_of(options.tower_weights),
-                                   nullptr, stop};
+                                   options.preprocess, nullptr, stop};
   if (options.progress) {
     load_options.progress = [&options](double fraction) {
       options.progress(fraction, "loading weights");
@@ -118,7 +108,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   }
   OCELLUS_ASSIGN_OR_RETURN(loaded->model_,
                            models::LlavaModel::load(checkpoint, *loaded->backend_, load_options));
-  loaded->scratch_ = loaded->model_->make_scratch();
+  loaded->encoder_ = loaded->model_->make_encoder();
   engine::EngineOptions engine_options;
   engine_options.context_tokens = loaded->info_.context_tokens;
   engine_options.max_sessions = std::max<std::size_t>(1, options.max_sessions);
@@ -127,7 +117,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   engine_options.kv_type = dtype_of(options.kv_type);
   OCELLUS_ASSIGN_OR_RETURN(loaded->engine_,
                            engine::Engine::create(*loaded->model_, engine_options));
-  loaded->info_.image_tokens = loaded->model_->image_tokens();
+  loaded->info_.image_tokens = loaded->model_->facts().max_image_rows;
+  loaded->info_.architecture = loaded->model_->facts().architecture;
   loaded->info_.weight_bytes =
       static_cast<std::int64_t>(models::weight_bytes(checkpoint, load_options));
   return loaded;
@@ -135,11 +126,6 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
 
 Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
                                   const ModelOptions& options) {
-  auto settings =
-      preprocess_settings(checkpoint.image_processor, config_.tower, options.preprocess);
-  if (!settings) return base::with_context(std::move(settings).error(), checkpoint.folder.string());
-  preprocessing_ = *settings;
-
   const formats::GenerationConfig& generation = checkpoint.generation;
   for (const std::int64_t id :
        generation.eos_tokens.empty() ? config_.language.eos_tokens : generation.eos_tokens) {
@@ -176,7 +162,6 @@ Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
                       "context: expected at most the model's {} tokens, found {}", longest,
                       options.context_tokens);
   }
-  info_.architecture = architecture(config_);
   info_.image_size = config_.tower.image_size;
   info_.context_tokens =
       options.context_tokens > 0 ? options.context_tokens : std::min(longest, kDefaultContext);
@@ -188,27 +173,28 @@ Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
   return {};
 }
 
-Result<image::PixelValues> LoadedModel::prepare(std::span<const std::byte> encoded) const {
+Result<models::PreparedImage> LoadedModel::prepare(std::span<const std::byte> encoded) const {
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(encoded));
-  return image::preprocess(picture, preprocessing_);
+  return model_->prepare_image(picture);
 }
 
-Result<EncodedPicture> LoadedModel::encode(const image::PixelValues& pixels,
+Result<EncodedPicture> LoadedModel::encode(const models::PreparedImage& prepared,
                                            const models::StopCheck& stop, bool keep_features) {
   EncodedPicture encoded;
-  const std::int64_t rows = model_->image_tokens(), width = model_->feature_width(),
-                     hidden = config_.language.hidden_size;
-  encoded.features.resize(static_cast<std::size_t>(rows * width));
-  const tensor::Matrix features{encoded.features.data(), rows, width, width};
-  OCELLUS_RETURN_IF_ERROR(model_->encode(pixels.data.data(), scratch_, stop, features));
-  auto embeddings = std::make_shared<engine::ImageEmbeddings>();
-  embeddings->rows = rows;
-  embeddings->cols = hidden;
-  embeddings->data.resize(static_cast<std::size_t>(rows * hidden));
-  OCELLUS_RETURN_IF_ERROR(
-      model_->project(features, scratch_, {embeddings->data.data(), rows, hidden, hidden}));
-  encoded.embeddings = std::move(embeddings);
-  if (!keep_features) encoded.features = {};
+  OCELLUS_RETURN_IF_ERROR(encoder_->begin(prepared));
+  while (!encoder_->done()) {
+    if (stop && stop())
+      return make_error(ErrorCode::kCancelled, "cancelled while the picture was being encoded");
+    OCELLUS_RETURN_IF_ERROR(encoder_->advance());
+  }
+  encoded.embeddings = std::make_shared<const engine::ImageEmbeddings>(encoder_->take());
+  if (keep_features) {
+    const tensor::ConstMatrix features = encoder_->features();
+    encoded.feature_width = features.cols;
+    for (std::int64_t row = 0; row < features.rows; ++row)
+      encoded.features.insert(encoded.features.end(), features.row(row),
+                              features.row(row) + features.cols);
+  }
   return encoded;
 }
 
@@ -242,8 +228,9 @@ Result<std::vector<std::int32_t>> LoadedModel::prompt_ids(const std::string& que
   }
   std::vector<std::int32_t> expanded;
   for (const std::int32_t id : ids) {
-    expanded.insert(expanded.end(),
-                    id == image_token ? static_cast<std::size_t>(model_->image_tokens()) : 1, id);
+    expanded.insert(
+        expanded.end(),
+        id == image_token ? static_cast<std::size_t>(model_->facts().max_image_rows) : 1, id);
   }
   return expanded;
 }

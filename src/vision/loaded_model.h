@@ -21,6 +21,7 @@ namespace ocellus::vision {
 // What the tower made of a picture.
 struct EncodedPicture {
   std::vector<float> features;  // [image_tokens, feature_width]: kept for tracing only
+  std::int64_t feature_width = 0;
   std::shared_ptr<const engine::ImageEmbeddings> embeddings;
 };
 
@@ -34,15 +35,14 @@ class LoadedModel {
                                                    const models::StopCheck& stop);
 
   const ModelInfo& info() const { return info_; }
-  const models::LlavaModel& model() const { return *model_; }
+  const models::Model& model() const { return *model_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
-  const image::PreprocessSettings& preprocessing() const { return preprocessing_; }
   engine::Engine& engine() { return *engine_; }
 
-  // An encoded picture to [3, image_size, image_size]. kBadImage.
-  Result<image::PixelValues> prepare(std::span<const std::byte> encoded) const;
-  Result<EncodedPicture> encode(const image::PixelValues& pixels, const models::StopCheck& stop,
-                                bool keep_features);
+  // An encoded picture to what the tower takes. kBadImage.
+  Result<models::PreparedImage> prepare(std::span<const std::byte> encoded) const;
+  Result<EncodedPicture> encode(const models::PreparedImage& prepared,
+                                const models::StopCheck& stop, bool keep_features);
   // Prompt, sampling and limits; the picture's places expanded. kInvalidArgument, kContextFull
   // later from the engine.
   Result<engine::SessionRequest> session(
@@ -60,21 +60,13 @@ class LoadedModel {
   std::unique_ptr<const text::Tokenizer> tokenizer_;
   std::unique_ptr<const text::PromptTemplate> template_;
   text::SpecialTokens specials_;
-  std::unique_ptr<models::LlavaModel> model_;
-  models::LlavaModel::Scratch scratch_;
+  std::unique_ptr<models::Model> model_;
+  std::unique_ptr<models::ImageEncoder> encoder_;
   std::unique_ptr<engine::Engine> engine_;
-  image::PreprocessSettings
-      preprocessing_;  // image size, mean, std and what happens to pictures that are not square
   engine::SamplingOptions sampling_;  // defaults of this model
   std::int64_t max_new_tokens_ = 512;
   std::vector<std::int32_t> end_tokens_;
   ModelInfo info_;
 };
-
-// The settings that the checkpoint's own files ask for, with the caller's wish for pictures that
-// are not square. kBadModel when they do not give what the tower takes.
-Result<image::PreprocessSettings> preprocess_settings(const formats::ImageProcessorConfig& config,
-                                                      const formats::TowerConfig& tower,
-                                                      Preprocess wish);
 
 }  // namespace ocellus::vision

@@ -17,14 +17,14 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
   OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
                            LoadedModel::load(held, std::move(backend), nullptr));
   Trace trace;
-  OCELLUS_ASSIGN_OR_RETURN(image::PixelValues pixels, model->prepare(picture));
-  trace.height = pixels.height;
-  trace.width = pixels.width;
-  OCELLUS_ASSIGN_OR_RETURN(EncodedPicture encoded, model->encode(pixels, nullptr, true));
-  trace.pixel_values = std::move(pixels.data);
+  OCELLUS_ASSIGN_OR_RETURN(models::PreparedImage prepared, model->prepare(picture));
+  trace.height = prepared.inputs.front().shape[1];
+  trace.width = prepared.inputs.front().shape[2];
+  OCELLUS_ASSIGN_OR_RETURN(EncodedPicture encoded, model->encode(prepared, nullptr, true));
+  trace.pixel_values = std::move(prepared.inputs.front().values);
   trace.tower_features = std::move(encoded.features);
   trace.image_tokens = encoded.embeddings->rows;
-  trace.feature_width = model->model().feature_width();
+  trace.feature_width = encoded.feature_width;
   trace.hidden_size = encoded.embeddings->cols;
   trace.image_embeddings = encoded.embeddings->data;
   OCELLUS_ASSIGN_OR_RETURN(engine::SessionRequest request,

@@ -19,8 +19,8 @@ Request make_request(Picture picture, Question question) {
 
 Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy& wanted) {
   OCELLUS_ASSIGN_OR_RETURN(auto policy, fetch::AddressPolicy::make(wanted.allow_hosts));
-  return fetch::Fetcher::make(
-      runtime, {.allow_urls = wanted.allow_urls, .policy = std::move(policy)});
+  return fetch::Fetcher::make(runtime,
+                              {.allow_urls = wanted.allow_urls, .policy = std::move(policy)});
 }
 
 }  // namespace

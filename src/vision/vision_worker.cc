@@ -156,10 +156,10 @@ Result<std::shared_ptr<const engine::ImageEmbeddings>> VisionState::look_at(
   const base::Sha256 digest = base::sha256(picture);
   if (auto known = cache_.find(digest)) return known;
   const auto decode_begins = Clock::now();
-  OCELLUS_ASSIGN_OR_RETURN(const image::PixelValues pixels, model_->prepare(picture));
+  OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared, model_->prepare(picture));
   stats.image_seconds += seconds_since(decode_begins);
   const auto tower_begins = Clock::now();
-  OCELLUS_ASSIGN_OR_RETURN(EncodedPicture encoded, model_->encode(pixels, stop, false));
+  OCELLUS_ASSIGN_OR_RETURN(EncodedPicture encoded, model_->encode(prepared, stop, false));
   stats.tower_seconds = seconds_since(tower_begins);
   cache_.insert(digest, encoded.embeddings);
   return std::move(encoded.embeddings);

@@ -149,7 +149,7 @@ TEST_F(QuantizeTest, PicturesAreTreatedAlike) {
         picture.rgb[i] = static_cast<std::uint8_t>(i * 7 + i / 255);
       const auto pixels = [&](const models::Checkpoint& c) {
         return image::preprocess(picture,
-                                 *vision::preprocess_settings(c.image_processor, c.config.tower,
+                                 *models::preprocess_settings(c.image_processor, c.config.tower,
                                                               Preprocess::kModel))
             ->data;
       };

@@ -1,5 +1,7 @@
 #include "models/llava/model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/result.h"
@@ -57,6 +59,16 @@ Status check_packed(const Checkpoint& checkpoint, const compute::Backend& backen
       checkpoint.folder.string(), checkpoint.packed->layout, backend.weight_layout());
 }
 
+std::string architecture(const formats::ModelConfig& config) {
+  const char* const tower = config.tower.kind == formats::TowerKind::kClip ? "clip" : "siglip";
+  const char* const language = config.language.kind == formats::LanguageKind::kLlama     ? "llama"
+                               : config.language.kind == formats::LanguageKind::kMistral ? "mistral"
+                                                                                         : "qwen2";
+  return fmt::format("{}: {} {}x{} + {} {}x{}", config.model_type, tower, config.tower.layers,
+                     config.tower.hidden_size, language, config.language.layers,
+                     config.language.hidden_size);
+}
+
 }  // namespace
 
 std::size_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
@@ -98,6 +110,17 @@ Status LlavaModel::load_parts(const Checkpoint& checkpoint, const PartArithmetic
   OCELLUS_ASSIGN_OR_RETURN(
       projector_, Projector::load(checkpoint.config, tower_.feature_width(), tower_loader));
   OCELLUS_ASSIGN_OR_RETURN(decoder_, Decoder::load(checkpoint.config.language, language_loader));
+  auto preprocessing =
+      preprocess_settings(checkpoint.image_processor, config_.tower, options.preprocess);
+  if (!preprocessing)
+    return base::with_context(std::move(preprocessing).error(), checkpoint.folder.string());
+  preprocessing_ = *preprocessing;
+  facts_ = {.architecture = architecture(config_),
+            .image_size = config_.tower.image_size,
+            .max_image_rows = tower_.feature_rows(),
+            .image_token = static_cast<std::int32_t>(config_.image_token),
+            .bos_token = config_.language.bos_token,
+            .eos_tokens = config_.language.eos_tokens};
   // A file that was cut short meanwhile would have been read as zeros.
   OCELLUS_RETURN_IF_ERROR(checkpoint.unchanged());
   if (options.progress) options.progress(1.0);
@@ -127,20 +150,68 @@ Result<PartArithmetic> LlavaModel::pack(const Checkpoint& checkpoint,
   return arithmetic;
 }
 
-LlavaModel::Scratch LlavaModel::make_scratch() const {
-  Scratch scratch;
-  scratch.workspace = backend_->make_workspace();
-  return scratch;
+Result<ImagePlan> LlavaModel::plan_image(std::int64_t, std::int64_t) const {
+  const std::int64_t side = config_.tower.image_size;
+  ImagePlan plan;
+  plan.inputs = {{side, side}};
+  plan.layout = {{.rows = tower_.feature_rows()}};
+  return plan;
 }
 
-Status LlavaModel::encode(const float* pixels, Scratch& scratch, const StopCheck& stop,
-                          compute::Matrix features) const {
-  return tower_.encode(*backend_, pixels, scratch.tower, *scratch.workspace, stop, features);
+Result<PreparedImage> LlavaModel::prepare_image(const image::Image& picture) const {
+  PreparedImage prepared;
+  OCELLUS_ASSIGN_OR_RETURN(prepared.plan, plan_image(picture.height, picture.width));
+  OCELLUS_ASSIGN_OR_RETURN(image::PixelValues pixels, image::preprocess(picture, preprocessing_));
+  prepared.inputs.push_back(
+      {.shape = {3, pixels.height, pixels.width}, .values = std::move(pixels.data)});
+  return prepared;
 }
 
-Status LlavaModel::project(compute::ConstMatrix features, Scratch& scratch,
-                           compute::Matrix embeddings) const {
-  return projector_.project(*backend_, features, scratch.projector, *scratch.workspace, embeddings);
+// Tower, then projector.
+class LlavaModel::Encoder final : public ImageEncoder {
+ public:
+  explicit Encoder(const LlavaModel& model) : model_(model), run_(model.tower_.make_run()) {}
+
+  Status begin(const PreparedImage& image) override {
+    image_ = &image;
+    run_.steps = 0;
+    done_ = false;
+    OCELLUS_ASSIGN_OR_RETURN(features_, features_buffer_.shape(model_.tower_.feature_rows(),
+                                                               model_.tower_.feature_width()));
+    return {};
+  }
+
+  bool done() const override { return done_; }
+
+  Status advance() override {
+    if (done_) return {};
+    if (!model_.tower_.done(run_))
+      return model_.tower_.advance(image_->inputs.front().values.data(), run_, features_);
+    const std::int64_t hidden = model_.config_.language.hidden_size;
+    embeddings_ = {.rows = features_.rows, .cols = hidden, .data = {}, .inner = {}};
+    embeddings_.data.resize(static_cast<std::size_t>(features_.rows * hidden));
+    OCELLUS_RETURN_IF_ERROR(
+        model_.projector_.project(*model_.backend_, features_, projector_buffer_, *run_.workspace,
+                                  {embeddings_.data.data(), features_.rows, hidden, hidden}));
+    done_ = true;
+    return {};
+  }
+
+  ImageEmbeddings take() override { return std::move(embeddings_); }
+  tensor::ConstMatrix features() const override { return features_; }
+
+ private:
+  const LlavaModel& model_;
+  VisionTower::Run run_;
+  MatrixBuffer features_buffer_, projector_buffer_;
+  compute::Matrix features_;
+  const PreparedImage* image_ = nullptr;
+  ImageEmbeddings embeddings_;
+  bool done_ = true;
+};
+
+std::unique_ptr<ImageEncoder> LlavaModel::make_encoder() const {
+  return std::make_unique<Encoder>(*this);
 }
 
 }  // namespace ocellus::models

@@ -6,10 +6,13 @@
 #include <optional>
 
 #include "compute/backend.h"
+#include "image/preprocess.h"
 #include "models/checkpoint.h"
 #include "models/parts/decoder.h"
+#include "models/family.h"
 #include "models/parts/projector.h"
 #include "models/parts/vision_tower.h"
+#include "ocellus/options.h"
 
 namespace ocellus::models {
 
@@ -21,20 +24,14 @@ struct LoadOptions {
   // types 16-bit floats become bf16, multiplied as such, whose rounding is far below that of the
   // blocks.
   std::optional<tensor::DType> tower_weights;
+  Preprocess preprocess = Preprocess::kModel;  // what happens to pictures that are not square
   Progress progress;
   StopCheck stop;
 };
 
-// Immutable after loading; whoever runs it brings scratch.
-class LlavaModel {
+// Immutable after loading; any thread.
+class LlavaModel final : public Model {
  public:
-  struct Scratch {
-    std::unique_ptr<compute::Workspace> workspace;
-    VisionTower::Scratch tower;
-    MatrixBuffer projector;
-    Decoder::Scratch decoder;
-  };
-
   // kBadModel, kUnsupported, kOutOfMemory, kCancelled. The backend must outlive the model. Of a
   // packed model, whose weights are held as they were packed, nothing but the vectors is read;
   // kInvalidArgument where another type is asked for.
@@ -48,31 +45,32 @@ class LlavaModel {
                                      const LoadOptions& options, WeightSink& sink);
 
   const formats::ModelConfig& config() const { return config_; }
-  const compute::Backend& backend() const { return *backend_; }
-  const Decoder& decoder() const { return decoder_; }
-  Scratch make_scratch() const;
-
-  std::int64_t image_tokens() const { return tower_.feature_rows(); }
-  std::int64_t feature_width() const { return tower_.feature_width(); }
-
-  // pixels [3, image_size, image_size] -> features [image_tokens, feature_width], the selected ones
-  // before the projector.
-  Status encode(const float* pixels, Scratch& scratch, const StopCheck& stop,
-                compute::Matrix features) const;
-  // features -> embeddings [image_tokens, hidden_size].
-  Status project(compute::ConstMatrix features, Scratch& scratch, compute::Matrix embeddings) const;
+  const ModelFacts& facts() const override { return facts_; }
+  const LanguageModel& language() const override { return *decoder_; }
+  Result<ImagePlan> plan_image(std::int64_t height, std::int64_t width) const override;
+  Result<PreparedImage> prepare_image(const image::Image& picture) const override;
+  std::unique_ptr<ImageEncoder> make_encoder() const override;
 
  private:
+  class Encoder;
   explicit LlavaModel(const compute::Backend& backend) : backend_(&backend) {}
   Status load_parts(const Checkpoint& checkpoint, const PartArithmetic& arithmetic,
                     const LoadOptions& options, WeightSink* sink);
 
   const compute::Backend* backend_;
   formats::ModelConfig config_;
+  ModelFacts facts_;
+  image::PreprocessSettings preprocessing_;
   VisionTower tower_;
   Projector projector_;
-  Decoder decoder_;
+  std::unique_ptr<Decoder> decoder_;
 };
+
+// The settings that the checkpoint's own files ask for, with the caller's choice for pictures that
+// are not square. kBadModel when they do not give what the tower takes.
+Result<image::PreprocessSettings> preprocess_settings(const formats::ImageProcessorConfig& config,
+                                                      const formats::TowerConfig& tower,
+                                                      Preprocess requested);
 
 // Bytes that the weights will take when held as `weights` / `tower_weights`: known before anything
 // is loaded.

@@ -4,15 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/result.h"
 
 namespace ocellus::models {
 
-Result<Decoder> Decoder::load(const formats::LanguageConfig& config, const WeightLoader& loader) {
-  Decoder decoder;
+Result<std::unique_ptr<Decoder>> Decoder::load(const formats::LanguageConfig& config,
+                                               const WeightLoader& loader) {
+  auto loaded = std::make_unique<Decoder>();
+  Decoder& decoder = *loaded;
   const formats::LanguageConfig& c = decoder.config_ = config;
-  decoder.arithmetic_ = loader.arithmetic();
+  decoder.backend_ = &loader.backend();
+  decoder.facts_ = {.vocab_size = c.vocab_size,
+                    .hidden_size = c.hidden_size,
+                    .layers = c.layers,
+                    .max_position = c.max_position,
+                    .arithmetic = loader.arithmetic()};
   const std::int64_t hidden = c.hidden_size, q_width = c.heads * c.head_dim,
                      kv_width = c.kv_heads * c.head_dim;
   OCELLUS_ASSIGN_OR_RETURN(
@@ -47,7 +55,7 @@ Result<Decoder> Decoder::load(const formats::LanguageConfig& config, const Weigh
                                                           c.vocab_size, hidden));
   }
   decoder.rope_ = std::make_unique<Rope>(c.rope, c.head_dim);
-  return decoder;
+  return loaded;
 }
 
 compute::KvGeometry Decoder::kv_geometry(tensor::DType dtype) const {
@@ -59,22 +67,53 @@ compute::KvGeometry Decoder::kv_geometry(tensor::DType dtype) const {
   return geometry;
 }
 
-Status Decoder::embed(const compute::Backend& backend, std::span<const std::int32_t> ids,
-                      compute::Matrix out) const {
-  return backend.embed(*embeddings_, ids, out);
+// What is not alive at the same time shares a buffer, so that more of it stays in the cache: a
+// layer's norms and what it attended to; its q, k and v and its gated rows. cos and sin live for a
+// whole step.
+struct Decoder::Scratch final : LanguageModel::Scratch {
+  MatrixBuffer narrow, wide, cos_buffer, sin_buffer, last;
+  compute::Matrix cos, sin;  // [rows, rope half]
+  std::vector<compute::SequenceRows> sequences;
+  std::int64_t decode_rows = 0;
+  std::unique_ptr<compute::Workspace> workspace;
+};
+
+std::unique_ptr<LanguageModel::Scratch> Decoder::make_scratch() const {
+  auto scratch = std::make_unique<Scratch>();
+  scratch->workspace = backend_->make_workspace();
+  return scratch;
 }
 
-Status Decoder::run_attention(std::int64_t index, const compute::Backend& backend,
-                              const compute::KvGeometry& geometry,
-                              std::span<const compute::SequenceRows> sequences,
-                              std::int64_t decode_rows, compute::ConstMatrix cos,
-                              compute::ConstMatrix sin, Scratch& scratch,
-                              compute::Workspace& workspace, compute::Matrix x) const {
+Status Decoder::embed(std::span<const std::int32_t> ids, compute::Matrix out) const {
+  return backend_->embed(*embeddings_, ids, out);
+}
+
+Status Decoder::begin(const Step& step, LanguageModel::Scratch& buffers) const {
+  auto& scratch = static_cast<Scratch&>(buffers);
+  OCELLUS_ASSIGN_OR_RETURN(scratch.cos, scratch.cos_buffer.shape(step.x.rows, rope_->half()));
+  OCELLUS_ASSIGN_OR_RETURN(scratch.sin, scratch.sin_buffer.shape(step.x.rows, rope_->half()));
+  scratch.sequences.clear();
+  scratch.decode_rows = 0;
+  for (const StepRows& rows : step.sequences) {
+    scratch.sequences.push_back(rows.cache);
+    if (rows.cache.decode) scratch.decode_rows += rows.cache.rows;
+    for (std::int64_t i = 0; i < rows.cache.rows; ++i) {
+      const std::int64_t row = rows.cache.first_row + i;
+      rope_->fill(rows.positions[static_cast<std::size_t>(i)][0], scratch.cos.row(row),
+                  scratch.sin.row(row));
+    }
+  }
+  return {};
+}
+
+Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scratch) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const formats::LanguageConfig& c = config_;
+  const compute::Matrix x = step.x;
   const compute::AttentionShape shape{
-      c.heads,          c.kv_heads, c.head_dim, 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
-      c.sliding_window, arithmetic_};
+      c.heads,          c.kv_heads,
+      c.head_dim,       1.0f / std::sqrt(static_cast<float>(c.head_dim)),
+      c.sliding_window, facts_.arithmetic};
   const std::int64_t q_width = c.heads * c.head_dim, kv_width = c.kv_heads * c.head_dim;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix narrow,
                            scratch.narrow.shape(x.rows, std::max(x.cols, q_width)));
@@ -84,74 +123,70 @@ Status Decoder::run_attention(std::int64_t index, const compute::Backend& backen
                         attended = narrow.slice_cols(0, q_width), q = wide.slice_cols(0, q_width),
                         k = wide.slice_cols(q_width, kv_width),
                         v = wide.slice_cols(q_width + kv_width, kv_width);
-  OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.attention_norm.weight.data(),
-                                           static_cast<float>(c.rms_norm_eps), normed));
+  OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(x, layer.attention_norm.weight.data(),
+                                             static_cast<float>(c.rms_norm_eps), normed));
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
-  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, decode_rows, projections, workspace));
-  OCELLUS_RETURN_IF_ERROR(backend.rope(q, c.heads, c.head_dim, cos, sin));
-  OCELLUS_RETURN_IF_ERROR(backend.rope(k, c.kv_heads, c.head_dim, cos, sin));
-  OCELLUS_RETURN_IF_ERROR(backend.kv_store(geometry, index, sequences, k, v));
   OCELLUS_RETURN_IF_ERROR(
-      backend.causal_attention(shape, geometry, index, sequences, q, attended, workspace));
-  return backend.linear(*layer.o.weight, attended, layer.o.epilogue(compute::Activation::kNone, x),
-                        x, workspace, decode_rows);
+      backend_->linear(normed, scratch.decode_rows, projections, *scratch.workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->rope(q, c.heads, c.head_dim, scratch.cos, scratch.sin));
+  OCELLUS_RETURN_IF_ERROR(backend_->rope(k, c.kv_heads, c.head_dim, scratch.cos, scratch.sin));
+  OCELLUS_RETURN_IF_ERROR(backend_->kv_store(step.geometry, index, scratch.sequences, k, v));
+  OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(shape, step.geometry, index, scratch.sequences,
+                                                     q, attended, *scratch.workspace));
+  return backend_->linear(*layer.o.weight, attended,
+                          layer.o.epilogue(compute::Activation::kNone, x), x, *scratch.workspace,
+                          scratch.decode_rows);
 }
 
-Status Decoder::run_mlp(const Layer& layer, const compute::Backend& backend,
-                        std::int64_t decode_rows, Scratch& scratch, compute::Workspace& workspace,
-                        compute::Matrix x) const {
+Status Decoder::run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const {
+  const compute::Matrix x = step.x;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix gated,
                            scratch.wide.shape(x.rows, config_.intermediate_size));
-  OCELLUS_RETURN_IF_ERROR(backend.rms_norm(x, layer.mlp_norm.weight.data(),
-                                           static_cast<float>(config_.rms_norm_eps), normed));
+  OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(x, layer.mlp_norm.weight.data(),
+                                             static_cast<float>(config_.rms_norm_eps), normed));
   compute::LinearCall both = layer.up.call(gated);
   both.epilogue.activation = config_.activation;
   both.gate = layer.gate.weight.get();
   both.gate_bias = layer.gate.bias.empty() ? nullptr : layer.gate.bias.data();
-  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, decode_rows, {&both, 1}, workspace));
-  return backend.linear(*layer.down.weight, gated,
-                        layer.down.epilogue(compute::Activation::kNone, x), x, workspace,
-                        decode_rows);
+  OCELLUS_RETURN_IF_ERROR(
+      backend_->linear(normed, scratch.decode_rows, {&both, 1}, *scratch.workspace));
+  return backend_->linear(*layer.down.weight, gated,
+                          layer.down.epilogue(compute::Activation::kNone, x), x, *scratch.workspace,
+                          scratch.decode_rows);
 }
 
-Status Decoder::forward(const compute::Backend& backend, const compute::KvGeometry& geometry,
-                        compute::Matrix inputs, std::span<const compute::SequenceRows> sequences,
-                        std::span<const std::int64_t> wanted_rows, Scratch& scratch,
-                        compute::Workspace& workspace, const StopCheck& stop,
-                        compute::Matrix logits) const {
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix cos,
-                           scratch.cos.shape(inputs.rows, rope_->half()));
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix sin,
-                           scratch.sin.shape(inputs.rows, rope_->half()));
-  std::int64_t decode_rows = 0;
-  for (const compute::SequenceRows& sequence : sequences) {
-    if (sequence.decode) decode_rows += sequence.rows;
-    for (std::int64_t i = 0; i < sequence.rows; ++i) {
-      rope_->fill(sequence.first_slot + i, cos.row(sequence.first_row + i),
-                  sin.row(sequence.first_row + i));
+Status Decoder::run_layer(std::int64_t index, const Step& step,
+                          LanguageModel::Scratch& buffers) const {
+  auto& scratch = static_cast<Scratch&>(buffers);
+  OCELLUS_RETURN_IF_ERROR(run_attention(index, step, scratch));
+  OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(index)], step, scratch));
+  for (const InnerRows& inner : step.inner) {
+    if (inner.layer != index) continue;
+    for (std::int64_t i = 0; i < inner.rows.rows; ++i) {
+      float* const to = step.x.row(inner.first_row + i);
+      std::transform(to, to + step.x.cols, inner.rows.row(i), to, std::plus<>());
     }
   }
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    if (stop && stop())
-      return base::make_error(ErrorCode::kCancelled, "cancelled while the prompt was being read");
-    OCELLUS_RETURN_IF_ERROR(run_attention(i, backend, geometry, sequences, decode_rows, cos, sin,
-                                          scratch, workspace, inputs));
-    OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(i)], backend, decode_rows,
-                                    scratch, workspace, inputs));
-  }
-  if (wanted_rows.empty()) return {};
+  return {};
+}
+
+Status Decoder::head(const Step& step, LanguageModel::Scratch& buffers,
+                     compute::Matrix logits) const {
+  if (step.logit_rows.empty()) return {};
+  auto& scratch = static_cast<Scratch&>(buffers);
   // Only the rows asked for go through the head, which is the largest matrix of all.
-  OCELLUS_ASSIGN_OR_RETURN(
-      const compute::Matrix last,
-      scratch.last.shape(static_cast<std::int64_t>(wanted_rows.size()), config_.hidden_size));
-  for (std::size_t i = 0; i < wanted_rows.size(); ++i) {
-    std::copy_n(inputs.row(wanted_rows[i]), inputs.cols, last.row(static_cast<std::int64_t>(i)));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix last,
+                           scratch.last.shape(std::ssize(step.logit_rows), config_.hidden_size));
+  for (std::int64_t i = 0; i < last.rows; ++i) {
+    const std::int64_t row = step.logit_rows[static_cast<std::size_t>(i)];
+    std::copy_n(step.x.row(row), step.x.cols, last.row(i));
   }
-  OCELLUS_RETURN_IF_ERROR(
-      backend.rms_norm(last, norm_.weight.data(), static_cast<float>(config_.rms_norm_eps), last));
+  OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(last, norm_.weight.data(),
+                                             static_cast<float>(config_.rms_norm_eps), last));
   // A prompt's last row is one among few: it takes the head's exact values as well.
-  return backend.linear(head_ ? *head_ : *embeddings_, last, {}, logits, workspace, last.rows);
+  return backend_->linear(head_ ? *head_ : *embeddings_, last, {}, logits, *scratch.workspace,
+                          last.rows);
 }
 
 }  // namespace ocellus::models

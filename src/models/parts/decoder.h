@@ -9,41 +9,30 @@
 
 #include "compute/backend.h"
 #include "formats/model_config.h"
+#include "models/language_model.h"
 #include "models/parts/rope.h"
 #include "models/parts/weight_loader.h"
 
 namespace ocellus::models {
 
-// Immutable after loading; forward() needs scratch of its own.
-class Decoder {
+// Immutable after loading; any thread, each with its own scratch.
+class Decoder final : public LanguageModel {
  public:
-  // What is not alive at the same time shares a buffer, so that more of it stays in the cache: a
-  // layer's norms and what it attended to; its q, k and v and its gated rows.
-  struct Scratch {
-    MatrixBuffer narrow, wide, cos, sin, last;
-  };
+  static Result<std::unique_ptr<Decoder>> load(const formats::LanguageConfig& config,
+                                               const WeightLoader& loader);
 
-  static Result<Decoder> load(const formats::LanguageConfig& config, const WeightLoader& loader);
-
-  const formats::LanguageConfig& config() const { return config_; }
-  compute::KvGeometry kv_geometry(tensor::DType dtype) const;
-  compute::Arithmetic arithmetic() const { return arithmetic_; }
-
-  // Rows of the embedding table: out [ids, hidden_size]. Every id is in [0, vocab_size).
-  Status embed(const compute::Backend& backend, std::span<const std::int32_t> ids,
-               compute::Matrix out) const;
-
-  // One step for several sequences. inputs [rows, hidden_size] is overwritten; `sequences` says
-  // which rows are whose, at which positions, and where their keys and values are kept; those of
-  // decode_rows tokens come first. logits
-  // [wanted_rows, vocab_size] gets those of the rows named, in that order. kCancelled within a
-  // layer's time when `stop` says so; the sequences' blocks then hold half a step and must not be
-  // used from their first_slot on.
-  Status forward(const compute::Backend& backend, const compute::KvGeometry& geometry,
-                 compute::Matrix inputs, std::span<const compute::SequenceRows> sequences,
-                 std::span<const std::int64_t> wanted_rows, Scratch& scratch,
-                 compute::Workspace& workspace, const StopCheck& stop,
-                 compute::Matrix logits) const;
+  const LanguageFacts& facts() const override { return facts_; }
+  compute::KvGeometry kv_geometry(tensor::DType dtype) const override;
+  Result<std::size_t> kv_block_bytes(const compute::KvGeometry& geometry) const override {
+    return backend_->kv_block_bytes(geometry);
+  }
+  std::unique_ptr<LanguageModel::Scratch> make_scratch() const override;
+  Status embed(std::span<const std::int32_t> ids, compute::Matrix out) const override;
+  Status begin(const Step& step, LanguageModel::Scratch& scratch) const override;
+  Status run_layer(std::int64_t layer, const Step& step,
+                   LanguageModel::Scratch& scratch) const override;
+  Status head(const Step& step, LanguageModel::Scratch& scratch,
+              compute::Matrix logits) const override;
 
  private:
   struct Layer {
@@ -51,16 +40,13 @@ class Decoder {
     Linear q, k, v, o, gate, up, down;
   };
 
-  Status run_attention(std::int64_t index, const compute::Backend& backend,
-                       const compute::KvGeometry& geometry,
-                       std::span<const compute::SequenceRows> sequences, std::int64_t decode_rows,
-                       compute::ConstMatrix cos, compute::ConstMatrix sin, Scratch& scratch,
-                       compute::Workspace& workspace, compute::Matrix x) const;
-  Status run_mlp(const Layer& layer, const compute::Backend& backend, std::int64_t decode_rows,
-                 Scratch& scratch, compute::Workspace& workspace, compute::Matrix x) const;
+  struct Scratch;
+  Status run_attention(std::int64_t index, const Step& step, Scratch& scratch) const;
+  Status run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const;
 
+  const compute::Backend* backend_ = nullptr;
+  LanguageFacts facts_;
   formats::LanguageConfig config_;
-  compute::Arithmetic arithmetic_ = compute::Arithmetic::kF32;
   std::unique_ptr<compute::Weight> embeddings_,
       head_;  // head_ is null where it is the embedding table
   std::vector<Layer> layers_;

@@ -33,6 +33,7 @@ Result<VisionTower> VisionTower::load(const formats::ModelConfig& config,
                                       const WeightLoader& loader) {
   VisionTower tower;
   const formats::TowerConfig& c = tower.config_ = config.tower;
+  tower.backend_ = &loader.backend();
   tower.arithmetic_ = loader.arithmetic();
   tower.drop_first_ = config.projector.select == formats::FeatureSelect::kDefault;
   for (const std::int64_t layer : config.projector.feature_layers) {
@@ -80,53 +81,59 @@ std::int64_t VisionTower::feature_width() const {
   return config_.hidden_size * static_cast<std::int64_t>(selected_.size());
 }
 
-Status VisionTower::embed(const compute::Backend& backend, const float* pixels, Scratch& scratch,
-                          compute::Workspace& workspace, compute::Matrix x) const {
+VisionTower::Run VisionTower::make_run() const {
+  Run run;
+  run.workspace = backend_->make_workspace();
+  return run;
+}
+
+Status VisionTower::embed(const float* pixels, Run& run) const {
+  OCELLUS_ASSIGN_OR_RETURN(run.x, run.hidden.shape(rows(), config_.hidden_size));
+  const compute::Matrix x = run.x;
   const std::int64_t first = config_.has_class_token() ? 1 : 0;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix patches,
-                           scratch.patches.shape(config_.patches(), patch_->in()));
+                           run.patches.shape(config_.patches(), patch_->in()));
   unfold(pixels, config_.image_size, config_.patch_size, patches);
   const compute::ConstMatrix positions(positions_.data(), rows(), x.cols, x.cols);
   const compute::Epilogue epilogue{patch_bias_.empty() ? nullptr : patch_bias_.data(),
                                    compute::Activation::kNone,
                                    positions.slice_rows(first, config_.patches())};
-  OCELLUS_RETURN_IF_ERROR(backend.linear(*patch_, patches, epilogue,
-                                         x.slice_rows(first, config_.patches()), workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(*patch_, patches, epilogue,
+                                           x.slice_rows(first, config_.patches()), *run.workspace));
   if (first == 0) return {};
   std::ranges::transform(class_token_, std::span(positions.row(0), class_token_.size()), x.row(0),
                          std::plus<>());
-  return backend.layer_norm(x, pre_norm_.weight.data(), pre_norm_.bias.data(),
-                            static_cast<float>(config_.layer_norm_eps), x);
+  return backend_->layer_norm(x, pre_norm_.weight.data(), pre_norm_.bias.data(),
+                              static_cast<float>(config_.layer_norm_eps), x);
 }
 
-Status VisionTower::run_layer(const Layer& layer, const compute::Backend& backend, Scratch& scratch,
-                              compute::Workspace& workspace, compute::Matrix x) const {
+Status VisionTower::run_layer(const Layer& layer, Run& run) const {
+  const compute::Matrix x = run.x;
   const auto eps = static_cast<float>(config_.layer_norm_eps);
   const std::int64_t head_dim = config_.hidden_size / config_.heads;
   const compute::AttentionShape shape{
       config_.heads, config_.heads, head_dim, 1.0f / std::sqrt(static_cast<float>(head_dim)), 0,
       arithmetic_};
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
-  OCELLUS_ASSIGN_OR_RETURN(
-      const compute::Matrix wide,
-      scratch.wide.shape(x.rows, std::max(3 * x.cols, config_.intermediate_size)));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, run.narrow.shape(x.rows, x.cols));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix wide,
+                           run.wide.shape(x.rows, std::max(3 * x.cols, config_.intermediate_size)));
   const compute::Matrix attended = normed, inner = wide.slice_cols(0, config_.intermediate_size),
                         q = wide.slice_cols(0, x.cols), k = wide.slice_cols(x.cols, x.cols),
                         v = wide.slice_cols(2 * x.cols, x.cols);
   OCELLUS_RETURN_IF_ERROR(
-      backend.layer_norm(x, layer.norm1.weight.data(), layer.norm1.bias.data(), eps, normed));
+      backend_->layer_norm(x, layer.norm1.weight.data(), layer.norm1.bias.data(), eps, normed));
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
-  OCELLUS_RETURN_IF_ERROR(backend.linear(normed, 0, projections, workspace));
-  OCELLUS_RETURN_IF_ERROR(backend.attention(shape, q, k, v, attended, workspace));
-  OCELLUS_RETURN_IF_ERROR(backend.linear(*layer.out.weight, attended,
-                                         layer.out.epilogue(compute::Activation::kNone, x), x,
-                                         workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(normed, 0, projections, *run.workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->attention(shape, q, k, v, attended, *run.workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(*layer.out.weight, attended,
+                                           layer.out.epilogue(compute::Activation::kNone, x), x,
+                                           *run.workspace));
   OCELLUS_RETURN_IF_ERROR(
-      backend.layer_norm(x, layer.norm2.weight.data(), layer.norm2.bias.data(), eps, normed));
-  OCELLUS_RETURN_IF_ERROR(backend.linear(*layer.fc1.weight, normed,
-                                         layer.fc1.epilogue(config_.activation), inner, workspace));
-  return backend.linear(*layer.fc2.weight, inner, layer.fc2.epilogue(compute::Activation::kNone, x),
-                        x, workspace);
+      backend_->layer_norm(x, layer.norm2.weight.data(), layer.norm2.bias.data(), eps, normed));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(
+      *layer.fc1.weight, normed, layer.fc1.epilogue(config_.activation), inner, *run.workspace));
+  return backend_->linear(*layer.fc2.weight, inner,
+                          layer.fc2.epilogue(compute::Activation::kNone, x), x, *run.workspace);
 }
 
 void VisionTower::select(std::int64_t hidden_state, compute::ConstMatrix x,
@@ -142,19 +149,14 @@ void VisionTower::select(std::int64_t hidden_state, compute::ConstMatrix x,
   }
 }
 
-Status VisionTower::encode(const compute::Backend& backend, const float* pixels, Scratch& scratch,
-                           compute::Workspace& workspace, const StopCheck& stop,
-                           compute::Matrix features) const {
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix x, scratch.x.shape(rows(), config_.hidden_size));
-  OCELLUS_RETURN_IF_ERROR(embed(backend, pixels, scratch, workspace, x));
-  select(0, x, features);
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (stop && stop())
-      return base::make_error(ErrorCode::kCancelled,
-                              "cancelled while the picture was being encoded");
-    OCELLUS_RETURN_IF_ERROR(run_layer(layers_[i], backend, scratch, workspace, x));
-    select(static_cast<std::int64_t>(i) + 1, x, features);
+Status VisionTower::advance(const float* pixels, Run& run, compute::Matrix features) const {
+  if (done(run)) return {};
+  if (run.steps == 0) {
+    OCELLUS_RETURN_IF_ERROR(embed(pixels, run));
+  } else {
+    OCELLUS_RETURN_IF_ERROR(run_layer(layers_[static_cast<std::size_t>(run.steps - 1)], run));
   }
+  select(run.steps++, run.x, features);
   return {};
 }
 

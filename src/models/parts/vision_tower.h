@@ -12,28 +12,32 @@
 
 namespace ocellus::models {
 
-// Immutable after loading; encode() needs scratch of its own, so several threads may encode with
-// one tower.
+// Immutable after loading; any thread, each with its own run.
 class VisionTower {
  public:
-  // Scratch of one caller. What is not alive at the same time shares a buffer, so that more of it
-  // stays in the cache: a layer's norms and what it attended to; its q, k and v and its inner rows.
-  struct Scratch {
-    MatrixBuffer patches, x, narrow, wide;
+  // One picture on its way through the layers, and the buffers for it. What is not alive at the
+  // same time shares a buffer, so that more of it stays in the cache: a layer's norms and what it
+  // attended to; its q, k and v and its inner rows.
+  struct Run {
+    MatrixBuffer patches, hidden, narrow, wide;
+    compute::Matrix x;       // [rows, hidden_size]: the hidden state so far
+    std::int64_t steps = 0;  // done: the embedding is the first, then every layer
+    std::unique_ptr<compute::Workspace> workspace;
   };
 
   // Loads only the layers that the features need. kBadModel, kOutOfMemory, kCancelled.
   static Result<VisionTower> load(const formats::ModelConfig& config, const WeightLoader& loader);
 
-  std::int64_t feature_rows()
-      const;  // what one picture gives: patches, plus the class token where it is kept
-  std::int64_t feature_width() const;  // hidden size times the number of selected layers
+  // What one picture gives: patches, plus the class token where it is kept.
+  std::int64_t feature_rows() const;
+  // Hidden size times the number of selected layers.
+  std::int64_t feature_width() const;
 
-  // pixels [3, image_size, image_size] -> features [feature_rows, feature_width]. kCancelled within
-  // a layer's time.
-  Status encode(const compute::Backend& backend, const float* pixels, Scratch& scratch,
-                compute::Workspace& workspace, const StopCheck& stop,
-                compute::Matrix features) const;
+  Run make_run() const;
+  bool done(const Run& run) const { return run.steps > std::ssize(layers_); }
+  // The next step of a run, which begins with `steps` 0: pixels [3, image_size, image_size], only
+  // read by the first; features [feature_rows, feature_width], complete once done. kOutOfMemory.
+  Status advance(const float* pixels, Run& run, compute::Matrix features) const;
 
  private:
   struct Layer {
@@ -42,12 +46,11 @@ class VisionTower {
   };
 
   std::int64_t rows() const { return config_.patches() + (config_.has_class_token() ? 1 : 0); }
-  Status embed(const compute::Backend& backend, const float* pixels, Scratch& scratch,
-               compute::Workspace& workspace, compute::Matrix x) const;
-  Status run_layer(const Layer& layer, const compute::Backend& backend, Scratch& scratch,
-                   compute::Workspace& workspace, compute::Matrix x) const;
+  Status embed(const float* pixels, Run& run) const;
+  Status run_layer(const Layer& layer, Run& run) const;
   void select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
 
+  const compute::Backend* backend_ = nullptr;
   formats::TowerConfig config_;
   compute::Arithmetic arithmetic_ = compute::Arithmetic::kF32;
   std::vector<std::int64_t>

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "compute/backend.h"
 #include "models/checkpoint.h"
+#include "models/parts/matrix_buffer.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {
@@ -82,6 +82,7 @@ class WeightLoader {
 
   // How attention, which has no weights, is to be computed beside them.
   compute::Arithmetic arithmetic() const { return choice_.arithmetic; }
+  const compute::Backend& backend() const { return backend_; }
 
   Result<Linear> linear(const std::string& name, std::int64_t out, std::int64_t in,
                         bool bias) const;
@@ -103,16 +104,6 @@ class WeightLoader {
   StopCheck stop_;
   std::function<void(std::size_t)> loaded_;  // bytes of the file that are done
   WeightSink* sink_;
-};
-
-// A grow-only f32 matrix.
-class MatrixBuffer {
- public:
-  // Contents are undefined after a change of shape; rows begin at cache lines. kOutOfMemory.
-  Result<compute::Matrix> shape(std::int64_t rows, std::int64_t cols);
-
- private:
-  base::AlignedBuffer buffer_;
 };
 
 }  // namespace ocellus::models

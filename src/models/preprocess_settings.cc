@@ -1,7 +1,7 @@
 #include "base/result.h"
-#include "vision/loaded_model.h"
+#include "models/llava/model.h"
 
-namespace ocellus::vision {
+namespace ocellus::models {
 namespace {
 
 // Pillow's numbers.
@@ -26,10 +26,10 @@ image::Filter filter_of(int resample) {
 
 Result<image::PreprocessSettings> preprocess_settings(const formats::ImageProcessorConfig& config,
                                                       const formats::TowerConfig& tower,
-                                                      Preprocess wish) {
+                                                      Preprocess requested) {
   image::PreprocessSettings settings;
   settings.pad_to_square =
-      wish == Preprocess::kPad || (wish == Preprocess::kModel && config.do_pad);
+      requested == Preprocess::kPad || (requested == Preprocess::kModel && config.do_pad);
   settings.do_resize = config.do_resize;
   if (config.resize_shortest_edge > 0) {
     settings.shortest_edge = static_cast<int>(config.resize_shortest_edge);
@@ -61,4 +61,4 @@ Result<image::PreprocessSettings> preprocess_settings(const formats::ImageProces
   return settings;
 }
 
-}  // namespace ocellus::vision
+}  // namespace ocellus::models
