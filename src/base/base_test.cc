@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -131,6 +134,37 @@ TEST(Thread, RefusedStartIsAnError) {
     auto thread = start_thread("worker", [&] { ran = true; });
   }
   EXPECT_TRUE(ran);
+}
+
+TEST(Thread, BlocksAllSignalsButFaults) {
+  sigset_t mask;
+  {
+    auto thread = start_thread("worker", [&] { ::pthread_sigmask(SIG_BLOCK, nullptr, &mask); });
+    ASSERT_TRUE(thread.has_value());
+  }
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+    EXPECT_EQ(::sigismember(&mask, fault), 0) << fault;
+  for (const int other : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGALRM, SIGPROF, SIGCHLD})
+    EXPECT_EQ(::sigismember(&mask, other), 1) << other;
+}
+
+TEST(Thread, ACrashHandlerRunsOnIt) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ::_exit(42); };
+    ::sigaction(SIGSEGV, &action, nullptr);
+    void* const forbidden = ::mmap(nullptr, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    {
+      auto thread = start_thread("worker", [&] { *static_cast<volatile char*>(forbidden) = 1; });
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 42);
 }
 
 TEST(Log, SinkGetsLinesAndMayThrow) {

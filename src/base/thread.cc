@@ -15,6 +15,17 @@ std::function<bool(const std::string&)>& hook_slot() {
   return *hook;
 }
 
+// All signals but those that a thread's own fault raises: a host's handlers for its own signals
+// must not run on our threads, but its crash handler must, and a blocked fault would end the
+// process without it.
+sigset_t signals_for_others() {
+  sigset_t blocked;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+    sigdelset(&blocked, fault);
+  return blocked;
+}
+
 }  // namespace
 
 void set_thread_start_hook(std::function<bool(const std::string& name)> hook) {
@@ -26,10 +37,10 @@ Result<std::jthread> start_thread(const std::string& name, std::function<void()>
     return make_error(ErrorCode::kUnavailable, "cannot start thread {}: {}", name, why);
   };
   if (hook_slot() && !hook_slot()(name)) return refuse("refused by the test hook");
-  // Signals belong to the program's own threads: a host's handler must not run on ours.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  // The thread inherits the mask of the one that starts it.
+  const sigset_t blocked = signals_for_others();
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
   Result<std::jthread> result = std::jthread();
   try {
     result = std::jthread([name, body = std::move(body)] {
