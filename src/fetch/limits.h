@@ -8,6 +8,9 @@ namespace ocellus::fetch {
 
 struct FetchLimits {
   std::size_t max_bytes = std::size_t{20} << 20;  // of an encoded picture, wherever it comes from
+  // Until a file is read: for one on a server that is gone, which may never be. 20 MiB come in 30 s
+  // at less than 1 MB/s.
+  std::chrono::milliseconds file{30'000};
   std::size_t max_header_bytes = std::size_t{64} << 10;
   int max_redirects = 5;
   std::chrono::milliseconds total{15'000};

@@ -106,7 +106,12 @@ asio::awaitable<Result<Bytes>> load(std::shared_ptr<FetcherState> state, ImageSo
     std::function<Result<Bytes>()> job = [path = *path, max_bytes] {
       return read_image_file(path, max_bytes);
     };
-    co_return co_await runtime::run_blocking<Bytes>(state->runtime.file_pool(), std::move(job));
+    const auto limit = state->options.limits.file;
+    auto bytes = co_await runtime::run_blocking<Bytes>(state->runtime.file_pool(), std::move(job),
+                                                       runtime::Deadline::after(limit));
+    if (bytes || bytes.error().code != ErrorCode::kDeadlineExceeded) co_return bytes;
+    co_return base::make_error(ErrorCode::kDeadlineExceeded, "{}: not read within {} ms",
+                               path->string(), limit.count());
   }
   auto& bytes = std::get<Bytes>(source);
   if (bytes.size() > max_bytes) {

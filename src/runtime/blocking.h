@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -21,35 +22,68 @@
 namespace ocellus::runtime {
 
 // A few threads, started when first needed, and a bounded queue. Owned by the runtime; any thread.
+//
+// Nothing can interrupt a blocking call: a read of a file on a server that is gone may hang for
+// ever. Whoever gives up waiting says so (abandon), and the pool starts another thread in place of
+// the one that hangs, kMaxAbandoned times. When all threads hang, jobs are refused with
+// kUnavailable, those in the queue too, until a call returns.
 class BlockingPool {
  public:
   static constexpr std::size_t kMaxQueued = 64;
+  // Each costs a thread's stack and the buffer it reads into.
+  static constexpr int kMaxAbandoned = 8;
 
-  // Threads are called `name`-0 and so on.
+  // Called once and must not throw: on a thread of the pool without an error, to do the work; or
+  // with kUnavailable, on any thread, when it was queued but will never be run.
+  using Job = std::function<void(const Status& admitted)>;
+  using Ticket = std::uint64_t;
+
+  // Threads are called `name`-0 and so on. At most `max_threads` that do not hang.
   BlockingPool(std::string name, int max_threads);
   ~BlockingPool();
 
-  // Queues a job, which must not throw. kUnavailable when the queue is full or when there is no
-  // thread and none can be started.
-  Status submit(std::function<void()> job);
+  // Queues a job. kUnavailable, without calling it, when the queue is full, when all threads hang,
+  // or when there is no thread and none can be started.
+  Result<Ticket> submit(Job job);
+  // Nobody waits for this job any more. It is dropped if it has not begun; else its thread counts
+  // as hanging until the call returns. Unknown or finished tickets are ignored.
+  void abandon(Ticket ticket) noexcept;
+
   int thread_count() const noexcept;
+  int abandoned_count() const noexcept;
 
  private:
-  void serve() noexcept;
+  struct Queued {
+    Ticket ticket;
+    Job job;
+  };
+  struct Server {
+    Ticket ticket = 0;  // of the job that it runs; 0: none
+    bool abandoned = false;
+    std::jthread thread;
+  };
+  void serve(Server& self) noexcept;
+  // The rest is called with mutex_ held.
+  int usable() const { return static_cast<int>(servers_.size()) - abandoned_; }
+  bool may_grow() const;
+  Status add_thread();
+  Error hanging() const noexcept;
 
   const std::string name_;
   const int max_threads_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
+  std::deque<Queued> queue_;
+  Ticket last_ticket_ = 0;
   int idle_ = 0;
+  int abandoned_ = 0;
   bool ending_ = false;
-  std::vector<std::jthread> threads_;  // last: joined before the rest goes
+  std::vector<Server> servers_;  // never moved: all room is reserved; last: joined first
 };
 
 // Runs `job` in the pool and resumes when it has ended. To be awaited in a spawned coroutine.
-// Cancelling it resumes at once and leaves the job, which nothing can interrupt, to end on its own:
-// so `job` must own what it uses. So does the deadline: kDeadlineExceeded.
+// Cancelling it resumes at once and abandons the job, which nothing can interrupt: so `job` must
+// own what it uses. So does the deadline: kDeadlineExceeded. kUnavailable as BlockingPool::submit.
 boost::asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()> job,
                                               Deadline deadline = {});
 

@@ -258,25 +258,17 @@ TEST_F(Spawn, ABlockingCallIsAwaitedAndAbandonedWhenCancelled) {
   EXPECT_LE(runtime.thread_count(), Runtime::kIoThreads + Runtime::kMaxFileThreads);
 }
 
-TEST_F(Spawn, TheBlockingQueueIsBounded) {
-  BlockingPool pool("test-pool", 1);
-  std::promise<void> release;
-  std::latch entered(1);
-  ASSERT_TRUE(pool.submit([&] {
-    entered.count_down();
-    release.get_future().wait();
-  }));
-  entered.wait();
-  std::latch rest(BlockingPool::kMaxQueued);
-  for (std::size_t i = 0; i < BlockingPool::kMaxQueued; ++i) {
-    ASSERT_TRUE(pool.submit([&] { rest.count_down(); }));
-  }
-  const auto refused = pool.submit([] {});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
-  release.set_value();
-  rest.wait();
-  EXPECT_EQ(pool.thread_count(), 1);
+TEST_F(Spawn, TheOwnersStopEndsTheWork) {
+  CancelSource stop;
+  const auto started = std::make_shared<std::latch>(1);
+  auto task = spawn(runtime, for_ever(started), {.stop = stop.token()});
+  started->wait();
+  stop.cancel();
+  const auto result = task.take();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(block_on(runtime, value_of(1), {.stop = stop.token()}).error().code,
+            ErrorCode::kUnavailable);
 }
 
 }  // namespace
