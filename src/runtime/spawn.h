@@ -58,9 +58,9 @@ class [[nodiscard]] Task {
   bool ready() const { return !state_ || state_->done(); }
   // Waits for the end; false when the deadline comes first, or, on a runtime thread, at once.
   bool wait(Deadline deadline = {}) const { return !state_ || state_->wait(deadline); }
-  // Waits and gives the result, once: the work's own; kCancelled or kDeadlineExceeded when it was
-  // stopped; kInternal or kOutOfMemory for an exception; kUnavailable at the end of the process.
-  // When it returns, the coroutine and everything in it is gone.
+  // Waits and gives the result, once: the work's own; kCancelled, kDeadlineExceeded or kUnavailable
+  // when it was stopped (SpawnOptions); kInternal or kOutOfMemory for an exception; kUnavailable at
+  // the end of the process. When it returns, the coroutine and everything in it is gone.
   Result<T> take() {
     if (!state_) {
       return std::unexpected(Error{ErrorCode::kOutOfMemory, "spawn: not enough memory"});

@@ -16,22 +16,21 @@
 namespace ocellus::runtime {
 namespace asio = boost::asio;
 
-namespace {
-
-Error stop_error(ErrorCode why) noexcept {
+Error TaskCore::stop_error(StopReason why) noexcept {
   switch (why) {
-    case ErrorCode::kCancelled:
-      return make_error_nothrow(why, "cancelled");
-    case ErrorCode::kDeadlineExceeded:
-      return make_error_nothrow(why, "deadline exceeded");
-    default:
-      return make_error_nothrow(why, "Runtime unavailable: the process is ending");
+    case StopReason::kCancelled:
+      return make_error_nothrow(ErrorCode::kCancelled, "cancelled");
+    case StopReason::kDeadline:
+      return make_error_nothrow(ErrorCode::kDeadlineExceeded, "deadline exceeded");
+    case StopReason::kOwnerStops:
+      return make_error_nothrow(ErrorCode::kUnavailable, "worker is shutting down");
+    case StopReason::kProcessEnds:
+      break;
   }
+  return make_error_nothrow(ErrorCode::kUnavailable, "Runtime unavailable: the process is ending");
 }
 
-}  // namespace
-
-// Touched on the strand only, but for the callback's registration, which is made before the
+// Touched on the strand only, but for the callbacks' registration, which is made before the
 // coroutine can finish.
 struct TaskCore::Async {
   explicit Async(const asio::any_io_executor& executor)
@@ -40,11 +39,30 @@ struct TaskCore::Async {
   asio::strand<asio::any_io_executor> strand;
   asio::cancellation_signal signal;
   asio::steady_timer timer;
-  std::optional<ErrorCode> stopped;  // why the work was told to stop
+  std::optional<StopReason> stopped;  // why the work was told to stop
   bool finished = false;
   CancelSource handle;  // the Task's own cancel()
   std::optional<CancelCallback> on_handle;
   std::optional<CancelCallback> on_token;
+  std::optional<CancelCallback> on_stop;
+};
+
+// The coroutine's completion handler. Asio destroys it uncalled when it has no memory to continue
+// the coroutine; then the coroutine is gone as well, and whoever waits is told here.
+class TaskCore::Completion {
+ public:
+  explicit Completion(std::shared_ptr<TaskCore> core) : core_(std::move(core)) {}
+  Completion(Completion&&) noexcept = default;
+  Completion& operator=(Completion&&) = delete;
+  ~Completion() {
+    if (core_) core_->finish(std::make_exception_ptr(std::bad_alloc()));
+  }
+  void operator()(std::exception_ptr exception) {
+    std::exchange(core_, nullptr)->finish(std::move(exception));
+  }
+
+ private:
+  std::shared_ptr<TaskCore> core_;
 };
 
 TaskCore::TaskCore() = default;
@@ -53,53 +71,43 @@ TaskCore::~TaskCore() = default;
 void TaskCore::launch(Runtime& runtime, asio::awaitable<void> work, SpawnOptions options) noexcept {
   on_done_ = std::move(options.on_done);
   runtime_ = &runtime;
-  if (options.cancel.cancelled()) {
-    Error error = stop_error(ErrorCode::kCancelled);
-    return complete(&error);
-  }
-  if (options.deadline.expired()) {  // expired work is never started
-    Error error = stop_error(ErrorCode::kDeadlineExceeded);
-    return complete(&error);
-  }
+  const auto refuse = [&](StopReason why) {
+    Error error = stop_error(why);
+    complete(&error);
+  };
+  if (options.cancel.cancelled()) return refuse(StopReason::kCancelled);
+  if (options.stop.cancelled()) return refuse(StopReason::kOwnerStops);
+  if (options.deadline.expired()) return refuse(StopReason::kDeadline);  // never started
   bool added = false;
   try {
     async_ = std::make_unique<Async>(runtime.executor());
     added = runtime.add_task(this);
-    if (!added) {
-      Error error = stop_error(ErrorCode::kUnavailable);
-      return complete(&error);
-    }
+    if (!added) return refuse(StopReason::kProcessEnds);
     const auto self = shared_from_this();
     // Everything else happens on the strand, in this order: the callbacks are registered before the
     // coroutine runs, so its end finds them complete.
-    asio::post(async_->strand, [self, work = std::move(work), token = options.cancel,
+    asio::post(async_->strand, [self, done = Completion(self), work = std::move(work),
+                                cancel = options.cancel, stop = options.stop,
                                 deadline = options.deadline]() mutable {
       Async& a = *self->async_;
-      try {
-        const auto stop = [weak = std::weak_ptr(self)] {
-          const auto core = weak.lock();
-          if (!core) return;
-          try {
-            asio::post(core->async_->strand,
-                       [core] { core->stop_on_strand(ErrorCode::kCancelled); });
-          } catch (...) {
-            base::log(base::LogLevel::kError, "a cancellation was lost: not enough memory");
-          }
+      const auto stopper = [weak = std::weak_ptr(self)](StopReason why) {
+        return [weak, why] {
+          if (const auto core = weak.lock()) core->request_stop(why);
         };
-        a.on_handle.emplace(a.handle.token(), stop);
-        a.on_token.emplace(token, stop);
+      };
+      try {
+        a.on_handle.emplace(a.handle.token(), stopper(StopReason::kCancelled));
+        a.on_token.emplace(cancel, stopper(StopReason::kCancelled));
+        a.on_stop.emplace(stop, stopper(StopReason::kOwnerStops));
         if (!deadline.is_none()) {
           a.timer.expires_at(deadline.time());
           a.timer.async_wait([self](boost::system::error_code ec) {
-            if (!ec) self->stop_on_strand(ErrorCode::kDeadlineExceeded);
+            if (!ec) self->stop_on_strand(StopReason::kDeadline);
           });
         }
         asio::co_spawn(a.strand, std::move(work),
                        asio::bind_cancellation_slot(
-                           a.signal.slot(),
-                           asio::bind_executor(a.strand, [self](std::exception_ptr exception) {
-                             self->finish(exception);
-                           })));
+                           a.signal.slot(), asio::bind_executor(a.strand, std::move(done))));
       } catch (...) {
         self->finish(std::current_exception());
       }
@@ -111,22 +119,28 @@ void TaskCore::launch(Runtime& runtime, asio::awaitable<void> work, SpawnOptions
   }
 }
 
-void TaskCore::stop_on_strand(ErrorCode why) noexcept {
-  if (async_->finished || async_->stopped) return;
-  async_->stopped = why;
-  try {
-    // Terminal: the only kind that every composed operation honours; the work ends anyway.
-    async_->signal.emit(asio::cancellation_type::terminal);
-  } catch (...) {
+void TaskCore::request_stop(StopReason why) noexcept {
+  if (!try_for_memory([&] {
+        asio::post(async_->strand, [core = shared_from_this(), why] { core->stop_on_strand(why); });
+      })) {
     base::log(base::LogLevel::kError, "a cancellation was lost: not enough memory");
   }
 }
 
+void TaskCore::stop_on_strand(StopReason why) noexcept {
+  if (async_->finished || async_->stopped) return;
+  async_->stopped = why;
+  // Terminal: the only kind that every composed operation honours; the work ends anyway.
+  if (!try_for_memory([&] { async_->signal.emit(asio::cancellation_type::terminal); }))
+    base::log(base::LogLevel::kError, "a cancellation was lost: not enough memory");
+}
+
 void TaskCore::finish(std::exception_ptr exception) noexcept {
   Async& a = *async_;
-  a.finished = true;
+  if (std::exchange(a.finished, true)) return;
   a.on_handle.reset();
   a.on_token.reset();
+  a.on_stop.reset();
   try {
     a.timer.cancel();
   } catch (...) {  // it will fire and find the task finished
@@ -146,7 +160,7 @@ void TaskCore::finish(std::exception_ptr exception) noexcept {
 }
 
 void TaskCore::abandon() noexcept {
-  Error error = stop_error(ErrorCode::kUnavailable);
+  Error error = stop_error(StopReason::kProcessEnds);
   complete(&error);
 }
 

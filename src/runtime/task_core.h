@@ -16,7 +16,8 @@
 namespace ocellus::runtime {
 
 struct SpawnOptions {
-  CancelToken cancel = {};
+  CancelToken cancel = {};  // the request's: ends the work with kCancelled
+  CancelToken stop = {};    // the owner's, such as a worker's: ends it with kUnavailable
   Deadline deadline = {};
   // Told once, when the result is there; on a runtime thread, or on the spawning one when the task
   // never started. Must be short. The place for Mailbox::wake().
@@ -49,7 +50,11 @@ class TaskCore : public std::enable_shared_from_this<TaskCore> {
 
  private:
   struct Async;
-  void stop_on_strand(ErrorCode why) noexcept;
+  class Completion;
+  enum class StopReason { kCancelled, kDeadline, kOwnerStops, kProcessEnds };
+  static Error stop_error(StopReason why) noexcept;
+  void request_stop(StopReason why) noexcept;
+  void stop_on_strand(StopReason why) noexcept;
   void finish(std::exception_ptr exception) noexcept;
   void complete(Error* error) noexcept;
 

@@ -34,17 +34,16 @@ boost::asio::awaitable<Result<std::string>> async_later(std::string text) {
 }
 
 struct Hasher {
-  Runtime& runtime;
   std::thread::id made_on = std::this_thread::get_id();
   std::latch* entered = nullptr;
   std::latch* go_on = nullptr;
 
-  void handle(HashRequest& request) {
+  void handle(HashRequest& request, Inbox<HashRequest>& inbox) {
     if (entered) entered->count_down();
     if (go_on) go_on->wait();
     if (std::this_thread::get_id() != made_on) throw std::logic_error("another thread");
     if (request.text == "throw") throw std::runtime_error("asked to throw");
-    const auto text = block_on(runtime, async_later(request.text));
+    const auto text = inbox.block_on(async_later(request.text));
     if (!text) return request.fail(text.error());
     request.answer.set_value(base::to_hex(base::sha256(std::as_bytes(std::span(*text)))));
   }
@@ -54,14 +53,13 @@ using HashWorker = Worker<Hasher, HashRequest>;
 
 Result<std::unique_ptr<HashWorker>> start(std::latch* entered = nullptr,
                                           std::latch* go_on = nullptr, std::size_t capacity = 8) {
-  return HashWorker::start(
-      {.name = "hasher", .mailbox_capacity = capacity},
-      [=](Runtime& runtime, const CancelToken&) -> Result<std::unique_ptr<Hasher>> {
-        auto state = std::make_unique<Hasher>(runtime);
-        state->entered = entered;
-        state->go_on = go_on;
-        return state;
-      });
+  return HashWorker::start({.name = "hasher", .mailbox_capacity = capacity},
+                           [=](Runtime&, const CancelToken&) -> Result<std::unique_ptr<Hasher>> {
+                             auto state = std::make_unique<Hasher>();
+                             state->entered = entered;
+                             state->go_on = go_on;
+                             return state;
+                           });
 }
 
 std::future<Result<std::string>> ask(HashWorker& worker, std::string text) {
@@ -126,10 +124,9 @@ TEST(WorkerTest, AThrowingStartIsAnError) {
 TEST(WorkerTest, WaitingForTheStartCanBeGivenUp) {
   std::latch go_on(1);
   auto worker = HashWorker::start(
-      {.name = "hasher"},
-      [&](Runtime& runtime, const CancelToken&) -> Result<std::unique_ptr<Hasher>> {
+      {.name = "hasher"}, [&](Runtime&, const CancelToken&) -> Result<std::unique_ptr<Hasher>> {
         go_on.wait();
-        return std::make_unique<Hasher>(runtime);
+        return std::make_unique<Hasher>();
       });
   ASSERT_TRUE(worker);
   CancelSource cancel;
@@ -152,7 +149,7 @@ TEST(WorkerTest, AFullMailboxRefusesAndAShutdownAnswersWhatWaits) {
   EXPECT_EQ(ask(**worker, "3").get().error().message, "mailbox is full");
   (*worker)->shutdown();
   go_on.count_down();
-  EXPECT_TRUE(running.get());
+  EXPECT_EQ(running.get().error().code, ErrorCode::kUnavailable);  // its wait was ended
   EXPECT_EQ(first.get().error().message, "worker is shutting down");
   EXPECT_EQ(second.get().error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(ask(**worker, "4").get().error().message, "worker is shutting down");
@@ -160,7 +157,6 @@ TEST(WorkerTest, AFullMailboxRefusesAndAShutdownAnswersWhatWaits) {
 
 // The other form: its own loop, several requests at a time, woken by what it spawned.
 struct Juggler {
-  Runtime& runtime;
   struct Ball {
     HashRequest request;
     Task<std::string> task;
@@ -169,8 +165,7 @@ struct Juggler {
     std::vector<Ball> balls;
     while (!inbox.stopping()) {
       while (auto request = inbox.try_pop()) {
-        auto task = spawn(runtime, async_later(request->text),
-                          {.cancel = inbox.stop_token(), .on_done = inbox.waker()});
+        auto task = inbox.spawn(async_later(request->text));
         balls.push_back({std::move(*request), std::move(task)});
       }
       std::erase_if(balls, [](Ball& ball) {
@@ -186,11 +181,11 @@ struct Juggler {
 
 TEST(WorkerTest, AStateMayRunItsOwnLoop) {
   using JugglerWorker = Worker<Juggler, HashRequest>;
-  auto worker = JugglerWorker::start(
-      {.name = "juggler", .mailbox_capacity = 64},
-      [](Runtime& runtime, const CancelToken&) -> Result<std::unique_ptr<Juggler>> {
-        return std::make_unique<Juggler>(runtime);
-      });
+  auto worker =
+      JugglerWorker::start({.name = "juggler", .mailbox_capacity = 64},
+                           [](Runtime&, const CancelToken&) -> Result<std::unique_ptr<Juggler>> {
+                             return std::make_unique<Juggler>();
+                           });
   ASSERT_TRUE(worker);
   std::vector<std::future<Result<std::string>>> answers;
   for (int i = 0; i < 50; ++i) {

@@ -25,13 +25,14 @@ Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy
 
 }  // namespace
 
-Result<std::shared_ptr<VisionModel::Running>> VisionModel::start() {
-  auto running = std::make_shared<Running>();
-  running->info = std::make_shared<ModelInfo>();
+Result<VisionModel::Running> VisionModel::start() {
+  Running running;
+  running.info = std::make_shared<ModelInfo>();
   auto worker = VisionWorker::start(
       {.name = "ocellus-model",
-       .mailbox_capacity = std::max<std::size_t>(1, options_.mailbox_capacity)},
-      [options = options_, backend = backend_, info = running->info](
+       .mailbox_capacity = std::max<std::size_t>(1, options_.mailbox_capacity),
+       .after = last_end_},
+      [options = options_, backend = backend_, info = running.info](
           runtime::Runtime& runtime,
           const runtime::CancelToken& stop) -> Result<std::unique_ptr<VisionState>> {
         OCELLUS_ASSIGN_OR_RETURN(auto fetcher, make_fetcher(runtime, options.fetch));
@@ -42,30 +43,31 @@ Result<std::shared_ptr<VisionModel::Running>> VisionModel::start() {
                                              options);
       });
   if (!worker) return std::unexpected(std::move(worker).error());
-  running->worker = *std::move(worker);
+  running.worker = *std::move(worker);
+  last_end_ = running.worker->end();
   ++starts_;
   return running;
 }
 
-Result<std::shared_ptr<VisionModel::Running>> VisionModel::running() {
+Result<VisionModel::Client> VisionModel::client() {
+  Running dead;  // joined outside the lock
   const std::lock_guard lock(mutex_);
-  const bool failed = running_ && running_->worker->ready() && !*running_->worker->ready();
-  if (!running_ || failed) {
-    running_ = nullptr;
+  if (running_.worker && !running_.worker->alive()) dead = std::exchange(running_, {});
+  if (!running_.worker) {
     OCELLUS_ASSIGN_OR_RETURN(running_, start());
   }
-  return running_;
+  return Client{running_.worker->client(), running_.info};
 }
 
 Status VisionModel::load() {
-  OCELLUS_ASSIGN_OR_RETURN(const std::shared_ptr<Running> now, running());
-  return now->worker->wait_ready();
+  OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
+  return now.worker.wait_ready();
 }
 
 Result<ModelInfo> VisionModel::info() {
-  OCELLUS_ASSIGN_OR_RETURN(const std::shared_ptr<Running> now, running());
-  OCELLUS_RETURN_IF_ERROR(now->worker->wait_ready());
-  return *now->info;
+  OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
+  OCELLUS_RETURN_IF_ERROR(now.worker.wait_ready());
+  return *now.info;
 }
 
 Result<AnswerStream> VisionModel::ask(Picture picture, std::string question, AskOptions options) {
@@ -81,22 +83,20 @@ Result<AnswerStream> VisionModel::ask(Picture picture, std::string question, Ask
   }
   const runtime::Deadline deadline =
       options.deadline ? runtime::Deadline::after(*options.deadline) : runtime::Deadline();
-  OCELLUS_ASSIGN_OR_RETURN(const std::shared_ptr<Running> now, running());
+  OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
   auto channel = std::make_shared<AnswerChannel>(deadline);
   Question asked{std::move(question), std::move(options), channel,
                  std::chrono::steady_clock::now()};
-  OCELLUS_RETURN_IF_ERROR(now->worker->submit(make_request(std::move(picture), std::move(asked))));
+  OCELLUS_RETURN_IF_ERROR(now.worker.submit(make_request(std::move(picture), std::move(asked))));
   return AnswerStream(std::move(channel));
 }
 
 void VisionModel::shutdown() {
-  std::shared_ptr<Running> last;
-  {
-    const std::lock_guard lock(mutex_);
-    last = std::move(running_);
-    running_ = nullptr;
-  }
-  // Joined here, outside the lock, unless somebody else is still waiting for its start.
+  Running last;
+  const std::lock_guard lock(mutex_);
+  // Releases at once who waits for its start; it is joined after the lock is gone.
+  last = std::exchange(running_, {});
+  if (last.worker) last.worker->shutdown();
 }
 
 int VisionModel::starts() const {

@@ -29,14 +29,22 @@ class VisionModel {
     std::unique_ptr<VisionWorker> worker;
     std::shared_ptr<ModelInfo> info;  // written by the worker before it reports ready
   };
-  // The present worker, started if there is none or the last one failed or was shut down.
-  Result<std::shared_ptr<Running>> running();
-  Result<std::shared_ptr<Running>> start();
+  // What one call uses of the present worker. It owns nothing: only shutdown() and the destructor
+  // wait for a worker's end.
+  struct Client {
+    runtime::WorkerClient<Request> worker;
+    std::shared_ptr<const ModelInfo> info;
+  };
+  // Starts a worker if there is none or the last one has ended. A new one loads its model only when
+  // the last one's is gone.
+  Result<Client> client();
+  Result<Running> start();
 
   const ModelOptions options_;
   const std::shared_ptr<const compute::Backend> backend_;
   mutable std::mutex mutex_;
-  std::shared_ptr<Running> running_;
+  Running running_;
+  std::shared_ptr<const runtime::WorkerEnd> last_end_;
   int starts_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "base/mapped_file.h"
@@ -229,6 +230,35 @@ TEST(Vision, ShutDownAndBack) {
   EXPECT_EQ(answer(model, kCount), "4");
   model.shutdown();
   EXPECT_EQ(answer(model, kCount), "4");
+}
+
+TEST(Vision, AShutdownDuringALoadReleasesWhoWaitsAndNoSecondCopyIsLoaded) {
+  using namespace std::chrono_literals;
+  std::atomic<int> loads = 0;
+  std::promise<void> loading, second, release;
+  const std::shared_future<void> until = release.get_future().share();
+  ModelOptions options;
+  options.progress = [&](double, const char*) {
+    thread_local int seen = 0;
+    if (seen++ > 0) return;
+    if (++loads == 1) {
+      loading.set_value();
+      until.wait();
+    } else {
+      second.set_value();
+    }
+  };
+  Model model = open(*Registry::create(), options);
+  auto first = std::async(std::launch::async, [&] { return model.load(); });
+  loading.get_future().wait();
+  auto stopped = std::async(std::launch::async, [&] { model.shutdown(); });
+  EXPECT_EQ(first.get().error().code, ErrorCode::kUnavailable);
+  auto again = std::async(std::launch::async, [&] { return model.load(); });
+  EXPECT_EQ(second.get_future().wait_for(50ms), std::future_status::timeout);
+  release.set_value();
+  stopped.wait();
+  EXPECT_TRUE(again.get().has_value());
+  EXPECT_EQ(loads, 2);
 }
 
 TEST(Vision, TenModelsAreTenThreads) {

@@ -83,14 +83,11 @@ bool VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
   auto load = fetcher_.async_load(source_of(request));
   Waiting waiting{std::move(question), {}, Clock::now()};
   if (remote || busy() > 0 || inbox.waiting() > 0) {
-    waiting.picture =
-        runtime::spawn(runtime_, std::move(load),
-                       {.cancel = cancel, .deadline = deadline, .on_done = inbox.waker()});
+    waiting.picture = inbox.spawn(std::move(load), {.cancel = cancel, .deadline = deadline});
     waiting_.push_back(std::move(waiting));
     return true;
   }
-  auto picture =
-      runtime::block_on(runtime_, std::move(load), {.cancel = cancel, .deadline = deadline});
+  auto picture = inbox.block_on(std::move(load), {.cancel = cancel, .deadline = deadline});
   if (picture) {
     begin(waiting, *std::move(picture));
   } else {
