@@ -90,18 +90,21 @@ enum class Content { kParts, kUrlParts, kTextWithImage, kTextOnly };
 Value content_of(const Message& message, const SpecialTokens& tokens, Content form) {
   List parts;
   Text text;
+  const auto add = [&](const Text& more) {
+    text.bytes += more.bytes;
+    text.trusted += more.trusted;
+  };
   for (const Part& part : message.parts) {
     if (const auto* said = std::get_if<std::string>(&part)) {
       const Text words(base::is_valid_utf8(*said) ? *said : base::replace_invalid_utf8(*said),
                        false);
-      parts.emplace_back(Map{{"type", Text("text", true)}, {"text", words}});
-      text += words;
+      parts.emplace_back(Map{{"type", Text("text")}, {"text", words}});
+      add(words);
     } else if (form == Content::kUrlParts) {
-      parts.emplace_back(
-          Map{{"type", Text("image_url", true)}, {"image_url", Map{{"url", Text("", true)}}}});
+      parts.emplace_back(Map{{"type", Text("image_url")}, {"image_url", Map{{"url", Text("")}}}});
     } else {
-      parts.emplace_back(Map{{"type", Text("image", true)}});
-      if (form == Content::kTextWithImage) text += Text(tokens.image + "\n", true);
+      parts.emplace_back(Map{{"type", Text("image")}});
+      if (form == Content::kTextWithImage) add(Text(tokens.image + "\n", true));
     }
   }
   if (form == Content::kParts || form == Content::kUrlParts) return parts;
@@ -171,10 +174,10 @@ Result<PromptTemplate> PromptTemplate::from_text(std::string_view text) {
   }
   OCELLUS_ASSIGN_OR_RETURN(
       PromptTemplate own, parse(std::string(kMacros) + std::string(kOwnFormat), "prompt template"));
-  own.variables_ = Map{{"own_begin", Text(begin, true)},
-                       {"own_before", Text(before, true)},
-                       {"own_after_image", Text(after_image, true)},
-                       {"own_after", Text(text.substr(question + kQuestion.size()), true)}};
+  own.variables_ = {{"own_begin", Text(begin, true)},
+                    {"own_before", Text(before, true)},
+                    {"own_after_image", Text(after_image, true)},
+                    {"own_after", Text(text.substr(question + kQuestion.size()), true)}};
   return own;
 }
 
@@ -187,7 +190,7 @@ Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> mes
       list.emplace_back(Map{{"role", Text(role_name(message.role), true)},
                             {"content", content_of(message, tokens, form)}});
     }
-    Map variables = variables_;
+    jinja::Variables variables = variables_;
     variables.emplace_back("messages", std::move(list));
     variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
     variables.emplace_back("bos_token", Text(tokens.bos, true));

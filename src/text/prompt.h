@@ -64,12 +64,12 @@ class PromptTemplate {
                                       const RenderOptions& options = {}) const;
 
  private:
-  PromptTemplate(jinja::Template parsed, jinja::Map variables, bool wants_parts)
+  PromptTemplate(jinja::Template parsed, jinja::Variables variables, bool wants_parts)
       : template_(std::move(parsed)), variables_(std::move(variables)), wants_parts_(wants_parts) {}
   static Result<PromptTemplate> from_text(std::string_view text);
 
   jinja::Template template_;
-  jinja::Map variables_;  // beside those of the conversation
+  jinja::Variables variables_;  // beside those of the conversation
   bool wants_parts_;
 };
 

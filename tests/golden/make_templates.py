@@ -82,6 +82,25 @@ nothing
 end {{- ' x ' -}}   y {#- comment -#} z
 {{ "quote ' \\" \\u00e9" ~ '\\t|' }}{{ (1, 2) | length }}{{ range(3) | list }}{{ dict(a=1).items() | map('first') | list }}{{ loop is defined }}
 """,
+    # Numbers, filters and methods, with the arguments that they take.
+    "language_more": r"""{% for m in messages %}{% for c in m.content if c.type == 'image' %}<image>{% endfor %}{% endfor %}
+{{ true + 1 }} {{ 2 ** 10 }} {{ 2 ** -1 }} {{ -7.5 // 2 }} {{ -7.5 % 2 }} {{ 7.5 % -2 }} {{ 1e3 }} {{ 1.5e-1 }} {{ 1e16 }} {{ 1e15 }} {{ 0.1 + 0.2 }} {{ ((-2.0) ** 63) is divisibleby(-1) }}
+{{ 7 is odd }} {{ -7 is odd }} {{ 6 is even }} {{ 9 is divisibleby 3 }} {{ '12' | int }} {{ ' +1_000 ' | int }} {{ 'x' | int(7) }} {{ '1.9' | int }} {{ 1.9 | int }} {{ '2.5' | float }} {{ 'x' | float }}
+{{ 42 | round }} {{ 42.5 | round }} {{ 2.567 | round(2) }} {{ 2.1 | round(method='ceil') }} {{ 2.9 | round(0, 'floor') }} {{ -3 | abs }} {{ [1, 2.5] | sum }} {{ [{'a': 1}, {'a': 2}] | sum(attribute='a') }}
+{{ ['b', 'A', 'c'] | sort }} {{ ['b', 'A', 'c'] | sort(reverse=true) }} {{ ['b', 'A'] | sort(case_sensitive=true) }} {{ [{'n': 2}, {'n': 1}] | sort(attribute='n') }} {{ {'b': 1, 'A': 2} | dictsort | map('join', '=') | list }}
+{{ {'a': 2, 'b': 1} | dictsort(by='value') | map('join', '=') | list }} {{ ['a', 'A', 'b'] | unique | list }} {{ ['b', 'A'] | max }} {{ ['b', 'A'] | min }} {{ [] | first }}|{{ 'abc' | first }}{{ 'abc' | last }}{{ 'abc' | reverse }}
+{{ {'b': 'é', 'a': [1, none, 1.0]} | tojson }} {{ {'b': 'é😀', 'a': 1} | tojson(ensure_ascii=true, sort_keys=true) }} {{ [1, {'a': []}] | tojson(indent=2) }} {{ {'a': [1, 2]} | tojson(separators=(',', ':')) }} {{ "\u0001\"\\" | tojson }}
+{{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}|{{ 'a\n\nb' | indent('>', blank=true) }}|{{ ['a', 1, none] | join('-') }}|{{ [{'a': 1}] | join(',', attribute='a') }}
+{{ 'xaxbx'.strip('x') }} {{ 'éaè'.strip('é') }}|{{ '　 a '.strip() }}|{{ '  a b  c '.split() }} {{ 'a b c'.split(' ', 1) }} {{ 'a\nb\n'.splitlines() }} {{ 'aXbX'.replace('X', '', 1) }} {{ 'éab'.find('b') }} {{ 'aaa'.count('a') }}
+{{ 'abc'[1] }}{{ 'abc'[-1] }}{{ 'abc'[5] }}|{{ 'aébc'[1:3] }}{{ 'aébc'[::2] }}{{ 'aébc'[::-2] }}{{ 'abc'[5:] }}{{ 'abc'[-9:2] }}|{{ [1, 2, 3, 4][::3] }}{{ [1, 2, 3, 4][-1:0:-2] }}{{ [1, 2][::9223372036854775807] }}
+{{ [1, 2] * 2 }} {{ 'ab' * 2 }} {{ 2 * 'ab' }} {{ [1] + [2] }} {{ (1, 2) < (1, 3) }} {{ [1, [2]] == [1, [2]] }} {{ {'a': 1} == {'a': 1.0} }} {{ 1 == true }} {{ 'a' == 1 }} {{ none == undefined_name }}
+{{ {'a': 1, 'a': 2} }} {{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 3) }} {{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }} {{ dict([('a', 1)], b=2) }} {{ {'items': 1}['items'] }}
+{% for x in [1, 2, 3] %}{{ loop.index0 }}{{ loop.revindex }}{{ loop.first }}{{ loop.last }}{{ loop.cycle('x', 'y') }}{{ loop.previtem }}{{ loop.nextitem }};{% endfor %}
+{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }};{% endfor %}{% for c in 'aé' %}{{ c }}.{% endfor %}{% for k in {'a': 1} %}{{ k }}{% endfor %}{% set a, b = 1, 2 %}{{ b }}{{ a }}
+{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }}{% macro f(a, b=a) %}{{ a }}{{ b }}{{ x }}{% endmacro %}{{ f(1) }}{{ f(1, b=2) }}{% with y = 5 %}{{ y }}{% endwith %}{{ y is defined }}
+{{ [1, 2, 3] | select('odd') | list }} {{ [1, 2, 3] | reject('gt', 1) | list }} {{ [0, 1] | select | list }} {{ [{'a': 1}, {}] | selectattr('a', 'defined') | list }} {{ [{'a': 1}, {}] | map(attribute='a', default=0) | list }} {{ ['a'] | map('replace', 'a', 'b') | list }}
+{{ "it's" }} {{ ["it's", 'a"b', 'x\ty'] }} {{ 'a%sb' | upper }} {{ 'ABC' is upper }} {{ 'x' is in ['x'] }} {{ namespace(a=1).a }} {{ -2 ** 2 }} {{ 1 if false }}|{{ 'b' if false else 'c' }} {{ 'HELLO wORLD' | capitalize }} {{ 'hello wORLD' | title }}
+""",
 }
 USER = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": " What is a cat? "}]}]
 LATER = USER + [{"role": "assistant", "content": [{"type": "text", "text": "A \"small\" animal."}]},

@@ -3,83 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "text/jinja/arithmetic.h"
 #include "text/jinja/builtins.h"
+#include "text/jinja/text_form.h"
 
 namespace ocellus::text::jinja {
 namespace {
 
-// A prompt needs thousands of these, a runaway template millions.
-constexpr int kMaxSteps = 500'000;
-constexpr std::size_t kMaxScopes = 1'000;
-constexpr int kMaxCalls = 64;
-constexpr int kOutermost = 2;  // scopes: functions, then variables and what is set at the top
-constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
-
-std::int64_t checked(bool overflow, std::int64_t value) {
-  if (overflow) throw Failure("an integer is too large");
-  return value;
-}
-
-Value arithmetic(std::string_view op, const Value& a, const Value& b) {
-  const auto* i = a.get_if<std::int64_t>();
-  const auto* j = b.get_if<std::int64_t>();
-  if (i && j && op != "/" && op != "**") {
-    std::int64_t result = 0;
-    if (op == "+" || op == "-" || op == "*") {
-      const bool overflow = op == "+"   ? __builtin_add_overflow(*i, *j, &result)
-                            : op == "-" ? __builtin_sub_overflow(*i, *j, &result)
-                                        : __builtin_mul_overflow(*i, *j, &result);
-      return checked(overflow, result);
-    }
-    if (*j == 0) throw Failure("division by zero");
-    if (*j == -1) return op == "//" ? checked(*i == INT64_MIN, -*i) : std::int64_t{0};
-    const std::int64_t rest = *i % *j;
-    const bool down = rest != 0 && (rest < 0) != (*j < 0);  // Python rounds towards minus infinity
-    return op == "//" ? *i / *j - (down ? 1 : 0) : rest + (down ? *j : 0);
-  }
-  const double x = a.number(), y = b.number();
-  if (op == "+") return x + y;
-  if (op == "-") return x - y;
-  if (op == "*") return x * y;
-  if (op == "**") {
-    const double power = std::pow(x, y);
-    if (i && j && *j >= 0 && std::fabs(power) < 9e15) return static_cast<std::int64_t>(power);
-    return power;
-  }
-  if (y == 0) throw Failure("division by zero");
-  if (op == "/") return x / y;
-  const double quotient = std::floor(x / y);
-  return op == "//" ? quotient : x - quotient * y;
-}
-
-Value added(const Value& a, const Value& b) {
-  const auto *s = a.get_if<Text>(), *t = b.get_if<Text>();
-  if (s && t) {
-    if (s->bytes.size() + t->bytes.size() > kMaxBytes) throw Failure("a text is too long");
-    Text joined = *s;
-    return joined += *t;
-  }
-  const auto *l = a.get_if<List>(), *m = b.get_if<List>();
-  if (l && m) {
-    List joined = *l;
-    joined.insert(joined.end(), m->begin(), m->end());
-    return joined;
-  }
-  if (!a.is_number() || !b.is_number())
-    throw Failure(fmt::format("{} and {} cannot be added", a.type_name(), b.type_name()));
-  return arithmetic("+", a, b);
-}
-
-Value repeated(const Text& text, std::int64_t times) {
-  Text result;
-  for (; times > 0 && !text.bytes.empty(); --times) {
-    if (result.bytes.size() + text.bytes.size() > kMaxBytes) throw Failure("a text is too long");
-    result += text;
-  }
-  return result;
-}
+constexpr std::size_t kOutermost = 2;  // functions, then variables and what is set at the top
 
 }  // namespace
 
@@ -87,8 +19,6 @@ Value repeated(const Text& text, std::int64_t times) {
 class Evaluator::Nested {
  public:
   explicit Nested(Evaluator& evaluator) : evaluator_(evaluator) {
-    if (evaluator.scopes_.size() > kMaxScopes)
-      throw Failure("the template calls itself too deeply");
     evaluator.scopes_.emplace_back();
   }
   ~Nested() { evaluator_.scopes_.pop_back(); }
@@ -102,62 +32,51 @@ class Evaluator::Nested {
 // A macro's call: hides the scopes between the outermost and its own.
 class Evaluator::Call {
  public:
-  explicit Call(Evaluator& evaluator) : evaluator_(evaluator) {
-    if (evaluator.calls_ >= kMaxCalls) throw Failure("the template calls itself too deeply");
-    ++evaluator.calls_;
-    std::vector<Scope> visible(evaluator.scopes_.begin(), evaluator.scopes_.begin() + kOutermost);
-    visible.emplace_back();
-    hidden_ = std::exchange(evaluator.scopes_, std::move(visible));
-  }
-  ~Call() {
-    --evaluator_.calls_;
-    evaluator_.scopes_ = std::move(hidden_);
-  }
+  explicit Call(Evaluator& evaluator)
+      : evaluator_(evaluator),
+        base_(std::exchange(evaluator.base_, evaluator.scopes_.size())),
+        scope_(evaluator) {}
+  ~Call() { evaluator_.base_ = base_; }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
  private:
   Evaluator& evaluator_;
-  std::vector<Scope> hidden_;
+  std::size_t base_;
+  Nested scope_;
 };
 
-Evaluator::Evaluator(const Map& variables) : scopes_(kOutermost) {
+Evaluator::Evaluator(const Variables& variables, Budget& budget)
+    : budget_(budget), scopes_(kOutermost), base_(kOutermost) {
   scopes_[0] = global_functions();
   scopes_[1] = variables;
 }
 
 Text Evaluator::run(const Block& block) {
-  Text out;
+  TextBuilder out(budget_);
   execute(block, out);
-  return out;
+  return std::move(out).build();
 }
 
-void Evaluator::count_step(int line) {
-  if (++steps_ > kMaxSteps) throw Failure(fmt::format("line {}: the template does not end", line));
-}
-
-void Evaluator::append(Text& out, const Text& text) const {
-  if (out.bytes.size() + text.bytes.size() > kMaxBytes) throw Failure("the prompt is too long");
-  out += text;
-}
-
-Evaluator::Flow Evaluator::execute(const Block& block, Text& out) {
+Evaluator::Flow Evaluator::execute(const Block& block, TextBuilder& out) {
   for (const Statement& statement : block) {
-    count_step(statement.line);
+    budget_.set_line(statement.line);
+    budget_.steps();
     const Flow flow = execute(statement, out);
     if (flow != Flow::kNext) return flow;
   }
   return Flow::kNext;
 }
 
-Evaluator::Flow Evaluator::execute(const Statement& s, Text& out) {
+Evaluator::Flow Evaluator::execute(const Statement& s, TextBuilder& out) {
   using Kind = Statement::Kind;
+  const Budget::Level level(budget_);
   switch (s.kind) {
     case Kind::kText:
-      append(out, {s.text, true});
+      out.add(s.text, true);
       return Flow::kNext;
     case Kind::kOutput:
-      append(out, to_text(evaluate(*s.expression)));
+      out.add(*to_text(evaluate(*s.expression), budget_));
       return Flow::kNext;
     case Kind::kIf:
       return execute(evaluate(*s.expression).truthy() ? s.body : s.otherwise, out);
@@ -170,10 +89,10 @@ Evaluator::Flow Evaluator::execute(const Statement& s, Text& out) {
       assign(s.names, body_of(s));
       return Flow::kNext;
     case Kind::kFilter:
-      append(out, body_of(s));
+      out.add(*to_text(body_of(s), budget_));
       return Flow::kNext;
     case Kind::kMacro:
-      define(s.text, macro(s));
+      define(s.text, Function{.native = nullptr, .parameters = "*", .self = {}, .macro = &s});
       return Flow::kNext;
     case Kind::kScope: {
       const Nested scope(*this);
@@ -188,44 +107,40 @@ Evaluator::Flow Evaluator::execute(const Statement& s, Text& out) {
 }
 
 // The text of a statement's body, through its filters.
-Text Evaluator::body_of(const Statement& s) {
-  Text text;
+Value Evaluator::body_of(const Statement& s) {
+  TextBuilder text(budget_);
   const Nested scope(*this);
   execute(s.body, text);
-  if (!s.expression) return text;
-  define(std::string(kBodyName), text);
-  return to_text(evaluate(*s.expression));
+  Value body = std::move(text).build();
+  if (!s.expression) return body;
+  define(std::string(kBodyName), std::move(body));
+  return to_text(evaluate(*s.expression), budget_);
 }
 
-Evaluator::Flow Evaluator::loop(const Statement& s, Text& out) {
-  List items = items_of(evaluate(*s.expression));
-  if (s.condition) {
-    const Nested scope(*this);
-    std::erase_if(items, [&](const Value& item) {
-      assign(s.names, item);
-      return !evaluate(*s.condition).truthy();
-    });
+// The items that the loop's condition keeps.
+Value Evaluator::filtered(const Statement& s, const Value& items) {
+  ListBuilder kept(budget_);
+  const Nested scope(*this);
+  for (const Value& item : Items(items, budget_)) {
+    assign(s.names, item);
+    if (evaluate(*s.condition).truthy()) kept.add(item);
   }
-  if (items.empty()) return execute(s.otherwise, out);
-  const auto count = static_cast<std::int64_t>(items.size());
-  for (std::int64_t i = 0; i < count; ++i) {
-    count_step(s.line);
+  return std::move(kept).build();
+}
+
+Evaluator::Flow Evaluator::loop(const Statement& s, TextBuilder& out) {
+  const Value walked = evaluate(*s.expression);
+  const auto state =
+      std::make_shared<Loop>(Items(s.condition ? filtered(s, walked) : walked, budget_));
+  const std::size_t count = state->items.size();
+  if (count == 0) return execute(s.otherwise, out);
+  for (std::size_t i = 0; i < count; ++i) {
+    budget_.set_line(s.line);
+    budget_.steps();
     const Nested scope(*this);
-    const auto at = static_cast<std::size_t>(i);
-    define("loop", Map{{"index", i + 1},
-                       {"index0", i},
-                       {"revindex", count - i},
-                       {"revindex0", count - i - 1},
-                       {"first", i == 0},
-                       {"last", i + 1 == count},
-                       {"length", count},
-                       {"previtem", i > 0 ? items[at - 1] : Value(Undefined{"previtem"})},
-                       {"nextitem", i + 1 < count ? items[at + 1] : Value(Undefined{"nextitem"})},
-                       {"cycle", Function([i](const Arguments& a) {
-                          const auto n = static_cast<std::int64_t>(a.positional.size());
-                          return n == 0 ? Value() : a.positional[static_cast<std::size_t>(i % n)];
-                        })}});
-    assign(s.names, items[at]);
+    state->index = i;
+    define("loop", state);
+    assign(s.names, state->items.list()[i]);
     if (execute(s.body, out) == Flow::kBreak) break;
   }
   return Flow::kNext;
@@ -233,7 +148,8 @@ Evaluator::Flow Evaluator::loop(const Statement& s, Text& out) {
 
 void Evaluator::define(const std::string& name, Value value) {
   Scope& scope = scopes_.back();
-  const auto it = std::ranges::find(scope, name, &Map::value_type::first);
+  budget_.scan(scope.size());
+  const auto it = std::ranges::find(scope, name, &Scope::value_type::first);
   if (it != scope.end()) {
     it->second = std::move(value);
   } else {
@@ -246,61 +162,67 @@ void Evaluator::assign(const std::vector<std::string>& names, const Value& value
     if (names[0].find('.') != std::string::npos) return set_field(names[0], value);
     return define(names[0], value);
   }
-  const List parts = items_of(value);
+  const Items parts(value, budget_);
   if (parts.size() != names.size())
     throw Failure(fmt::format("expected {} values, found {}", names.size(), parts.size()));
-  for (std::size_t i = 0; i < names.size(); ++i) define(names[i], parts[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) define(names[i], parts.list()[i]);
 }
 
 // A namespace's field: the one thing that outlives the loop in which it is set.
 void Evaluator::set_field(const std::string& path, const Value& value) {
   const std::size_t dot = path.find('.');
-  const Value space = name(path.substr(0, dot));
-  const std::shared_ptr<Map>* map = space.shared_map();
-  if (!map) throw Failure(fmt::format("{} is no namespace", path.substr(0, dot)));
-  const std::string field = path.substr(dot + 1);
-  const auto it = std::ranges::find(**map, field, &Map::value_type::first);
-  if (it != (*map)->end()) {
-    it->second = value;
-  } else {
-    (*map)->emplace_back(field, value);
+  const Value holder = name(path.substr(0, dot));
+  Namespace* const space = holder.mutable_namespace();
+  if (!space) {
+    throw Failure(fmt::format("\"{}\": expected a namespace, found {}", path.substr(0, dot),
+                              holder.type_name()));
   }
+  set_entry(space->fields, Text(std::string_view(path).substr(dot + 1), true), value, budget_);
 }
 
 // Sees the outermost names and its arguments, not those of its caller.
-Value Evaluator::macro(const Statement& s) {
-  return Function([this, &s](const Arguments& given) {
-    const Call call(*this);
-    for (std::size_t i = 0; i < s.names.size(); ++i) {
-      const Value* argument = given.find(i, s.names[i]);
-      define(s.names[i], argument        ? *argument
-                         : s.defaults[i] ? evaluate(*s.defaults[i])
-                                         : Value(Undefined{s.names[i]}));
-    }
-    Text out;
-    execute(s.body, out);
-    return Value(std::move(out));
-  });
+Value Evaluator::call_macro(const Statement& s, const Arguments& given) {
+  if (given.positional.size() > s.names.size()) {
+    throw Failure(fmt::format("macro \"{}\": expected at most {} arguments, found {}", s.text,
+                              s.names.size(), given.positional.size()));
+  }
+  for (const auto& [name, value] : given.named) {
+    if (std::ranges::find(s.names, name) == s.names.end())
+      throw Failure(fmt::format("macro \"{}\" has no argument \"{}\"", s.text, name));
+  }
+  const Call call(*this);
+  for (std::size_t i = 0; i < s.names.size(); ++i) {
+    const Value* argument = given.find(i, s.names[i]);
+    define(s.names[i], argument ? *argument : s.defaults[i] ? evaluate(*s.defaults[i]) : Value());
+  }
+  TextBuilder out(budget_);
+  execute(s.body, out);
+  return std::move(out).build();
 }
 
 Value Evaluator::name(const std::string& name) const {
-  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
-    if (const Value* found = find(*scope, name)) return *found;
+  for (std::size_t i = scopes_.size(); i-- > 0;) {
+    if (i < base_ && i >= kOutermost) i = kOutermost - 1;
+    budget_.scan(scopes_[i].size() + 8);
+    const auto it = std::ranges::find(scopes_[i], name, &Scope::value_type::first);
+    if (it != scopes_[i].end()) return it->second;
   }
-  return Undefined{name};
+  return Undefined{std::make_shared<const Text>(name, true)};
 }
 
-// Jinja: a.b is the method or attribute b, else the item "b".
-Value Evaluator::attribute(const Value& value, const std::string& name) const {
-  if (Value method = method_of(value, name); !method.is<Undefined>()) return method;
-  return item_of(value, Value(Text(name, true)));
+Value Evaluator::list(const Expression& e) {
+  ListBuilder list(budget_);
+  for (const ExpressionPtr& item : e.operands) list.add(evaluate(*item));
+  return std::move(list).build();
 }
 
-// a["b"] is the item, else the attribute.
-Value Evaluator::item(const Value& value, const Value& index) const {
-  Value found = item_of(value, index);
-  const auto* name = index.get_if<Text>();
-  return found.is<Undefined>() && name ? method_of(value, name->bytes) : found;
+Value Evaluator::map(const Expression& e) {
+  MapBuilder map(budget_);
+  for (std::size_t i = 0; i < e.operands.size(); i += 2) {
+    const TextPtr key = to_text(evaluate(*e.operands[i]), budget_);
+    map.set(*key, evaluate(*e.operands[i + 1]));
+  }
+  return std::move(map).build();
 }
 
 Value Evaluator::slice(const Expression& e) {
@@ -312,7 +234,7 @@ Value Evaluator::slice(const Expression& e) {
     bounds[i] = evaluate(*e.operands[i + 1]);
     given[i] = &bounds[i];
   }
-  return slice_of(value, given[0], given[1], given[2]);
+  return slice_of(value, given[0], given[1], given[2], budget_);
 }
 
 Arguments Evaluator::arguments(const CallArguments& given) {
@@ -327,84 +249,102 @@ Value Evaluator::call(const Expression& e) {
   const auto* function = callee.get_if<Function>();
   if (!function) {
     const auto* missing = callee.get_if<Undefined>();
-    throw Failure(missing ? fmt::format("\"{}\" is undefined", missing->name)
-                          : fmt::format("{} cannot be called", callee.type_name()));
+    throw Failure(missing && missing->name
+                      ? fmt::format("\"{}\" is undefined", missing->name->bytes)
+                      : fmt::format("{} cannot be called", callee.type_name()));
   }
-  return (*function)(arguments(e.arguments));
+  const Arguments given = arguments(e.arguments);
+  if (function->macro) return call_macro(*function->macro, given);
+  if (function->parameters != "*") given.check(function->parameters);
+  return function->native(function->self, given, budget_);
+}
+
+Value Evaluator::filter(const Expression& e) {
+  const Value value = evaluate(*e.operands[0]);
+  return apply_filter(e.name, value, arguments(e.arguments), budget_);
+}
+
+Value Evaluator::test(const Expression& e) {
+  const Value value = evaluate(*e.operands[0]);
+  return apply_test(e.name, value, arguments(e.arguments), budget_);
 }
 
 Value Evaluator::unary(const Expression& e) {
   const Value value = evaluate(*e.operands[0]);
   if (e.name == "not") return !value.truthy();
-  if (const auto* i = value.get_if<std::int64_t>())
-    return e.name == "-" ? checked(*i == INT64_MIN, -*i) : *i;
-  return e.name == "-" ? -value.number() : value.number();
+  if (e.name == "-") return negated(value);
+  return value.is_integer() ? Value(value.integer()) : Value(value.number());
 }
 
+// A chain of operators leans to the left as far as a tag is long, so it is walked, not recursed
+// into.
 Value Evaluator::binary(const Expression& e) {
-  const Value left = evaluate(*e.operands[0]);
-  if (e.name == "and") return left.truthy() ? evaluate(*e.operands[1]) : left;
-  if (e.name == "or") return left.truthy() ? left : evaluate(*e.operands[1]);
+  std::vector<const Expression*> chain;
+  const Expression* first = &e;
+  for (; first->kind == Expression::Kind::kBinary; first = first->operands[0].get())
+    chain.push_back(first);
+  Value value = evaluate(*first);
+  for (; !chain.empty(); chain.pop_back()) {
+    budget_.steps();
+    value = combine(*chain.back(), value);
+  }
+  return value;
+}
+
+Value Evaluator::combine(const Expression& e, const Value& left) {
+  const std::string_view op = e.name;
+  if (op == "and") return left.truthy() ? evaluate(*e.operands[1]) : left;
+  if (op == "or") return left.truthy() ? left : evaluate(*e.operands[1]);
   const Value right = evaluate(*e.operands[1]);
-  if (e.name == "==") return equal(left, right);
-  if (e.name == "!=") return !equal(left, right);
-  if (e.name == "<") return less(left, right);
-  if (e.name == "<=") return !less(right, left);
-  if (e.name == ">") return less(right, left);
-  if (e.name == ">=") return !less(left, right);
-  if (e.name == "in") return contains(right, left);
-  if (e.name == "~") {
-    Text joined = to_text(left);
-    append(joined, to_text(right));
-    return joined;
-  }
-  if (e.name == "+") return added(left, right);
-  if (e.name == "*") {
-    const auto *s = left.get_if<Text>(), *t = right.get_if<Text>();
-    const auto *i = left.get_if<std::int64_t>(), *j = right.get_if<std::int64_t>();
-    if (s && j) return repeated(*s, *j);
-    if (t && i) return repeated(*t, *i);
-  }
-  return arithmetic(e.name, left, right);
+  if (op == "==") return equal(left, right, budget_);
+  if (op == "!=") return !equal(left, right, budget_);
+  if (op == "<") return less(left, right, budget_);
+  if (op == "<=") return !less(right, left, budget_);
+  if (op == ">") return less(right, left, budget_);
+  if (op == ">=") return !less(left, right, budget_);
+  if (op == "in") return contains(right, left, budget_);
+  if (op != "~") return arithmetic(op, left, right, budget_);
+  TextBuilder joined(budget_);
+  joined.add(*to_text(left, budget_));
+  joined.add(*to_text(right, budget_));
+  return std::move(joined).build();
 }
 
 Value Evaluator::evaluate(const Expression& e) {
+  const Budget::Level level(budget_);
+  budget_.steps();
+  const int outer = budget_.line();
+  budget_.set_line(e.line);
+  Value value = evaluate_node(e);
+  budget_.set_line(outer);  // not where it throws: that line is the one to name
+  return value;
+}
+
+Value Evaluator::evaluate_node(const Expression& e) {
   using Kind = Expression::Kind;
-  count_step(e.line);
   switch (e.kind) {
     case Kind::kLiteral:
       return e.value;
     case Kind::kName:
       return name(e.name);
-    case Kind::kList: {
-      List list;
-      for (const ExpressionPtr& item : e.operands) list.push_back(evaluate(*item));
-      return list;
-    }
-    case Kind::kMap: {
-      Map map;
-      for (std::size_t i = 0; i < e.operands.size(); i += 2)
-        map.emplace_back(to_text(evaluate(*e.operands[i])).bytes, evaluate(*e.operands[i + 1]));
-      return map;
-    }
+    case Kind::kList:
+      return list(e);
+    case Kind::kMap:
+      return map(e);
     case Kind::kAttribute:
-      return attribute(evaluate(*e.operands[0]), e.name);
+      return attribute_of(evaluate(*e.operands[0]), e.name, budget_);
     case Kind::kItem: {
       const Value value = evaluate(*e.operands[0]);
-      return item(value, evaluate(*e.operands[1]));
+      return item_of(value, evaluate(*e.operands[1]), budget_);
     }
     case Kind::kSlice:
       return slice(e);
     case Kind::kCall:
       return call(e);
-    case Kind::kFilter: {
-      const Value value = evaluate(*e.operands[0]);
-      return apply_filter(e.name, value, arguments(e.arguments));
-    }
-    case Kind::kTest: {
-      const Value value = evaluate(*e.operands[0]);
-      return apply_test(e.name, value, arguments(e.arguments));
-    }
+    case Kind::kFilter:
+      return filter(e);
+    case Kind::kTest:
+      return test(e);
     case Kind::kUnary:
       return unary(e);
     case Kind::kBinary:

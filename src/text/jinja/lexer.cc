@@ -5,14 +5,12 @@
 #include <algorithm>
 #include <cctype>
 
-#include "text/jinja/value.h"
+#include "text/jinja/budget.h"
 
 namespace ocellus::text::jinja {
 namespace {
 
 constexpr std::string_view kSpaces = " \t\r\n\v\f";
-constexpr std::size_t kMaxTokens = 200'000;
-constexpr std::size_t kMaxTagTokens = 2'000;  // bounds how deep the tree of one tag can be
 
 bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -37,7 +35,8 @@ class Lexer {
     throw Failure(fmt::format("line {}: {}", line_, what));
   }
   void add(Token::Kind kind, std::string text) {
-    if (tokens_.size() >= kMaxTokens) fail("the template is too long");
+    if (tokens_.size() >= kMaxTokens)
+      fail(fmt::format("too many tokens: expected at most {}", kMaxTokens));
     tokens_.push_back({kind, std::move(text), line_});
   }
   void advance(std::size_t to) {
@@ -88,7 +87,8 @@ class Lexer {
     int depth = 0;
     const std::size_t first = tokens_.size();
     while (true) {
-      if (tokens_.size() - first > kMaxTagTokens) fail("a tag is too long");
+      if (tokens_.size() - first > kMaxTagTokens)
+        fail(fmt::format("tag too long: expected at most {} tokens", kMaxTagTokens));
       advance(std::min(source_.find_first_not_of(kSpaces, at_), source_.size()));
       const std::string_view rest = source_.substr(at_);
       if (rest.empty()) fail(fmt::format("expected {}", close));
@@ -155,6 +155,8 @@ class Lexer {
     if (is_name_start(c)) {
       std::size_t end = 1;
       while (end < rest.size() && (is_name_start(rest[end]) || is_digit(rest[end]))) ++end;
+      if (end > kMaxNameBytes)
+        fail(fmt::format("name too long: expected at most {} bytes", kMaxNameBytes));
       add(Token::Kind::kName, std::string(rest.substr(0, end)));
       advance(at_ + end);
     } else if (is_digit(c)) {
@@ -182,9 +184,18 @@ class Lexer {
       real = true;
       for (++end; end < rest.size() && is_digit(rest[end]);) ++end;
     }
+    std::size_t exponent = end;
+    if (exponent < rest.size() && (rest[exponent] == 'e' || rest[exponent] == 'E')) {
+      ++exponent;
+      if (exponent < rest.size() && (rest[exponent] == '+' || rest[exponent] == '-')) ++exponent;
+      for (; exponent < rest.size() && is_digit(rest[exponent]); ++exponent) {
+        real = true;
+        end = exponent + 1;
+      }
+    }
     std::string digits(rest.substr(0, end));
     std::erase(digits, '_');
-    if (digits.size() > 18) fail("a number is too long");
+    if (digits.size() > 64) fail("number too long: expected at most 64 characters");
     add(real ? Token::Kind::kFloat : Token::Kind::kInteger, std::move(digits));
     advance(at_ + end);
   }
@@ -210,7 +221,7 @@ class Lexer {
         value += rest[i];
       }
     }
-    if (i >= rest.size()) fail("a text does not end");
+    if (i >= rest.size()) fail("string without end");
     add(Token::Kind::kString, std::move(value));
     advance(at_ + i + 1);
   }
@@ -221,11 +232,11 @@ class Lexer {
     std::uint32_t point = 0;
     for (std::size_t i = 1; i <= digits; ++i) {
       const char c = i < escape.size() ? escape[i] : ' ';
-      if (!std::isxdigit(static_cast<unsigned char>(c))) fail("a damaged escape in a text");
+      if (!std::isxdigit(static_cast<unsigned char>(c))) fail("invalid escape in a string");
       point =
           point * 16 + static_cast<std::uint32_t>(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
     }
-    if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) fail("a damaged escape in a text");
+    if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) fail("invalid escape in a string");
     if (point < 0x80) {
       value += static_cast<char>(point);
     } else if (point < 0x800) {
@@ -252,6 +263,10 @@ class Lexer {
 }  // namespace
 
 std::vector<Token> tokenize(std::string_view source) {
+  if (source.size() > kMaxSourceBytes) {
+    throw Failure(fmt::format("line 1: template too long: expected at most {} bytes, found {}",
+                              kMaxSourceBytes, source.size()));
+  }
   std::string lines;  // all line ends alike
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i] == '\r') {

@@ -1,16 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
 #include <optional>
 
 #include "text/jinja/lexer.h"
 #include "text/jinja/syntax.h"
+#include "text/jinja/text_form.h"
 
 namespace ocellus::text::jinja {
 namespace {
-
-constexpr int kMaxDepth = 100;
 
 using Kind = Expression::Kind;
 
@@ -234,7 +234,8 @@ class Parser {
 
   struct Deeper {
     explicit Deeper(Parser& p) : parser(p) {
-      if (++parser.depth_ > kMaxDepth) parser.fail("the template is nested too deeply");
+      if (++parser.depth_ > kMaxNesting)
+        parser.fail(fmt::format("nested too deeply: expected at most {} levels", kMaxNesting));
     }
     ~Deeper() { --parser.depth_; }
     Parser& parser;
@@ -368,9 +369,9 @@ class Parser {
       case Token::Kind::kName:
         ++at_;
         if (t.text == "true" || t.text == "True" || t.text == "false" || t.text == "False") {
-          e->value = Value(t.text[0] == 't' || t.text[0] == 'T');
+          e->value = t.text[0] == 't' || t.text[0] == 'T';
         } else if (t.text == "none" || t.text == "None") {
-          e->value = Value(None{});
+          e->value = None{};
         } else {
           e->kind = Kind::kName;
           e->name = t.text;
@@ -379,16 +380,16 @@ class Parser {
       case Token::Kind::kString: {
         std::string text;  // neighbours are one text
         for (; token().kind == Token::Kind::kString; ++at_) text += token().text;
-        e->value = Value(Text(text, true));
+        e->value = Text(text, true);
         return e;
       }
       case Token::Kind::kInteger:
         ++at_;
-        e->value = Value(static_cast<std::int64_t>(std::stoll(t.text)));
+        e->value = integer(t.text);
         return e;
       case Token::Kind::kFloat:
         ++at_;
-        e->value = Value(std::stod(t.text));
+        e->value = parse_float(t.text).value_or(0);
         return e;
       default:
         break;
@@ -409,6 +410,13 @@ class Parser {
       return e;
     }
     fail(fmt::format("expected a value, found \"{}\"", t.text));
+  }
+
+  std::int64_t integer(std::string_view digits) const {
+    std::int64_t value = 0;
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc())
+      fail("integer beyond 64 bits: expected at most 9223372036854775807");
+    return value;
   }
 
   // (a) is a; (a,), (a, b) and () are lists, as tuples are here.

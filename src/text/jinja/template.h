@@ -8,19 +8,20 @@
 #include <string_view>
 
 #include "ocellus/error.h"
-#include "text/jinja/syntax.h"
+#include "text/jinja/evaluator.h"
+#include "text/jinja/limits.h"
 
 namespace ocellus::text::jinja {
 
-// Immutable; any thread.
+// Immutable; any thread. Nothing throws, whatever the template says.
 class Template {
  public:
-  // kBadModel naming `file`, the line and what is wrong there.
+  // kBadModel naming `file`, the line and what is wrong there; kOutOfMemory.
   static Result<Template> parse(std::string_view source, std::string_view file);
 
-  // kInvalidArgument: what the template refuses (raise_exception) or cannot do with these values,
-  // or more work than a prompt can need (steps, bytes of the result).
-  Result<Text> render(const Map& variables) const;
+  // kInvalidArgument: what the template refuses (raise_exception), in its own words; or the line
+  // where it cannot do something with these values, or needs more than `limits`. kOutOfMemory.
+  Result<Text> render(const Variables& variables, const Limits& limits = {}) const;
 
  private:
   explicit Template(Block block) : block_(std::make_shared<const Block>(std::move(block))) {}
