@@ -14,7 +14,7 @@ namespace ocellus::base {
 // It blocks every signal that is not a fault of its own (SIGSEGV, SIGBUS and their like), so that
 // the program's signal handlers run on the program's threads and its crash handler everywhere.
 // kUnavailable with the system's reason when it cannot be started. `body` must not throw.
-// Callers: src/runtime and src/compute/cpu only (tools/check_structure.py).
+// Callers: src/runtime and src/compute/cpu/pool only (tools/check_structure.py).
 Result<std::jthread> start_thread(const std::string& name, std::function<void()> body);
 
 // Test seam: called before each start with the thread's name; returning false makes that start fail

@@ -180,12 +180,6 @@ class Backend {
   // y = x / sqrt(mean(x^2) + eps) * weight, row by row; y may be x.
   virtual Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const = 0;
 
-  // y += x. Same shape.
-  virtual Status add(ConstMatrix x, Matrix y) const = 0;
-
-  // gate = activation(gate) * up, element by element (SwiGLU with kSilu).
-  virtual Status gated(Activation activation, Matrix gate, ConstMatrix up) const = 0;
-
   // Rotates the first 2 * half values of each head of x [rows, heads * head_dim] in place, "half
   // split" form: (x[i], x[i + half]) by the angle of which cos and sin stand in row r of `cos`,
   // `sin` [rows, half].

@@ -29,10 +29,6 @@ std::string_view op_name(OpKind kind) {
       return "layer_norm";
     case OpKind::kRmsNorm:
       return "rms_norm";
-    case OpKind::kAdd:
-      return "add";
-    case OpKind::kGated:
-      return "gated";
     case OpKind::kRope:
       return "rope";
     case OpKind::kAttention:
@@ -139,15 +135,6 @@ Status ProfilingBackend::layer_norm(ConstMatrix x, const float* weight, const fl
 Status ProfilingBackend::rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const {
   return timed(op(OpKind::kRmsNorm, x.rows, x.cols),
                [&] { return inner_.rms_norm(x, weight, eps, y); });
-}
-
-Status ProfilingBackend::add(ConstMatrix x, Matrix y) const {
-  return timed(op(OpKind::kAdd, x.rows, x.cols), [&] { return inner_.add(x, y); });
-}
-
-Status ProfilingBackend::gated(Activation activation, Matrix gate, ConstMatrix up) const {
-  return timed(op(OpKind::kGated, gate.rows, gate.cols),
-               [&] { return inner_.gated(activation, gate, up); });
 }
 
 Status ProfilingBackend::rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,

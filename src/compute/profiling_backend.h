@@ -19,8 +19,6 @@ enum class OpKind : std::uint8_t {
   kEmbed,
   kLayerNorm,
   kRmsNorm,
-  kAdd,
-  kGated,
   kRope,
   kAttention,
   kKvStore,
@@ -74,8 +72,6 @@ class ProfilingBackend final : public Backend {
   Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
                     Matrix y) const override;
   Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const override;
-  Status add(ConstMatrix x, Matrix y) const override;
-  Status gated(Activation activation, Matrix gate, ConstMatrix up) const override;
   Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
               ConstMatrix sin) const override;
   Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "compute/cpu/thread_pool.h"
+#include "compute/cpu/pool/thread_pool.h"
 #include "convert/gguf_export.h"
 #include "formats/gguf_writer.h"
 #include "models/parts/weight_loader.h"

@@ -5,7 +5,8 @@
 
 #include "base/atomic_file.h"
 #include "base/result.h"
-#include "compute/cpu/thread_pool.h"
+#include "compute/cpu/pool/thread_pool.h"
+#include "compute/cpu/topology/cores.h"
 #include "convert/gguf_convert.h"
 #include "convert/gguf_export.h"
 #include "convert/target_file.h"

@@ -5,15 +5,17 @@
 #include <vector>
 
 #include "base/result.h"
-#include "compute/cpu/attention.h"
-#include "compute/cpu/cpu_kernels.h"
-#include "compute/cpu/expanded_weight.h"
-#include "compute/cpu/kv_blocks.h"
-#include "compute/cpu/linear.h"
-#include "compute/cpu/packed_weight.h"
-#include "compute/cpu/read_row.h"
-#include "compute/cpu/thread_pool.h"
-#include "compute/cpu/workspace.h"
+#include "compute/cpu/attention/attention.h"
+#include "compute/cpu/attention/kv_blocks.h"
+#include "compute/cpu/elementwise/kernels.h"
+#include "compute/cpu/gemm/linear.h"
+#include "compute/cpu/gemm/packed_weight.h"
+#include "compute/cpu/gemm/read_row.h"
+#include "compute/cpu/gemm/tables.h"
+#include "compute/cpu/pool/thread_pool.h"
+#include "compute/cpu/pool/workspace.h"
+#include "compute/cpu/quant/expanded_weight.h"
+#include "compute/cpu/topology/cores.h"
 
 namespace ocellus::compute::cpu {
 namespace {
@@ -25,13 +27,19 @@ constexpr int kMaxThreads = 1024;
 // Rows per task of the cheap row-wise operations: enough work to be worth handing out.
 constexpr std::int64_t kRowsPerTask = 8;
 
+struct CpuTables {
+  GemmTables gemm;
+  const ElementwiseKernels* elementwise = nullptr;
+  AttentionTables attention;
+};
+
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const CpuKernels& tables, std::unique_ptr<ThreadPool> pool, bool expand_weights)
-      : tables_(tables),
-        kernels_(*tables.f32),
-        attention_{.exact = attention_tables(*tables.f32).exact,
-                   .fast = expand_weights ? nullptr : attention_tables(*tables.f32).fast},
+  CpuBackend(const CpuTables& tables, std::unique_ptr<ThreadPool> pool, bool expand_weights)
+      : tables_(tables.gemm),
+        elementwise_(*tables.elementwise),
+        attention_{.exact = tables.attention.exact,
+                   .fast = expand_weights ? nullptr : tables.attention.fast},
         pool_(std::move(pool)),
         expand_weights_(expand_weights) {}
 
@@ -94,27 +102,14 @@ class CpuBackend final : public Backend {
   Status layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
                     Matrix y) const override {
     each_row(x.rows, [&](std::int64_t row) {
-      kernels_.layer_norm(x.row(row), weight, bias, eps, x.cols, y.row(row));
+      elementwise_.layer_norm(x.row(row), weight, bias, eps, x.cols, y.row(row));
     });
     return {};
   }
 
   Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const override {
     each_row(x.rows, [&](std::int64_t row) {
-      kernels_.rms_norm(x.row(row), weight, eps, x.cols, y.row(row));
-    });
-    return {};
-  }
-
-  Status add(ConstMatrix x, Matrix y) const override {
-    each_row(x.rows, [&](std::int64_t row) { kernels_.add(x.row(row), x.cols, y.row(row)); });
-    return {};
-  }
-
-  Status gated(Activation activation, Matrix gate, ConstMatrix up) const override {
-    const Function function = function_of(activation);
-    each_row(gate.rows, [&](std::int64_t row) {
-      kernels_.gated(function, gate.row(row), up.row(row), gate.cols);
+      elementwise_.rms_norm(x.row(row), weight, eps, x.cols, y.row(row));
     });
     return {};
   }
@@ -123,7 +118,7 @@ class CpuBackend final : public Backend {
               ConstMatrix sin) const override {
     each_row(x.rows, [&](std::int64_t row) {
       for (std::int64_t head = 0; head < heads; ++head) {
-        kernels_.rotate(x.row(row) + head * head_dim, cos.row(row), sin.row(row), cos.cols);
+        elementwise_.rotate(x.row(row) + head * head_dim, cos.row(row), sin.row(row), cos.cols);
       }
     });
     return {};
@@ -197,14 +192,14 @@ class CpuBackend final : public Backend {
 
   // "avx512" alone, or with what multiplies integers and bf16: "avx512 (avx512vnni, avx512bf16)".
   std::string describe_tables() const {
-    const std::string_view f32 = kernels_.name, int8 = tables_.int8->name;
+    const std::string_view f32 = tables_.f32->name, int8 = tables_.int8->name;
     if (f32 == int8 && tables_.bf16 == nullptr) return std::string(f32);
     return fmt::format("{} ({}{}{})", f32, int8, tables_.bf16 == nullptr ? "" : ", ",
                        tables_.bf16 == nullptr ? "" : tables_.bf16->name);
   }
 
-  const CpuKernels tables_;
-  const Kernels& kernels_;
+  const GemmTables tables_;
+  const ElementwiseKernels& elementwise_;
   const AttentionTables attention_;
   std::unique_ptr<ThreadPool> pool_;
   bool expand_weights_;
@@ -219,22 +214,29 @@ const Int8Kernels* choose_int8() {
 }
 
 // Null tables where the machine lacks the instructions.
-CpuKernels choose(Isa isa) {
+CpuTables choose(Isa isa) {
   const Int8Kernels* const int8 = choose_int8();
   switch (isa) {
     case Isa::kScalar:
-      return {&scalar_kernels(), &scalar_int8_kernels(), nullptr};
+      return {.gemm = {&scalar_f32_kernels(), &scalar_int8_kernels(), nullptr},
+              .elementwise = &scalar_elementwise(),
+              .attention = {&scalar_attention(), nullptr}};
     case Isa::kAvx2:
-      return {avx2_kernels(), int8, nullptr};
+      return {.gemm = {avx2_f32_kernels(), int8, nullptr},
+              .elementwise = avx2_elementwise(),
+              .attention = {avx2_attention(), nullptr}};
     case Isa::kAvx512:
       // The first machines with AVX-512 have no products of bytes.
-      return {avx512_kernels(), avx512_int8_kernels() != nullptr ? avx512_int8_kernels() : int8,
-              avx512_bf16_kernels()};
+      return {.gemm = {avx512_f32_kernels(),
+                       avx512_int8_kernels() != nullptr ? avx512_int8_kernels() : int8,
+                       avx512_bf16_kernels()},
+              .elementwise = avx512_elementwise(),
+              .attention = {avx512_attention(), avx512bf16_attention()}};
     case Isa::kAuto:
       break;
   }
   for (const Isa best : {Isa::kAvx512, Isa::kAvx2}) {
-    if (const CpuKernels tables = choose(best); tables.f32 != nullptr) return tables;
+    if (const CpuTables tables = choose(best); tables.gemm.f32 != nullptr) return tables;
   }
   return choose(Isa::kScalar);
 }
@@ -255,8 +257,8 @@ Result<std::shared_ptr<const Backend>> make_cpu_backend(const CpuOptions& option
     return make_error(ErrorCode::kInvalidArgument, "threads: expected 1 to {}, found {}",
                       kMaxThreads, threads);
   }
-  const CpuKernels tables = choose(options.isa);
-  if (tables.f32 == nullptr) {
+  const CpuTables tables = choose(options.isa);
+  if (tables.gemm.f32 == nullptr) {
     return make_error(ErrorCode::kUnsupported,
                       "this machine does not have the instruction set that was asked for");
   }

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "compute/cpu/peak_loops.h"
-#include "compute/cpu/thread_pool.h"
+#include "compute/cpu/pool/thread_pool.h"
+#include "compute/cpu/topology/cores.h"
+#include "compute/cpu/topology/peak_loops.h"
 
 namespace ocellus::compute::cpu {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "compute/cpu/peak_loops.h"
+#include "compute/cpu/topology/peak_loops.h"
 
 namespace ocellus::compute::cpu {
 namespace {

@@ -1,0 +1,93 @@
+// The inner loops of products in 8-bit integers, one table for each instruction set.
+//
+// The contract of all tables: integers are exact, and what is f32 is the same sequence of
+// operations, so results are equal bit for bit between instruction sets. Activations are rounded to
+// 8 bits with one scale for each kGroup values of a row. A product over K is cut into these groups,
+// in order; what a group gives stands at each kernel. Plain data only
+// (elementwise/kernels.h says why).
+#pragma once
+
+#include <cstdint>
+
+#include "compute/cpu/quant/chunk.h"
+
+namespace ocellus::compute::cpu {
+
+inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
+
+// Of each stretch: minus the sum of q over its first half, over its second, over both; one is
+// unused.
+inline constexpr int kSums = 4;
+
+// Rows of 8-bit activations, stretch by stretch, so that a product reads them forwards as well: x
+// is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
+struct Int8Rows {
+  const std::int8_t* q;       // [depth / kStretch][rows][kStretch], -127 to 127
+  const float* scales;        // [depth / kGroup][rows]
+  const std::int32_t* minus;  // [depth / kStretch][rows][kSums]
+  std::int64_t rows, depth;
+};
+
+// The rows of one register tile, interleaved.
+struct Int8Tile {
+  const std::int8_t* q;        // [depth / 4][rows], as interleave() leaves them
+  const float* scales;         // [depth / kGroup][rows]
+  const std::int32_t* starts;  // [depth / kGroup][rows], as interleave() leaves them
+  int rows;
+  std::int64_t next = 0;  // bytes from q to that of the tile that follows: only to fetch it ahead
+};
+
+// 8-bit weights of 32 outputs: w is scales * (q - 128).
+struct Int8Panel {
+  const std::uint8_t* q;  // [group] group_bytes apart: [kGroup / 4][32][4]
+  std::int64_t group_bytes;
+  const float* scales;  // [group][32]
+  // [group][32], as spread() leaves them, and q as well; null where tiles take bytes.
+  const std::int32_t* starts = nullptr;
+};
+
+struct Int8Kernels {
+  const char* name;
+  int tile_rows;         // rows of this table's register tile, at most kMaxInt8Rows
+  int tile_value_bytes;  // that an activation or a weight takes there
+
+  // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
+  // groups with zeros. A group with a value that is not finite has the scale NaN.
+  void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
+                    std::int32_t* minus);
+  // Rows of q, `stride` apart, and of their sums, [rows][depth / kStretch][kSums], in the order of
+  // a tile: depth * rows * tile_value_bytes bytes; and for each group what its integers begin with,
+  // [depth / kGroup][rows]. depth: whole groups.
+  void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* minus,
+                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* starts);
+  // Null where tiles take 8-bit weights as they are. Else brings them to what tiles take: `to` has
+  // depth * 32 * tile_value_bytes bytes without gaps, starts [groups][32] the outputs' part of what
+  // a group's integers begin with. depth: as in tile().
+  void (*spread)(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32_t* starts);
+  // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
+  // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
+  // multiple of 4, groups beginning at 0.
+  void (*tile)(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool add, float* c);
+  // c[r][o] (+)= the chunk's values, exact, times the rows from value k on (a multiple of kGroup).
+  // For each group: the chain over its stretches of scale * integers (- minimum * sum), then
+  // c + chain * row scale; where one scale serves a whole group, what tile() does. `scratch`:
+  // [rows][32].
+  void (*dot)(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add, float* scratch,
+              float* c);
+  // The chunk in f32, [length][32].
+  void (*expand)(const QuantChunk& chunk, float* to);
+  // The chunk as 8-bit weights with one scale for each kGroup values of an output, the largest
+  // magnitude of which becomes 127; q [length / kGroup][kGroup / 4][32][4], scales
+  // [length / kGroup][32]. Off by at most 0.8 of a step (0.5, and what 16-bit multipliers lose).
+  // Types with one scale for kGroup values lose nothing. A group with an infinite or undefined
+  // value has the scale NaN.
+  void (*requantize)(const QuantChunk& chunk, std::uint8_t* q, float* scales);
+};
+
+const Int8Kernels& scalar_int8_kernels();
+// Null where the machine does not have the instructions.
+const Int8Kernels* avx2_int8_kernels();     // AVX2, FMA, F16C
+const Int8Kernels* avxvnni_int8_kernels();  // the same and AVX-VNNI
+const Int8Kernels* avx512_int8_kernels();   // AVX-512 F, BW, VL, DQ, VNNI
+
+}  // namespace ocellus::compute::cpu

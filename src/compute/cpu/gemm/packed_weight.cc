@@ -1,0 +1,210 @@
+#include "compute/cpu/gemm/packed_weight.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/checked.h"
+#include "base/result.h"
+#include "compute/cpu/quant/quant_panel.h"
+#include "tensor/quant.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+using base::make_error;
+using tensor::bytes_of;
+using tensor::may_end_inside;
+using tensor::whole_blocks;
+
+// No model has larger sides, and sizes of a panel can then be computed.
+constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
+
+// Moves or converts `rows` <= 32 rows of the source into one panel of plain floats, `pair` values
+// of k together.
+template <typename Bits>
+void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in, std::int64_t pair,
+                     std::byte* panel) {
+  constexpr std::int64_t kStrip =
+      64;  // 64 x 32 values of the panel stay in the L1 while 32 rows are read
+  for (std::int64_t first = 0; first < in; first += kStrip) {
+    const std::int64_t last = std::min(in, first + kStrip);
+    for (std::int64_t o = 0; o < rows; ++o) {
+      const std::byte* row = source + static_cast<std::size_t>(o * in) * sizeof(Bits);
+      for (std::int64_t k = first; k < last; ++k) {
+        const std::int64_t at = (k / pair * kPanel + o) * pair + k % pair;
+        std::memcpy(panel + static_cast<std::size_t>(at) * sizeof(Bits),
+                    row + static_cast<std::size_t>(k) * sizeof(Bits), sizeof(Bits));
+      }
+    }
+  }
+}
+
+void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::int64_t in,
+                   DType to, std::int64_t pair, std::byte* panel) {
+  float line[kBlockK];  // a multiple of every block
+  std::byte narrow[kBlockK * sizeof(float)];
+  const std::size_t size = tensor::block_bytes(to);
+  for (std::int64_t o = 0; o < rows; ++o) {
+    for (std::int64_t k = 0; k < in; k += kBlockK) {
+      const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
+      tensor::dequantize(from, source + bytes_of(from, o * in) + bytes_of(from, k), length, line);
+      tensor::quantize(to, line, length, narrow);
+      for (std::int64_t i = 0; i < length; ++i) {
+        const std::int64_t at = ((k + i) / pair * kPanel + o) * pair + (k + i) % pair;
+        std::memcpy(panel + static_cast<std::size_t>(at) * size,
+                    narrow + static_cast<std::size_t>(i) * size, size);
+      }
+    }
+  }
+}
+
+// Block types: chunk after chunk; values of another type are rounded on the way.
+void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::int64_t in, DType to,
+                 std::byte* panel) {
+  float line[kBlockK];
+  std::byte blocks[kPanel * kBlockK * 2];  // no block type has more than 2 bytes a value
+  for (std::int64_t k = 0; k < in; k += kBlockK) {
+    const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k),
+                       padded = (length + kStretch - 1) / kStretch * kStretch;
+    const std::byte* rows_of_chunk = source + bytes_of(from, k);
+    std::size_t row_bytes = bytes_of(from, in);
+    if (from != to) {
+      std::fill(line + length, line + kBlockK, 0.0f);
+      const auto block = static_cast<std::int64_t>(tensor::block_values(to));
+      const std::int64_t whole = (length + block - 1) / block * block;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        tensor::dequantize(from, rows_of_chunk + static_cast<std::size_t>(row) * row_bytes, length,
+                           line);
+        tensor::quantize(to, line, whole,
+                         blocks + static_cast<std::size_t>(row) * bytes_of(to, whole));
+      }
+      rows_of_chunk = blocks;
+      row_bytes = bytes_of(to, whole);
+    }
+    pack_quant_chunk(to, rows_of_chunk, row_bytes, rows, padded, panel);
+    panel += quant_chunk_bytes(to, padded);
+  }
+}
+
+}  // namespace
+
+Element PackedWeight::element() const {
+  return dtype_ == DType::kF16    ? Element::kF16
+         : dtype_ == DType::kBF16 ? Element::kBF16
+                                  : Element::kF32;
+}
+
+void PackedWeight::pack_panel(const tensor::TensorView& source, std::int64_t number) {
+  std::byte* const to = buffer_.data() + static_cast<std::size_t>(number) * panel_bytes_;
+  const std::byte* const rows = source.data.data() + bytes_of(source.dtype, number * kPanel * in_);
+  const std::int64_t count = std::min<std::int64_t>(kPanel, out_ - number * kPanel);
+  const std::int64_t pair = layout_ == PanelLayout::kBf16Pairs ? 2 : 1;
+  if (layout_ == PanelLayout::kQuant) {
+    pack_chunks(source.dtype, rows, count, in_, dtype_, to);
+    return;
+  }
+  if (count < kPanel || in_ % pair != 0) std::memset(to, 0, panel_bytes_);
+  if (source.dtype != dtype_) {
+    convert_panel(source.dtype, rows, count, in_, dtype_, pair, to);
+  } else if (dtype_ == DType::kF32) {
+    transpose_panel<std::uint32_t>(rows, count, in_, pair, to);
+  } else {
+    transpose_panel<std::uint16_t>(rows, count, in_, pair, to);
+  }
+}
+
+Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
+                                                         DType dtype, bool fast_bf16,
+                                                         ThreadPool& pool) {
+  if (!tensor::is_weight(source.dtype) || !tensor::is_weight(dtype)) {
+    return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
+                      tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
+  }
+  if (source.shape.rank() != 2 || source.shape[0] < 1 || source.shape[1] < 1) {
+    return make_error(ErrorCode::kInvalidArgument, "expected a matrix [out, in], found shape {}",
+                      source.shape.to_string());
+  }
+  const std::int64_t in = source.shape[1];
+  const auto elements = source.shape.elements();
+  const bool same_rows =
+      whole_blocks(dtype, in) || (may_end_inside(dtype) && source.dtype != dtype);
+  if (!elements || !whole_blocks(source.dtype, in) || !same_rows ||
+      bytes_of(source.dtype, *elements) != source.data.size()) {
+    return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes of {}",
+                      source.shape.to_string(), tensor::dtype_name(dtype), source.data.size(),
+                      tensor::dtype_name(source.dtype));
+  }
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(source.shape[0], in, dtype, fast_bf16));
+  std::unique_ptr<PackedWeight> weight = std::move(described.first);
+  OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(described.second));
+  weight->data_ = weight->buffer_.bytes();
+  pool.run(weight->panels(), [&](std::int64_t number, int) { weight->pack_panel(source, number); });
+  return weight;
+}
+
+Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::describe(
+    std::int64_t out, std::int64_t in, DType dtype, bool fast_bf16) {
+  if (out < 1 || in < 1 || out > kMaxSide || in > kMaxSide) {
+    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+  }
+  auto weight = std::make_unique<PackedWeight>();
+  weight->out_ = out;
+  weight->in_ = in;
+  weight->dtype_ = dtype;
+  if (tensor::is_quantized(dtype)) {
+    weight->layout_ = PanelLayout::kQuant;
+    weight->chunk_bytes_ = quant_chunk_bytes(dtype, kBlockK);
+    weight->panel_bytes_ = static_cast<std::size_t>(in / kBlockK) * weight->chunk_bytes_ +
+                           quant_chunk_bytes(dtype, weight->padded_in() % kBlockK);
+    // in % 256 above 224 fills a whole chunk once padded.
+    if (weight->padded_in() / kBlockK > in / kBlockK) weight->panel_bytes_ += weight->chunk_bytes_;
+  } else if (dtype == DType::kBF16 && fast_bf16) {
+    weight->layout_ = PanelLayout::kBf16Pairs;
+    weight->panel_bytes_ = bytes_of(dtype, (in + 1) / 2 * 2 * kPanel);
+  } else {
+    weight->panel_bytes_ = bytes_of(dtype, in * kPanel);
+  }
+  const auto bytes =
+      base::checked_mul(static_cast<std::size_t>(weight->panels()), weight->panel_bytes_);
+  if (!bytes) {
+    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+  }
+  return std::pair(std::move(weight), *bytes);
+}
+
+Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const PackedWeightView& image,
+                                                        std::shared_ptr<const void> owner) {
+  const DType dtype = image.format.dtype;
+  const bool fast = image.format.arithmetic == Arithmetic::kReducedPrecision;
+  if (!tensor::is_weight(dtype) || (fast && dtype != DType::kBF16)) {
+    return make_error(ErrorCode::kUnsupported, "weights of type {}{} are not packed",
+                      tensor::dtype_name(dtype), fast ? " multiplied as bf16" : "");
+  }
+  if (!whole_blocks(dtype, image.in) && !may_end_inside(dtype)) {
+    return make_error(ErrorCode::kInvalidArgument, "rows of {} values are no whole blocks of {}",
+                      image.in, tensor::dtype_name(dtype));
+  }
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(image.out, image.in, dtype, fast));
+  if (described.second != image.bytes.size()) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{} x {} values of {} packed: expected {} bytes, found {}", image.out,
+                      image.in, tensor::dtype_name(dtype), described.second, image.bytes.size());
+  }
+  if (reinterpret_cast<std::uintptr_t>(image.bytes.data()) % base::AlignedBuffer::kAlignment != 0) {
+    return make_error(ErrorCode::kInvalidArgument, "packed values begin at no multiple of {}",
+                      base::AlignedBuffer::kAlignment);
+  }
+  described.first->data_ = image.bytes;
+  described.first->owner_ = std::move(owner);
+  return std::move(described.first);
+}
+
+PackedWeightView PackedWeight::packed_view() const {
+  const bool fast = layout_ == PanelLayout::kBf16Pairs;
+  return {.format = {dtype_, fast ? Arithmetic::kReducedPrecision : Arithmetic::kF32},
+          .out = out_,
+          .in = in_,
+          .bytes = data_};
+}
+
+}  // namespace ocellus::compute::cpu

@@ -1,0 +1,205 @@
+#include <algorithm>
+
+#include "base/result.h"
+#include "compute/cpu/gemm/product.h"
+#include "compute/cpu/quant/quant_panel.h"
+
+namespace ocellus::compute::cpu {
+namespace {
+
+// Weights at a time, a multiple of kBlockK. Bytes: 128 KiB of a panel stay in the L2, and a tile's
+// sums in the L1 for all that; less brings the sums back more often, more leaves the L2. Tiles of
+// 16-bit values have fewer rows and pass through the weights more often than the L2 gives them: 16
+// KiB stay in the L1.
+std::int64_t block_k(const Int8Kernels& kernels) {
+  return kernels.tile_value_bytes == 1 ? 4096 : kBlockK;
+}
+
+std::int64_t whole_groups(std::int64_t n) { return (n + kGroup - 1) / kGroup * kGroup; }
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+std::int64_t row_stride(std::int64_t depth) { return depth + 64; }
+
+// Memory for `rows` rows of 8-bit activations, one part behind the other. Rows have a line between
+// them: a power of two apart, all would be in one set of the cache.
+struct RowMemory {
+  std::size_t q, scales, minus, end;
+
+  RowMemory(std::int64_t rows, std::int64_t depth) {
+    const auto values = static_cast<std::size_t>(rows * depth);
+    q = 0;
+    scales = aligned(static_cast<std::size_t>(rows * row_stride(depth)));
+    minus = scales + aligned(values / kGroup * sizeof(float));
+    end = minus + aligned(values / kStretch * kSums * sizeof(std::int32_t));
+  }
+};
+
+// Of a thread: a block of weights as tiles take them, and a chunk on its way there.
+struct Scratch {
+  std::size_t q, scales, starts, chunk, end;
+
+  explicit Scratch(const Int8Kernels& kernels) {
+    const std::int64_t block = block_k(kernels);
+    const auto groups = static_cast<std::size_t>(block / kGroup);
+    q = 0;
+    scales = static_cast<std::size_t>(block * kPanel * kernels.tile_value_bytes);
+    starts = scales + groups * kPanel * sizeof(float);
+    chunk = starts + groups * kPanel * sizeof(std::int32_t);
+    end = chunk + kBlockK * kPanel;
+  }
+};
+
+// `length` values from chunk `from` on.
+Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const std::byte* from,
+                     std::int64_t length, std::byte* memory) {
+  const Int8Kernels& kernels = *tables.int8;
+  const Scratch parts(kernels);
+  auto* const q = reinterpret_cast<std::uint8_t*>(memory + parts.q);
+  auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
+  auto* const starts = reinterpret_cast<std::int32_t*>(memory + parts.starts);
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(memory + parts.chunk);
+  Int8Panel ready{q, kGroup * kPanel * kernels.tile_value_bytes, scales, starts};
+  for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
+    const QuantChunk chunk =
+        quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
+    const std::int64_t place = at / kGroup * kPanel;  // of what each group has once
+    std::uint8_t* const to = kernels.spread == nullptr ? q + at * kPanel : bytes;
+    Int8Panel eight{to, kGroup * kPanel, scales};
+    if (chunk.low == 8 && chunk.values == kGroup) {
+      // These are ready as they lie.
+      eight = {chunk.data + kQ8ScaleBytes, kQ8GroupBytes, scales};
+      for (std::int64_t g = 0; g * kGroup < chunk.length; ++g) {
+        tables.f32->expand(Element::kF16, chunk.data + g * kQ8GroupBytes, kPanel,
+                           scales + place + g * kPanel);
+      }
+    } else {
+      kernels.requantize(chunk, to, scales + place);
+    }
+    if (kernels.spread != nullptr) {
+      kernels.spread(eight, chunk.length, q + at * kPanel * kernels.tile_value_bytes,
+                     starts + place);
+    } else if (at == 0) {
+      ready = eight;
+    }
+  }
+  return ready;
+}
+
+}  // namespace
+
+Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, ConstMatrix x) {
+  const Int8Kernels& kernels = *tools.kernels.int8;
+  const std::int64_t depth = whole_groups(x.cols), groups = depth / kGroup;
+  Int8PromptProduct product(tools.kernels, x.rows, depth);
+  const auto count = static_cast<std::size_t>(x.rows * groups);
+  const std::size_t scale_bytes = aligned(count * sizeof(float));
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const memory,
+      tools.workspace.take(
+          CpuWorkspace::kActivations,
+          count * kGroup * static_cast<std::size_t>(kernels.tile_value_bytes) + 2 * scale_bytes));
+  product.q_ = reinterpret_cast<std::int8_t*>(memory + 2 * scale_bytes);
+  product.scales_ = reinterpret_cast<float*>(memory);
+  product.starts_ = reinterpret_cast<std::int32_t*>(memory + scale_bytes);
+  // A tile's rows before they are interleaved.
+  const RowMemory parts(kernels.tile_rows, depth);
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const rounded,
+      tools.workspace.take(CpuWorkspace::kTiles,
+                           parts.end * static_cast<std::size_t>(tools.pool.threads())));
+  const RowTiles& tiles = product.tiles_;
+  tools.pool.run(tiles.count(), [&](std::int64_t tile, int thread) {
+    std::byte* const mine = rounded + static_cast<std::size_t>(thread) * parts.end;
+    auto* const q = reinterpret_cast<std::int8_t*>(mine);
+    auto* const scales = reinterpret_cast<float*>(mine + parts.scales);
+    auto* const minus = reinterpret_cast<std::int32_t*>(mine + parts.minus);
+    const std::int64_t first = tiles.first(tile);
+    const int rows = tiles.rows(tile);
+    for (int r = 0; r < rows; ++r) {
+      kernels.round_row(x.row(first + r), x.cols, q + r * row_stride(depth), scales + r * groups,
+                        minus + r * (depth / kStretch) * kSums);
+    }
+    interleave(scales, groups, rows, groups, product.scales_ + first * groups);
+    kernels.interleave(q, row_stride(depth), minus, depth, rows,
+                       product.q_ + first * depth * kernels.tile_value_bytes,
+                       product.starts_ + first * groups);
+  });
+  return product;
+}
+
+std::size_t Int8PromptProduct::scratch_bytes() const { return Scratch(*kernels_->int8).end; }
+
+void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
+                                 float* sums, const TileEpilogue& epilogue) const {
+  const Int8Kernels& kernels = *kernels_->int8;
+  const std::int64_t depth = weight.padded_in(), block = block_k(kernels);
+  const std::byte* from = weight.panel(panel);
+  for (std::int64_t k = 0; k < depth; k += block) {
+    const std::int64_t length = std::min(block, depth - k);
+    const Int8Panel ready = take_block(*kernels_, weight, from, length, scratch);
+    from += block / kBlockK * static_cast<std::int64_t>(weight.chunk_bytes());
+    for (std::int64_t tile = 0; tile < tiles_.count(); ++tile) {
+      const std::int64_t first = tiles_.first(tile), groups = depth_ / kGroup;
+      const int rows = tiles_.rows(tile);
+      const std::int64_t scale_at = first * groups + k / kGroup * rows;
+      const std::int64_t place = first * depth_ + k * rows;
+      // The last one's neighbour is the first.
+      const std::int64_t after = (tile + 1) % tiles_.count();
+      const std::int64_t next = tiles_.first(after) * depth_ + k * tiles_.rows(after);
+      const Int8Tile operand{q_ + place * kernels.tile_value_bytes, scales_ + scale_at,
+                             starts_ + scale_at, rows, (next - place) * kernels.tile_value_bytes};
+      kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
+      if (k + length == depth) epilogue.apply(first, rows);
+    }
+  }
+}
+
+Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, ConstMatrix x) {
+  const Int8Kernels& kernels = *tools.kernels.int8;
+  const std::int64_t depth = whole_groups(x.cols), rows = x.rows;
+  const RowMemory parts(rows, depth), one(1, depth);
+  OCELLUS_ASSIGN_OR_RETURN(std::byte* const memory,
+                           tools.workspace.take(CpuWorkspace::kActivations, parts.end));
+  auto* const q = reinterpret_cast<std::int8_t*>(memory);
+  auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
+  auto* const minus = reinterpret_cast<std::int32_t*>(memory + parts.minus);
+  const Int8DecodeProduct product(kernels, {q, scales, minus, rows, depth});
+  if (rows == 1) {
+    // Already in order, and waking a thread would take longer.
+    kernels.round_row(x.row(0), x.cols, q, scales, minus);
+    return product;
+  }
+  // A row of each thread before it takes its places.
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::byte* const rounded,
+      tools.workspace.take(CpuWorkspace::kTiles,
+                           one.end * static_cast<std::size_t>(tools.pool.threads())));
+  tools.pool.run(rows, [&](std::int64_t row, int thread) {
+    std::byte* const mine = rounded + static_cast<std::size_t>(thread) * one.end;
+    auto* const row_q = reinterpret_cast<std::int8_t*>(mine);
+    auto* const row_scales = reinterpret_cast<float*>(mine + one.scales);
+    auto* const row_minus = reinterpret_cast<std::int32_t*>(mine + one.minus);
+    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_minus);
+    for (std::int64_t g = 0; g < depth / kGroup; ++g) scales[g * rows + row] = row_scales[g];
+    for (std::int64_t s = 0; s < depth / kStretch; ++s) {
+      std::copy_n(row_q + s * kStretch, kStretch, q + (s * rows + row) * kStretch);
+      std::copy_n(row_minus + s * kSums, kSums, minus + (s * rows + row) * kSums);
+    }
+  });
+  return product;
+}
+
+void Int8DecodeProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
+                                 float* sums, const TileEpilogue& epilogue) const {
+  auto* const chains = reinterpret_cast<float*>(scratch);
+  const std::int64_t depth = weight.padded_in();
+  const std::byte* from = weight.panel(panel);
+  for (std::int64_t k = 0; k < depth; k += kBlockK, from += weight.chunk_bytes()) {
+    kernels_->dot(quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, depth - k)),
+                  rows_, k, k > 0, chains, sums);
+  }
+  epilogue.apply(0, rows_.rows);
+}
+
+}  // namespace ocellus::compute::cpu

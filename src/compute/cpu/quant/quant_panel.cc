@@ -1,0 +1,136 @@
+#include "compute/cpu/quant/quant_panel.h"
+
+#include <cstring>
+
+namespace ocellus::compute::cpu {
+namespace {
+
+using tensor::QuantLayout;
+
+std::size_t plane_bytes(int bits) { return static_cast<std::size_t>(bits) * kStretch * kPanel / 8; }
+
+// Where the parts of a stretch begin, counted from its begin.
+struct Offsets {
+  std::size_t d, dmin, scales, mins, low, high, end;
+};
+
+Offsets offsets_of(const QuantLayout& layout, std::int64_t k) {
+  const bool begins = k % layout.values == 0;
+  const std::size_t halves = begins ? kPanel * sizeof(std::uint16_t) : 0;
+  const std::size_t bytes =
+      layout.scales ? static_cast<std::size_t>(kStretch / layout.sub) * kPanel : 0;
+  Offsets o{};
+  o.dmin = o.d + halves;
+  o.scales = o.dmin + (layout.mins ? halves : 0);
+  o.mins = o.scales + bytes;
+  o.low = o.mins + (layout.mins ? bytes : 0);
+  o.high = o.low + plane_bytes(layout.low);
+  o.end = o.high + plane_bytes(layout.high);
+  return o;
+}
+
+void put_half(std::byte* to, std::size_t at, std::uint16_t half) {
+  std::memcpy(to + at * sizeof(half), &half, sizeof(half));
+}
+
+std::uint32_t word_at(const std::byte* from) {
+  std::uint32_t word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
+void or_word(std::byte* to, std::uint32_t word) {
+  word |= word_at(to);
+  std::memcpy(to, &word, sizeof(word));
+}
+
+// The 32 values of one row, as bytes, take their places in a stretch's planes, which begin as
+// zeros. Four values of k are one word everywhere.
+void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
+  const int half = lane / kLanes, place = lane % kLanes * 4;
+  for (int i = 0; i < kStretch / 4; ++i) {
+    const std::uint32_t four = word_at(values + i * 4);
+    if (bits == 8) {
+      std::memcpy(plane + (2 * i + half) * 64 + place, &four, sizeof(four));
+    } else if (bits == 4) {
+      or_word(plane + (i / 2 * 2 + half) * 64 + place, (four & 0x0F0F0F0Fu) << (i % 2 * 4));
+    } else {
+      or_word(plane + i / 2 * 64 + place, (four & 0x03030303u) << (i % 2 * 4 + half * 2));
+    }
+  }
+}
+
+void put_high(const std::byte* values, int low, int bits, int lane, std::byte* plane) {
+  const int half = lane / kLanes;
+  for (int i = 0; i < kStretch / 4; ++i) {
+    const std::uint32_t four = word_at(values + i * 4) >> low;
+    if (bits == 2) {
+      or_word(plane + i / 2 * 64 + lane % kLanes * 4, (four & 0x03030303u)
+                                                          << (i % 2 * 4 + half * 2));
+    } else {
+      // The product brings the four bits side by side.
+      const std::uint32_t together = (four & 0x01010101u) * 0x01020408u >> 24 & 15u;
+      plane[(2 * i + half) * 8 + lane % kLanes / 2] |=
+          static_cast<std::byte>(together << (lane % 2 * 4));
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t quant_chunk_bytes(tensor::DType type, std::int64_t length) {
+  const QuantLayout layout = tensor::quant_layout(type);
+  std::size_t bytes = 0;
+  for (std::int64_t k = 0; k < length; k += kStretch) bytes += offsets_of(layout, k).end;
+  return bytes;
+}
+
+void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t row_bytes,
+                      std::int64_t rows, std::int64_t length, std::byte* chunk) {
+  const QuantLayout layout = tensor::quant_layout(type);
+  std::memset(chunk, 0, quant_chunk_bytes(type, length));
+  const int parts_of_stretch = kStretch / layout.sub;
+  tensor::QuantParts parts;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::byte* block = source + static_cast<std::size_t>(row) * row_bytes;
+    const int lane = static_cast<int>(row);
+    std::byte* stretch = chunk;
+    for (std::int64_t k = 0; k < length; k += kStretch) {
+      const Offsets o = offsets_of(layout, k);
+      const int inside = static_cast<int>(k % layout.values);
+      if (inside == 0) {
+        tensor::split_block(type, block, parts);
+        block += tensor::block_bytes(type);
+        put_half(stretch + o.d, static_cast<std::size_t>(lane), parts.d);
+        if (layout.mins) put_half(stretch + o.dmin, static_cast<std::size_t>(lane), parts.dmin);
+      }
+      for (int part = 0; layout.scales && part < parts_of_stretch; ++part) {
+        const int at = part * kPanel + lane, from = inside / layout.sub + part;
+        stretch[o.scales + static_cast<std::size_t>(at)] =
+            static_cast<std::byte>(parts.scales[from]);
+        if (layout.mins)
+          stretch[o.mins + static_cast<std::size_t>(at)] = static_cast<std::byte>(parts.mins[from]);
+      }
+      std::byte values[kStretch];
+      for (int i = 0; i < kStretch; ++i)
+        values[i] = static_cast<std::byte>(parts.q[inside + i] + layout.offset);
+      put_low(values, layout.low, lane, stretch + o.low);
+      if (layout.high > 0) put_high(values, layout.low, layout.high, lane, stretch + o.high);
+      stretch += o.end;
+    }
+  }
+}
+
+QuantChunk quant_chunk(tensor::DType type, const std::byte* chunk, std::int64_t length) {
+  const QuantLayout layout = tensor::quant_layout(type);
+  return {.data = reinterpret_cast<const std::uint8_t*>(chunk),
+          .length = length,
+          .values = layout.values,
+          .zero = layout.zero(),
+          .low = layout.low,
+          .high = layout.high,
+          .scales = layout.scales,
+          .mins = layout.mins};
+}
+
+}  // namespace ocellus::compute::cpu
