@@ -53,7 +53,7 @@ float convert_row(const tensor::TensorView& source, std::int64_t row, std::int64
 
 class Converter {
  public:
-  Converter(compute::cpu::ThreadPool& pool, const formats::GgufWriter::Sink& sink,
+  Converter(compute::Pool& pool, const formats::GgufWriter::Sink& sink,
             const models::StopCheck& stop)
       : pool_(pool), sink_(sink), stop_(stop) {}
 
@@ -110,7 +110,7 @@ class Converter {
                       t.name, most, tensor::dtype_name(t.type), limit_of(t.type));
   }
 
-  compute::cpu::ThreadPool& pool_;
+  compute::Pool& pool_;
   const formats::GgufWriter::Sink& sink_;
   const models::StopCheck& stop_;
   std::vector<std::byte> buffer_;
@@ -118,7 +118,7 @@ class Converter {
 
 }  // namespace
 
-Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
+Status write_export(const GgufExport& file, compute::Pool& pool,
                     const formats::GgufWriter::Sink& out, const models::StopCheck& stop,
                     const std::function<void(const ExportTensor&)>& done) {
   return file.writer.write(out,

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "compute/cpu/pool/thread_pool.h"
+#include "compute/pool.h"
 #include "convert/gguf_export.h"
 #include "formats/gguf_writer.h"
 #include "models/parts/weight_loader.h"
@@ -16,7 +16,7 @@ namespace ocellus::convert {
 // bytes whatever their number; memory is that of one slice (some 16 MiB). `done` is told the bytes
 // of the source that are behind each tensor. kBadModel for a value that is not finite or that the
 // type cannot hold, kCancelled, or what `out` gives.
-Status write_export(const GgufExport& file, compute::cpu::ThreadPool& pool,
+Status write_export(const GgufExport& file, compute::Pool& pool,
                     const formats::GgufWriter::Sink& out, const models::StopCheck& stop,
                     const std::function<void(const ExportTensor&)>& done);
 

@@ -5,8 +5,7 @@
 
 #include "base/atomic_file.h"
 #include "base/result.h"
-#include "compute/cpu/pool/thread_pool.h"
-#include "compute/cpu/topology/cores.h"
+#include "compute/pool.h"
 #include "convert/gguf_convert.h"
 #include "convert/gguf_export.h"
 #include "convert/target_file.h"
@@ -94,9 +93,7 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
   summary.source_bytes = source_bytes(plan.language) + source_bytes(plan.tower);
   OCELLUS_RETURN_IF_ERROR(
       base::check_free_space(options.target, summary.language.bytes + summary.tower.bytes));
-  OCELLUS_ASSIGN_OR_RETURN(
-      const auto pool, compute::cpu::ThreadPool::create(
-                           options.threads > 0 ? options.threads : compute::cpu::usable_cores()));
+  OCELLUS_ASSIGN_OR_RETURN(const auto pool, compute::make_pool(std::max(0, options.threads)));
   std::uint64_t read = 0;
   const auto done = [&](const ExportTensor& t) {
     for (const base::MappedFile& file : checkpoint.files) file.forget(t.source.data);

@@ -46,19 +46,19 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
   if (tasks <= 0) return;
   {
-    std::unique_lock lock(turn_mutex_);
+    std::unique_lock lock(ticket_mutex_);
     const std::uint64_t ticket = next_ticket_++;
-    turn_changed_.wait(lock, [&] { return now_serving_ == ticket; });
+    ticket_changed_.wait(lock, [&] { return now_serving_ == ticket; });
   }
   context_ = context;
   call_ = call;
-  const auto count = static_cast<std::int64_t>(stretches_.size());
+  const auto count = static_cast<std::int64_t>(ranges_.size());
   for (std::int64_t i = 0; i < count; ++i) {
-    Stretch& stretch = stretches_[static_cast<std::size_t>(i)];
+    Range& range = ranges_[static_cast<std::size_t>(i)];
     // A remainder is spread over the first.
     const std::int64_t first = i * (tasks / count) + std::min(i, tasks % count);
-    stretch.next.store(first, std::memory_order_relaxed);
-    stretch.end = first + tasks / count + (i < tasks % count ? 1 : 0);
+    range.next.store(first, std::memory_order_relaxed);
+    range.end = first + tasks / count + (i < tasks % count ? 1 : 0);
   }
   if (tasks > 1 && !workers_.empty()) {
     gate_.store(kOpen, std::memory_order_release);
@@ -79,19 +79,19 @@ void ThreadPool::run_erased(std::int64_t tasks, void* context, Call call) {
     take_tasks(0);
   }
   {
-    const std::lock_guard lock(turn_mutex_);
+    const std::lock_guard lock(ticket_mutex_);
     ++now_serving_;
   }
-  turn_changed_.notify_all();
+  ticket_changed_.notify_all();
 }
 
 void ThreadPool::take_tasks(int thread) {
-  const std::size_t count = stretches_.size();
+  const std::size_t count = ranges_.size();
   for (std::size_t i = 0; i < count; ++i) {
-    Stretch& stretch = stretches_[(static_cast<std::size_t>(thread) + i) % count];
+    Range& range = ranges_[(static_cast<std::size_t>(thread) + i) % count];
     while (true) {
-      const std::int64_t task = stretch.next.fetch_add(1, std::memory_order_relaxed);
-      if (task >= stretch.end) break;
+      const std::int64_t task = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= range.end) break;
       call_(context_, task, thread);
     }
   }
