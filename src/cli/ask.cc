@@ -20,7 +20,7 @@ struct AskCommand {
   SamplingFlags sampling;
   bool json = false;
 
-  int run() const;
+  Status run() const;
   Result<Answer> ask() const;
 };
 
@@ -41,38 +41,32 @@ Result<Answer> AskCommand::ask() const {
     OCELLUS_ASSIGN_OR_RETURN(std::optional<std::string> piece, stream.next());
     if (!piece) break;
     answer.text += *piece;
-    // Nobody reads any more: no reason to go on computing.
-    if (!json && !print(*piece)) {
-      return base::make_error(ErrorCode::kCancelled, "standard output was closed");
-    }
+    // Where nobody can read it there is no reason to go on computing.
+    if (!json) OCELLUS_RETURN_IF_ERROR(print(*piece));
   }
   answer.stats = stream.stats();
   return answer;
 }
 
-int AskCommand::run() const {
-  const Result<Answer> answer = ask();
-  if (!answer) {
-    return report(answer.error(), json);
-  }
-  const AnswerStats& stats = answer->stats;
-  if (!json) return print("\n") ? 0 : error_info(ErrorCode::kCancelled).exit_code;
+Status AskCommand::run() const {
+  OCELLUS_ASSIGN_OR_RETURN(const Answer answer, ask());
+  const AnswerStats& stats = answer.stats;
+  if (!json) return print("\n");
   const std::string_view finish = finish_name(stats.finish);
-  print_json({{"answer", answer->text},
-              {"finish_reason", boost::json::string(finish.data(), finish.size())},
-              {"tokens",
-               {{"prompt", stats.prompt_tokens},
-                {"image", stats.image_tokens},
-                {"generated", stats.generated_tokens},
-                {"drafted", stats.drafted_tokens},
-                {"accepted", stats.accepted_tokens}}},
-              {"seconds",
-               {{"queue", stats.queue_seconds},
-                {"image", stats.image_seconds},
-                {"tower", stats.tower_seconds},
-                {"first_token", stats.first_token_seconds},
-                {"total", stats.total_seconds}}}});
-  return 0;
+  return print_json({{"answer", answer.text},
+                     {"finish_reason", boost::json::string(finish.data(), finish.size())},
+                     {"tokens",
+                      {{"prompt", stats.prompt_tokens},
+                       {"image", stats.image_tokens},
+                       {"generated", stats.generated_tokens},
+                       {"drafted", stats.drafted_tokens},
+                       {"accepted", stats.accepted_tokens}}},
+                     {"seconds",
+                      {{"queue", stats.queue_seconds},
+                       {"image", stats.image_seconds},
+                       {"tower", stats.tower_seconds},
+                       {"first_token", stats.first_token_seconds},
+                       {"total", stats.total_seconds}}}});
 }
 
 }  // namespace
@@ -88,7 +82,8 @@ void add_ask(CLI::App& app, Action& action) {
   flags->sampling.add_to(*command);
   command->add_flag("--json", flags->json,
                     "One JSON object: answer, finish reason, token counts, timings");
-  command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
+  command->callback(
+      [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }
 
 }  // namespace ocellus::cli

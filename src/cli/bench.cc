@@ -103,6 +103,7 @@ void BenchCommand::add_to(CLI::App& command) {
                   "(default: all but linear)")
       ->type_name("WORK,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(with(benchmark::model_works(), "linear")));
   command.add_flag("--kernels", kernels,
                    "Linear layers alone, of every type: the same as --work linear");
@@ -113,6 +114,7 @@ void BenchCommand::add_to(CLI::App& command) {
                   "linear's large product too (default: 576)")
       ->type_name("N,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(2, 1 << 17));
   command
       .add_option("--context", options.context,
@@ -203,12 +205,7 @@ Result<BenchReport> BenchCommand::measure() {
 Status BenchCommand::run() {
   settle();
   OCELLUS_ASSIGN_OR_RETURN(const BenchReport report, measure());
-  if (json) {
-    print_json(to_json(report, profile));
-  } else {
-    print(to_text(report, profile));
-  }
-  return {};
+  return json ? print_json(to_json(report, profile)) : print(to_text(report, profile));
 }
 
 }  // namespace
@@ -230,12 +227,8 @@ void add_bench(CLI::App& app, Action& action) {
       "  ocellus bench --model DIR --work prefill --tokens 512,4096 --profile\n");
   auto flags = std::make_shared<BenchCommand>();
   flags->add_to(*command);
-  command->callback([flags, &action] {
-    action = [flags] {
-      const Status status = flags->run();
-      return status ? 0 : report(status.error(), flags->json);
-    };
-  });
+  command->callback(
+      [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }
 
 }  // namespace ocellus::cli

@@ -88,38 +88,37 @@ Status InspectCommand::inspect_model() const {
   const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
   if (json) {
-    print_json({{"kind", "model"},
-                {"path", subject},
-                {"model_type", c.config.model_type},
-                {"tower",
-                 {{"kind", text(name_of(tower.kind))},
-                  {"image_size", tower.image_size},
-                  {"patch_size", tower.patch_size},
-                  {"layers", tower.layers},
-                  {"hidden_size", tower.hidden_size},
-                  {"heads", tower.heads}}},
-                {"language",
-                 {{"kind", text(name_of(language.kind))},
-                  {"layers", language.layers},
-                  {"hidden_size", language.hidden_size},
-                  {"intermediate_size", language.intermediate_size},
-                  {"heads", language.heads},
-                  {"kv_heads", language.kv_heads},
-                  {"head_dim", language.head_dim},
-                  {"vocabulary", language.vocab_size},
-                  {"max_position", language.max_position}}},
-                {"image_tokens", image_tokens},
-                {"parameters", parameters},
-                {"weight_bytes", weights},
-                {"kv_cache_bytes", cache},
-                {"context_tokens", context},
-                {"has_chat_template", c.chat_template.has_value()},
-                {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
-                {"verified", verify},
-                {"tensors", std::move(tensors)}});
-    return {};
+    return print_json({{"kind", "model"},
+                       {"path", subject},
+                       {"model_type", c.config.model_type},
+                       {"tower",
+                        {{"kind", text(name_of(tower.kind))},
+                         {"image_size", tower.image_size},
+                         {"patch_size", tower.patch_size},
+                         {"layers", tower.layers},
+                         {"hidden_size", tower.hidden_size},
+                         {"heads", tower.heads}}},
+                       {"language",
+                        {{"kind", text(name_of(language.kind))},
+                         {"layers", language.layers},
+                         {"hidden_size", language.hidden_size},
+                         {"intermediate_size", language.intermediate_size},
+                         {"heads", language.heads},
+                         {"kv_heads", language.kv_heads},
+                         {"head_dim", language.head_dim},
+                         {"vocabulary", language.vocab_size},
+                         {"max_position", language.max_position}}},
+                       {"image_tokens", image_tokens},
+                       {"parameters", parameters},
+                       {"weight_bytes", weights},
+                       {"kv_cache_bytes", cache},
+                       {"context_tokens", context},
+                       {"has_chat_template", c.chat_template.has_value()},
+                       {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
+                       {"verified", verify},
+                       {"tensors", std::move(tensors)}});
   }
-  print(fmt::format(
+  std::string report = fmt::format(
       "{}: {}\n"
       "  tower       {} {} layers, width {}, {} heads, {} x {} pixels in patches of {}\n"
       "  language    {} {} layers, width {}, {} heads ({} key-value) of {}, vocabulary {}, up to "
@@ -128,23 +127,23 @@ Status InspectCommand::inspect_model() const {
       "  parameters  {:.1f} million in {} tensors\n"
       "  memory      {} weights {}, {} key-value cache for {} tokens\n"
       "  template    {}\n",
-      subject, c.config.model_type, name_of(tower.kind), tower.layers, tower.hidden_size,
+      subject, one_line(c.config.model_type), name_of(tower.kind), tower.layers, tower.hidden_size,
       tower.heads, tower.image_size, tower.image_size, tower.patch_size, name_of(language.kind),
       language.layers, language.hidden_size, language.heads, language.kv_heads, language.head_dim,
       language.vocab_size, language.max_position, image_tokens,
       static_cast<double>(parameters) / 1e6, c.tensors.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
-      c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used"));
+      c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");
   if (c.packed) {
-    print(fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
-                      verify ? ", every checksum right" : ""));
+    report += fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
+                          verify ? ", every checksum right" : "");
   }
   for (const auto& [name, tensor] : c.tensors) {
-    print(fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(),
-                      tensor.stored_name));
+    report += fmt::format("  {:5} {:20} {}\n", one_line(tensor.type), tensor.shape.to_string(),
+                          one_line(tensor.stored_name));
   }
-  return {};
+  return print(report);
 }
 
 // The picture, and what a model makes of it: the one given with --model, or the demo model.
@@ -170,27 +169,26 @@ Status InspectCommand::inspect_picture() const {
                              : settings.do_center_crop ? "crop"
                                                        : "exact";
   if (json) {
-    print_json({{"kind", "picture"},
-                {"path", subject},
-                {"format", text(image::format_name(info.format))},
-                {"bytes", info.encoded_bytes},
-                {"width", info.oriented_width()},
-                {"height", info.oriented_height()},
-                {"stored_width", info.width},
-                {"stored_height", info.height},
-                {"orientation", info.orientation},
-                {"color", info.color_mode},
-                {"bits", info.bits},
-                {"frames", info.frames},
-                {"has_alpha", info.has_alpha},
-                {"model", options.path.string()},
-                {"preprocess", square},
-                {"resized", {{"width", resized.width}, {"height", resized.height}}},
-                {"seen", {{"width", tower.image_size}, {"height", tower.image_size}}},
-                {"image_tokens", image_tokens}});
-    return {};
+    return print_json({{"kind", "picture"},
+                       {"path", subject},
+                       {"format", text(image::format_name(info.format))},
+                       {"bytes", info.encoded_bytes},
+                       {"width", info.oriented_width()},
+                       {"height", info.oriented_height()},
+                       {"stored_width", info.width},
+                       {"stored_height", info.height},
+                       {"orientation", info.orientation},
+                       {"color", info.color_mode},
+                       {"bits", info.bits},
+                       {"frames", info.frames},
+                       {"has_alpha", info.has_alpha},
+                       {"model", options.path.string()},
+                       {"preprocess", square},
+                       {"resized", {{"width", resized.width}, {"height", resized.height}}},
+                       {"seen", {{"width", tower.image_size}, {"height", tower.image_size}}},
+                       {"image_tokens", image_tokens}});
   }
-  print(fmt::format(
+  return print(fmt::format(
       "{}: {}, {}, {} bit{}{}, {}\n"
       "  size        {} x {} (stored {} x {}, orientation {})\n"
       "  model sees  {} x {}: {}resized to {} x {}{}  ({})\n"
@@ -203,7 +201,6 @@ Status InspectCommand::inspect_picture() const {
       tower.image_size, settings.pad_to_square ? "padded to a square, " : "", resized.width,
       resized.height, settings.do_center_crop ? ", centre cropped" : "", options.path.string(),
       image_tokens));
-  return {};
 }
 
 Status InspectCommand::verify_packed() const {
@@ -251,12 +248,8 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_flag("--verify", flags->verify,
                     "Of a packed model: read all of it and compare every checksum");
   command->add_flag("--json", flags->json, "One JSON object");
-  command->callback([flags, &action] {
-    action = [flags] {
-      const Status status = flags->run();
-      return status ? 0 : report(status.error(), flags->json);
-    };
-  });
+  command->callback(
+      [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }
 
 }  // namespace ocellus::cli

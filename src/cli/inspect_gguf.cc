@@ -66,9 +66,9 @@ std::string to_text(const GgufFile& file, const std::string& key, const formats:
   return one_line(formats::describe(value));
 }
 
-void print_as_json(const GgufFile& file, const std::string& path,
-                   const std::map<std::string, Share>& types, std::int64_t parameters,
-                   std::size_t bytes, const std::optional<PairMemory>& pair) {
+Status print_as_json(const GgufFile& file, const std::string& path,
+                     const std::map<std::string, Share>& types, std::int64_t parameters,
+                     std::size_t bytes, const std::optional<PairMemory>& pair) {
   bj::object metadata, by_type;
   for (const auto& [key, value] : file.metadata()) metadata.emplace(key, to_json(file, key, value));
   for (const auto& [type, share] : types)
@@ -91,7 +91,7 @@ void print_as_json(const GgufFile& file, const std::string& path,
   }
   all["metadata"] = std::move(metadata);
   all["tensors"] = std::move(tensors);
-  print_json(all);
+  return print_json(all);
 }
 
 }  // namespace
@@ -115,28 +115,26 @@ Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pa
     ++share.tensors;
     share.bytes += tensor.data.size();
   }
-  if (json) {
-    print_as_json(file, path, types, parameters, bytes, pair);
-    return {};
-  }
-  print(fmt::format("{}: GGUF version {}, {:.1f} million parameters in {} tensors, {}\n", path,
-                    file.version(), static_cast<double>(parameters) / 1e6, file.tensors().size(),
-                    human_bytes(static_cast<double>(bytes))));
+  if (json) return print_as_json(file, path, types, parameters, bytes, pair);
+  std::string text =
+      fmt::format("{}: GGUF version {}, {:.1f} million parameters in {} tensors, {}\n", path,
+                  file.version(), static_cast<double>(parameters) / 1e6, file.tensors().size(),
+                  human_bytes(static_cast<double>(bytes)));
   for (const auto& [type, share] : types) {
-    print(fmt::format("  {:5} {} tensors, {}\n", type, share.tensors,
-                      human_bytes(static_cast<double>(share.bytes))));
+    text += fmt::format("  {:5} {} tensors, {}\n", type, share.tensors,
+                        human_bytes(static_cast<double>(share.bytes)));
   }
   if (pair) {
-    print(fmt::format("  memory with {}: {} weights as stored, {} key-value cache for {} tokens\n",
-                      pair->mmproj, human_bytes(static_cast<double>(pair->weight_bytes)),
-                      human_bytes(static_cast<double>(pair->kv_cache_bytes)),
-                      pair->context_tokens));
+    text +=
+        fmt::format("  memory with {}: {} weights as stored, {} key-value cache for {} tokens\n",
+                    pair->mmproj, human_bytes(static_cast<double>(pair->weight_bytes)),
+                    human_bytes(static_cast<double>(pair->kv_cache_bytes)), pair->context_tokens);
   }
   for (const auto& [key, value] : file.metadata())
-    print(fmt::format("  {} = {}\n", one_line(key), to_text(file, key, value)));
+    text += fmt::format("  {} = {}\n", one_line(key), to_text(file, key, value));
   for (const auto& [name, tensor] : file.tensors())
-    print(fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(), one_line(name)));
-  return {};
+    text += fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(), one_line(name));
+  return print(text);
 }
 
 }  // namespace ocellus::cli

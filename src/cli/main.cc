@@ -5,9 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/report.h"
 
 namespace {
 
@@ -34,6 +36,8 @@ Environment:
   OCELLUS_MODEL  the model folder used when --model is not given)";
 
 int run(int argc, char** argv) {
+  // A reader that goes away is an error of one write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Ocellus answers questions about pictures.", "ocellus");
   app.footer(kFooter);
   app.set_version_flag("--version", OCELLUS_VERSION);
@@ -52,13 +56,15 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool asked_for = error.get_exit_code() == 0;  // --help, --version
-    if (asked_for) return app.exit(error);
+    if (asked_for) {
+      std::ostringstream text;
+      app.exit(error, text, text);
+      return ocellus::cli::exit_code(ocellus::cli::print(text.str()));
+    }
     std::fprintf(stderr, "ocellus: %s (see ocellus --help)\n", error.what());
     return 2;
   }
   send_log_to_stderr(verbose);
-  // A reader that goes away is an error of one write, not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
   return action();
 }
 

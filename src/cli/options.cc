@@ -103,7 +103,8 @@ void ModelFlags::add_to(CLI::App& command) {
   command
       .add_option("--allow-host", allow_hosts,
                   "Let pictures come from HOST[:PORT] or CIDR though it is not public (repeatable)")
-      ->type_name("HOST[:PORT]|CIDR");
+      ->type_name("HOST[:PORT]|CIDR")
+      ->allow_extra_args(false);
   command
       .add_option("--context", context_tokens, "Tokens of context (default: the model's, <= 4096)")
       ->check(CLI::Range(1, 1 << 20));
@@ -158,14 +159,16 @@ void SamplingFlags::add_to(CLI::App& command) {
   command.add_option("--repetition-penalty", repetition_penalty, "1: none")
       ->check(CLI::Range(0.01, 100.0));
   command.add_option("--seed", seed, "The same seed gives the same answer");
-  command.add_option("--stop", stop, "End the answer before this text (repeatable)");
+  command.add_option("--stop", stop, "End the answer before this text (repeatable)")
+      ->allow_extra_args(false);
   command.add_option("--system", system, "System text");
   command
       .add_option("--earlier", earlier,
                   "An earlier turn about the same picture: QUESTION ANSWER (repeatable)")
       ->type_name("QUESTION ANSWER")
       ->type_size(2)
-      ->expected(1, 1024);
+      ->expected(-1)  // one pair or more; a bounded range would take the picture as well
+      ->allow_extra_args(false);
   command.add_option("--deadline", deadline_seconds, "Give up after this many seconds")
       ->check(CLI::Range(0.001, 600.0));
 }

@@ -20,7 +20,7 @@ namespace bj = boost::json;
 
 struct PackCommand : ConversionFlags {
   Result<convert::PackSummary> pack() const;
-  int run() const;
+  Status run() const;
 };
 
 Result<convert::PackSummary> PackCommand::pack() const {
@@ -38,26 +38,25 @@ Result<convert::PackSummary> PackCommand::pack() const {
        .threads = threads});
 }
 
-int PackCommand::run() const {
+Status PackCommand::run() const {
   const auto summary = pack();
-  if (!summary) return report(summary.error(), json);
+  if (!summary) return std::unexpected(summary.error());
   if (json) {
     bj::object types;
     for (const auto& [name, share] : summary->types)
       types.emplace(name, bj::object{{"matrices", share.matrices}, {"bytes", share.bytes}});
-    print_json({{"path", target},
-                {"bytes", summary->bytes},
-                {"layout", summary->layout},
-                {"types", std::move(types)},
-                {"seconds", summary->seconds}});
-    return 0;
+    return print_json({{"path", target},
+                       {"bytes", summary->bytes},
+                       {"layout", summary->layout},
+                       {"types", std::move(types)},
+                       {"seconds", summary->seconds}});
   }
   std::string types;
   for (const auto& [name, share] : summary->types)
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", share.matrices, name);
-  print(fmt::format("{}: {}, matrices: {}; {}\n", target,
-                    human_bytes(static_cast<double>(summary->bytes)), types, summary->layout));
-  return 0;
+  return print(fmt::format("{}: {}, matrices: {}; {}\n", target,
+                           human_bytes(static_cast<double>(summary->bytes)), types,
+                           summary->layout));
 }
 
 }  // namespace
@@ -74,7 +73,8 @@ void add_pack(CLI::App& app, Action& action) {
                  .force = "Replace a file of this name",
                  .json = "One JSON object: path, bytes, layout, types, seconds",
                  .types = weight_names()});
-  command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
+  command->callback(
+      [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }
 
 }  // namespace ocellus::cli

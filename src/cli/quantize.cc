@@ -38,7 +38,7 @@ DType type_of(const std::string& name) {
 
 struct QuantizeCommand : ConversionFlags {
   Result<convert::QuantizeSummary> quantize() const;
-  int run() const;
+  Status run() const;
 };
 
 Result<convert::QuantizeSummary> QuantizeCommand::quantize() const {
@@ -70,18 +70,16 @@ std::string to_text(const convert::WrittenFile& file) {
                      human_bytes(static_cast<double>(file.bytes)), types);
 }
 
-int QuantizeCommand::run() const {
+Status QuantizeCommand::run() const {
   const auto summary = quantize();
-  if (!summary) return report(summary.error(), json);
+  if (!summary) return std::unexpected(summary.error());
   if (json) {
-    print_json({{"files", bj::array{to_json(summary->language), to_json(summary->tower)}},
-                {"source_bytes", summary->source_bytes},
-                {"bytes", summary->language.bytes + summary->tower.bytes},
-                {"seconds", summary->seconds}});
-  } else {
-    print(to_text(summary->language) + to_text(summary->tower));
+    return print_json({{"files", bj::array{to_json(summary->language), to_json(summary->tower)}},
+                       {"source_bytes", summary->source_bytes},
+                       {"bytes", summary->language.bytes + summary->tower.bytes},
+                       {"seconds", summary->seconds}});
   }
-  return 0;
+  return print(to_text(summary->language) + to_text(summary->tower));
 }
 
 }  // namespace
@@ -100,7 +98,8 @@ void add_quantize(CLI::App& app, Action& action) {
                 .json = "One JSON object: files, bytes, types, seconds",
                 .types = type_names()})
       ->required();
-  command->callback([flags, &action] { action = [flags] { return flags->run(); }; });
+  command->callback(
+      [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }
 
 }  // namespace ocellus::cli

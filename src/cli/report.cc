@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <iterator>
 #include <string>
+#include <system_error>
 
+#include "base/result.h"
 #include "base/utf8.h"
 
 namespace ocellus::cli {
@@ -51,12 +54,19 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool print(std::string_view text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-         std::fflush(stdout) == 0;
+Status print(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return {};
+  }
+  if (errno == EPIPE) {
+    return base::make_error(ErrorCode::kCancelled, "standard output: closed by its reader");
+  }
+  return base::make_error(ErrorCode::kIo, "standard output: cannot write: {}",
+                          std::generic_category().message(errno));
 }
 
-bool print_json(const boost::json::value& value) {
+Status print_json(const boost::json::value& value) {
   std::string text;
   indent(value, 0, text);
   return print(text + "\n");
@@ -65,12 +75,17 @@ bool print_json(const boost::json::value& value) {
 int report(const Error& error, bool as_json) {
   const ErrorInfo info = error_info(error.code);
   if (as_json) {
-    print_json({{"error",
-                 {{"code", boost::json::string(info.name.data(), info.name.size())},
-                  {"message", base::replace_invalid_utf8(error.message)}}}});
+    // Where this cannot be written either, the line on stderr and the exit code must do.
+    (void)print_json({{"error",
+                       {{"code", boost::json::string(info.name.data(), info.name.size())},
+                        {"message", base::replace_invalid_utf8(error.message)}}}});
   }
   std::fprintf(stderr, "ocellus: %s\n", one_line(error.message).c_str());
   return info.exit_code;
+}
+
+int exit_code(const Status& status, bool as_json) {
+  return status ? 0 : report(status.error(), as_json);
 }
 
 std::string human_bytes(double bytes) {

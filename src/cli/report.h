@@ -14,15 +14,19 @@ namespace ocellus::cli {
 // {"error": {code, message}} on stdout. Returns the exit code of error_info().
 int report(const Error& error, bool as_json = false);
 
-// Writes to stdout and flushes; false when the reader is gone.
-bool print(std::string_view text);
+// 0, or what report() returns.
+int exit_code(const Status& status, bool as_json = false);
+
+// Writes to stdout and flushes. kCancelled when the reader is gone; kIo with the system's reason,
+// for example a full disk.
+[[nodiscard]] Status print(std::string_view text);
 
 // The text without line breaks and other control characters (they are spelled \xNN) and in UTF-8:
 // what comes from a file must not steer a terminal.
 std::string one_line(std::string_view text);
 
-// Indented JSON with a newline.
-bool print_json(const boost::json::value& value);
+// Indented JSON with a newline. Errors as of print().
+[[nodiscard]] Status print_json(const boost::json::value& value);
 
 // "1.2 GiB"
 std::string human_bytes(double bytes);

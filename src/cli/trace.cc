@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output_file.h"
 #include "cli/report.h"
 #include "formats/safetensors.h"
 
@@ -53,12 +54,13 @@ Status TraceCommand::run() const {
                              {static_cast<std::int64_t>(t.input_ids.size()), t.vocabulary},
                              t.prompt_logits));
   }
-  OCELLUS_RETURN_IF_ERROR(base::write_file_atomically(out, formats::write_safetensors(tensors)));
+  OCELLUS_RETURN_IF_ERROR(write_output_file(out, formats::write_safetensors(tensors)));
+  std::string table;
   for (const formats::NamedTensor& each : tensors) {
-    print(fmt::format("{:16} {} {}\n", each.name, each.dtype,
-                      tensor::Shape::from(each.shape)->to_string()));
+    table += fmt::format("{:16} {} {}\n", each.name, each.dtype,
+                         tensor::Shape::from(each.shape)->to_string());
   }
-  return {};
+  return print(table);
 }
 
 }  // namespace
@@ -80,17 +82,13 @@ void add_trace(CLI::App& app, Action& action) {
       ->add_option("--force-tokens", flags->measuring.forced_tokens,
                    "Generate these, whatever the logits say, and nothing after them")
       ->type_name("ID,ID,...")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--expand-weights", flags->measuring.expand_weights,
                     "Round the weights, then compute with the rounded values in f32");
   flags->model.add_to(*command);
   flags->sampling.add_to(*command);
-  command->callback([flags, &action] {
-    action = [flags] {
-      const Status status = flags->run();
-      return status ? 0 : report(status.error());
-    };
-  });
+  command->callback([flags, &action] { action = [flags] { return exit_code(flags->run()); }; });
 }
 
 }  // namespace ocellus::cli

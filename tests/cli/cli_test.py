@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import tempfile
@@ -171,12 +172,43 @@ class Errors(unittest.TestCase):
         for arguments in (["--help"], ["ask", "--help"], ["inspect", "--help"], ["trace", "--help"], ["bench", "--help"], ["--version"]):
             self.assertEqual(run(*arguments).returncode, 0, arguments)
 
-    def test_closed_stdout(self):
-        with open("/dev/full", "wb") as full:
-            result = subprocess.run([BINARY, "ask", str(some_picture()), "How many objects are there?"],
-                                    stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
-                                    env={**os.environ, "OCELLUS_MODEL": str(DEMO)})
-        self.assertEqual(result.returncode, 130, result.stderr)
+    def test_repeatable_options_take_one_value_each(self):
+        """Picture and question may follow them."""
+        question = "How many objects are there?"
+        for option in (["--stop", "."], ["--allow-host", "10.0.0.0/8"], ["--earlier", "What is it?", "A square."]):
+            result = run("ask", *option, some_picture(), question, "--temperature", "0")
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.expect(2, "ask", "--earlier", "What is it?", says=b"--earlier")
+
+
+class StandardOutput(unittest.TestCase):
+    """What cannot be written is an error, of every command."""
+    commands = (["ask", some_picture(), "How many objects are there?"],
+                ["ask", some_picture(), "How many objects are there?", "--json"],
+                ["inspect", some_picture()], ["inspect", DEMO], ["inspect", DEMO, "--json"],
+                ["--help"], ["ask", "--help"], ["--version"])
+
+    def run_into(self, stdout, arguments):
+        return subprocess.run([BINARY, *map(str, arguments)], stdout=stdout, stderr=subprocess.PIPE, timeout=60,
+                              check=False, env={**os.environ, "OCELLUS_MODEL": str(DEMO)})
+
+    def test_full_disk(self):
+        for arguments in self.commands:
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                result = self.run_into(full, arguments)
+                self.assertEqual(result.returncode, 3, result.stderr)
+                self.assertIn(b"No space left", result.stderr)
+                self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+
+    def test_closed_pipe(self):
+        for arguments in self.commands:
+            with self.subTest(arguments=arguments):
+                reader, writer = os.pipe()
+                os.close(reader)
+                result = self.run_into(writer, arguments)
+                os.close(writer)
+                self.assertEqual(result.returncode, 130, result.stderr)
+                self.assertIn(b"closed", result.stderr)
 
 
 class Interrupt(unittest.TestCase):
@@ -301,6 +333,52 @@ class Trace(unittest.TestCase):
         for i, token in enumerate(struct.unpack(f"<{tokens[1][0]}q", tokens[2])):
             row = struct.unpack_from(f"<{width}f", logits[2], 4 * width * i)
             self.assertEqual(token, row.index(max(row)))
+
+    def trace_to(self, out):
+        return run("trace", some_picture(), "How many objects are there?", "--model", DEMO, "--out", out,
+                   "--max-tokens", "1", "--temperature", "0")
+
+    def test_out_replaces_only_files(self):
+        """A link stays one, a FIFO and a device are written into, a folder is refused."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            real, link, dangling, fifo = (folder / name for name in ("real", "link", "dangling", "fifo"))
+            real.write_bytes(b"before")
+            link.symlink_to("real")
+            dangling.symlink_to("made")
+            os.mkfifo(fifo)
+            self.assertEqual(self.trace_to(link).returncode, 0)
+            self.assertTrue(link.is_symlink())
+            self.assertIn("tokens", read_safetensors(real))
+            self.assertEqual(self.trace_to(dangling).returncode, 0)
+            self.assertTrue(dangling.is_symlink())
+            self.assertEqual((folder / "made").read_bytes(), real.read_bytes())
+            found = []
+            reader = threading.Thread(target=lambda: found.append(fifo.read_bytes()))
+            reader.start()
+            result = self.trace_to(fifo)
+            self.assertTrue(fifo.is_fifo())
+            if not found and result.returncode != 0:
+                fifo.write_bytes(b"")  # lets the reader go
+            reader.join()
+            self.assertEqual(found, [real.read_bytes()])
+            refused = self.trace_to(folder)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(b"found a directory", refused.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs to make a device")
+    def test_out_keeps_a_device(self):
+        with tempfile.TemporaryDirectory() as folder:
+            full = pathlib.Path(folder) / "full"
+            try:
+                os.mknod(full, 0o600 | stat.S_IFCHR, os.makedev(1, 7))
+                full.open("wb").close()
+            except PermissionError:
+                self.skipTest("needs to make a device")
+            result = self.trace_to(full)
+            self.assertTrue(full.is_char_device())
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(b"No space left", result.stderr)
 
     def test_measures_every_position_of_a_given_text(self):
         with tempfile.TemporaryDirectory() as folder:
