@@ -114,7 +114,6 @@ TEST(ChatMessages, ErrorsNameThePlace) {
           {"3",
            "chat.json: expected an array of messages or an object with \"messages\", found an "
            "integer"},
-          {"[", "chat.json: JSON ends too early"},
           {R"({"messages": {}})",
            "chat.json: messages: expected an array of messages, found an "
            "object"},
