@@ -196,7 +196,7 @@ Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> mes
     variables.emplace_back("bos_token", Text(tokens.bos, true));
     variables.emplace_back("eos_token", Text(tokens.eos, true));
     variables.emplace_back("image_token", Text(tokens.image, true));
-    return template_.render(variables);
+    return template_.render(variables, options.limits);
   };
   // The shape that the template seems to read first; the others where that gives another number of
   // image tokens.

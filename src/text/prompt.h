@@ -35,6 +35,7 @@ struct SpecialTokens {
 // values) belong here when they are added.
 struct RenderOptions {
   bool add_generation_prompt = true;  // end with the beginning of the assistant's next message
+  jinja::Limits limits = {};          // of each shape of content that is tried, at most four
 };
 
 // A checkpoint's chat template, or one of the known formats. Immutable; any thread.
