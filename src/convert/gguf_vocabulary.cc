@@ -9,7 +9,7 @@
 namespace ocellus::convert {
 namespace {
 
-using Type = text::Tokenizer::Piece::Type;
+using Type = text::VocabularyToken::Type;
 
 std::int32_t number_of(Type type) {
   switch (type) {
@@ -45,26 +45,26 @@ Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& c
   OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, models::make_tokenizer(checkpoint));
   if (table.scored && !table.merges.empty()) {
     base::log(base::LogLevel::kInfo,
-              fmt::format("{}: the tokenizer's merges are not all ways to cut its pieces: engines "
+              fmt::format("{}: the tokenizer's merges are not all ways to cut its tokens: engines "
                           "that go by scores alone will cut some words otherwise",
                           checkpoint.folder.string()));
   }
   formats::GgufVocabulary v;
   v.model = table.scored ? "llama" : "gpt2";
-  v.pre = table.words;
+  v.pre = table.pre_tokenizer;
   v.merges = table.merges;
   v.prefix_space = table.prefix != text::PrefixSpace::kNone;
   if (table.prefix == text::PrefixSpace::kUnlessSpaced) v.metaspace = "always";
   if (table.prefix == text::PrefixSpace::kStartOnly) v.metaspace = "first";
   if (!tokenizer->prefix_tokens().empty()) v.begin = tokenizer->prefix_tokens().front();
   const auto rows = static_cast<std::size_t>(checkpoint.config.language.vocab_size);
-  // Pieces behind the last row have no embedding: the picture's, which every engine has its own way
+  // Tokens after the last row have no embedding: the picture's, which every engine has its own way
   // to place.
   for (std::size_t id = 0; id < rows; ++id) {
-    const bool named = id < table.pieces.size() && table.pieces[id].type != Type::kUnused;
-    v.tokens.push_back(named ? table.pieces[id].text : fmt::format("[PAD{}]", id));
-    v.types.push_back(named ? number_of(table.pieces[id].type) : number_of(Type::kUnused));
-    if (table.scored) v.scores.push_back(named ? table.pieces[id].score : -10000.0f);
+    const bool named = id < table.tokens.size() && table.tokens[id].type != Type::kUnused;
+    v.tokens.push_back(named ? table.tokens[id].text : fmt::format("[PAD{}]", id));
+    v.types.push_back(named ? number_of(table.tokens[id].type) : number_of(Type::kUnused));
+    if (table.scored) v.scores.push_back(named ? table.tokens[id].score : -10000.0f);
   }
   return v;
 }

@@ -6,7 +6,7 @@ namespace ocellus::models {
 
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::GgufVocabulary& v,
                                                               std::int64_t image_token) {
-  using Type = text::Tokenizer::Piece::Type;
+  using Type = text::VocabularyToken::Type;
   constexpr Type kTypes[] = {Type::kNormal,      Type::kNormal, Type::kUnknown, Type::kControl,
                              Type::kUserDefined, Type::kUnused, Type::kByte};
   const auto image = static_cast<std::size_t>(image_token);
@@ -15,15 +15,15 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
       {.content = name, .id = static_cast<std::int32_t>(image_token), .special = true}};
   Result<std::unique_ptr<const text::Tokenizer>> tokenizer = nullptr;
   if (v.model == "llama") {
-    std::vector<text::Tokenizer::Piece> pieces;
+    std::vector<text::VocabularyToken> tokens;
     for (std::size_t i = 0; i < v.tokens.size(); ++i)
-      pieces.push_back({v.tokens[i], v.scores[i], kTypes[v.types[i]]});
+      tokens.push_back({v.tokens[i], v.scores[i], kTypes[v.types[i]]});
     using text::PrefixSpace;
     const PrefixSpace prefix = !v.prefix_space           ? PrefixSpace::kNone
                                : v.metaspace == "first"  ? PrefixSpace::kStartOnly
                                : v.metaspace == "always" ? PrefixSpace::kUnlessSpaced
                                                          : PrefixSpace::kEveryText;
-    tokenizer = text::Tokenizer::from_pieces(pieces, prefix, std::move(added), v.merges);
+    tokenizer = text::Tokenizer::from_scored_tokens(tokens, prefix, std::move(added), v.merges);
   } else {
     for (std::size_t i = 0; i < v.tokens.size(); ++i) {
       const Type type = kTypes[v.types[i]];
@@ -33,10 +33,10 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
                          .special = type == Type::kControl});
       }
     }
-    tokenizer = text::Tokenizer::from_merges(v.tokens, v.merges, v.pre, added);
+    tokenizer = text::Tokenizer::from_merges(v.tokens, v.merges, v.pre, std::move(added));
   }
   if (!tokenizer) return tokenizer;
-  return text::Tokenizer::with_begin(*std::move(tokenizer), v.begin);
+  return text::Tokenizer::with_bos(*std::move(tokenizer), v.begin);
 }
 
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c) {

@@ -30,11 +30,20 @@ Status Bpe::add_merge(std::string_view left, std::string_view right) {
   const auto merged = vocabulary_.find(std::string(left) + std::string(right));
   if (l == vocabulary_.end() || r == vocabulary_.end() || merged == vocabulary_.end()) {
     return base::make_error(ErrorCode::kBadModel,
-                            "merge \"{} {}\": a piece is not in the vocabulary", left, right);
+                            "merges: \"{} {}\": expected tokens of the vocabulary", left, right);
   }
-  // A rule that stands twice keeps its last rank, as a hash map filled in order does.
+  // A duplicate rule keeps its last rank, as a hash map filled in order does.
   merges_[key(l->second, r->second)] = {next_rank_++, merged->second};
   return {};
+}
+
+Status Bpe::add_merge(std::string_view pair) {
+  const std::size_t space = pair.find(' ');
+  if (space == std::string_view::npos) {
+    return base::make_error(ErrorCode::kBadModel, "merges: expected \"left right\", found \"{}\"",
+                            pair);
+  }
+  return add_merge(pair.substr(0, space), pair.substr(space + 1));
 }
 
 void Bpe::forbid(const std::vector<std::int32_t>& ids) {

@@ -27,18 +27,20 @@ class Bpe {
  public:
   struct Options {
     std::optional<std::int32_t> unknown;  // for characters that nothing covers
-    bool byte_fallback = false;  // such characters become <0xXX> pieces, where all of them exist
+    bool byte_fallback = false;  // such characters become <0xXX> tokens, where all of them exist
     bool fuse_unknown = false;   // neighbouring unknown characters are one token
     bool ignore_merges = false;  // a word that is in the vocabulary is that token
   };
 
   Bpe(Vocabulary vocabulary, Options options);
 
-  // Adds a rule: `left` `right` -> their concatenation, of the next rank. kBadModel when a piece is
-  // not in the vocabulary.
+  // Adds a rule: `left` `right` -> their concatenation, of the next rank. kBadModel when one of the
+  // three is not in the vocabulary.
   Status add_merge(std::string_view left, std::string_view right);
+  // The same, written "left right".
+  Status add_merge(std::string_view pair);
 
-  // Text never becomes one of these tokens, whatever the rules say: control tokens are not spelled.
+  // Text never becomes one of these tokens, whatever the rules say: special tokens are not spelled.
   void forbid(const std::vector<std::int32_t>& ids);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }

@@ -7,15 +7,15 @@
 
 namespace ocellus::text {
 
-// Decoders look at neighbours (the first space of a text goes, byte pieces join), so the new text
-// is the difference between the decoded text with and without the new piece, where one piece before
+// Decoders look at neighbours (the first space of a text goes, byte tokens join), so the new text
+// is the difference between the decoded text with and without the new token, where one token before
 // it is context enough.
 std::string Detokenizer::push(std::int32_t id) {
-  const std::string_view piece = tokenizer_->piece_of(id);
-  if (piece.empty() || tokenizer_->is_special(id)) return "";
-  const Decoder& decoder = tokenizer_->decoder();
+  const std::string_view token = tokenizer_->token_text(id);
+  if (token.empty() || tokenizer_->is_special(id)) return "";
+  const TokenDecoder& decoder = tokenizer_->decoder();
   const std::size_t before = decoder.apply_raw(context_).size();
-  context_.emplace_back(piece);
+  context_.emplace_back(token);
   const std::string after = decoder.apply_raw(context_);
   if (after.size() > before) pending_ += after.substr(before);
   if (context_.size() > 1) context_.erase(context_.begin());

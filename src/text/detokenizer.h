@@ -10,7 +10,7 @@
 
 namespace ocellus::text {
 
-// Gives text as soon as it is certain: never half a character. The pieces together are
+// Gives text as soon as it is certain: never half a character. All of it together is
 // Tokenizer::decode of all ids without the special ones. One thread. The tokenizer must outlive it.
 class Detokenizer {
  public:
@@ -23,7 +23,7 @@ class Detokenizer {
 
  private:
   const Tokenizer* tokenizer_;
-  std::vector<std::string> context_;  // the piece before the next one; none at the start
+  std::vector<std::string> context_;  // the token before the next one; none at the start
   std::string pending_;               // bytes that may become a character
 };
 

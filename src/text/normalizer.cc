@@ -14,8 +14,6 @@ namespace bj = json::bj;
 
 constexpr int kMaxNesting = 16;
 
-std::string_view view(const bj::string& s) { return {s.data(), s.size()}; }
-
 std::string unicode_form(const std::string& text, int options) {
   utf8proc_uint8_t* result = nullptr;
   const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
@@ -53,52 +51,6 @@ Result<const bj::object*> step_object(const bj::value& value, std::string_view w
 
 }  // namespace
 
-Result<Pattern> Pattern::parse(const bj::value* value, std::string_view what) {
-  const bj::object* object = value == nullptr ? nullptr : value->if_object();
-  Pattern pattern;
-  if (value != nullptr && value->is_string()) {
-    pattern.literal = view(value->get_string());
-    return pattern;
-  }
-  const bj::value* literal = object == nullptr ? nullptr : object->if_contains("String");
-  const bj::value* regex = object == nullptr ? nullptr : object->if_contains("Regex");
-  if (literal != nullptr && literal->is_string()) {
-    pattern.literal = view(literal->get_string());
-  } else if (regex != nullptr && regex->is_string()) {
-    auto compiled = Regex::compile(view(regex->get_string()));
-    if (!compiled) return base::with_context(std::move(compiled).error(), what);
-    pattern.regex = *std::move(compiled);
-  } else {
-    return make_error(ErrorCode::kBadModel, "{}: pattern: expected String or Regex", what);
-  }
-  return pattern;
-}
-
-void Pattern::each_match(std::string_view text,
-                         const std::function<void(std::size_t, std::size_t)>& found) const {
-  if (regex) {
-    regex->each_match(text, found);
-    return;
-  }
-  if (literal.empty()) return;
-  for (std::size_t at = text.find(literal); at != std::string_view::npos;
-       at = text.find(literal, at + literal.size())) {
-    found(at, at + literal.size());
-  }
-}
-
-std::string Pattern::replace(std::string_view text, std::string_view with) const {
-  std::string result;
-  std::size_t done = 0;
-  each_match(text, [&](std::size_t begin, std::size_t end) {
-    result += text.substr(done, begin - done);
-    result += with;
-    done = end;
-  });
-  result += text.substr(done);
-  return result;
-}
-
 Result<Normalizer> Normalizer::parse(const bj::value* value, std::string_view file) {
   Normalizer normalizer;
   if (value != nullptr && !value->is_null())
@@ -115,6 +67,12 @@ Normalizer Normalizer::sentencepiece(PrefixSpace prefix) {
   return normalizer;
 }
 
+Normalizer Normalizer::nfc() {
+  Normalizer normalizer;
+  normalizer.steps_.push_back({Kind::kNfc, "", {}});
+  return normalizer;
+}
+
 Status Normalizer::parse_step(const bj::value& value, std::string_view file, int depth) {
   const std::string what = fmt::format("{}: normalizer", file);
   OCELLUS_ASSIGN_OR_RETURN(const bj::object* object, step_object(value, what));
@@ -123,8 +81,9 @@ Status Normalizer::parse_step(const bj::value& value, std::string_view file, int
     OCELLUS_ASSIGN_OR_RETURN(const bj::array* parts,
                              json::get_array_or_null(*object, "normalizers", what));
     if (parts == nullptr || depth >= kMaxNesting) {
-      return make_error(ErrorCode::kBadModel, "{}: Sequence: no normalizers, or nested too deeply",
-                        what);
+      return make_error(ErrorCode::kBadModel,
+                        "{}: Sequence: expected normalizers, at most {} inside one another", what,
+                        kMaxNesting);
     }
     for (const bj::value& part : *parts) OCELLUS_RETURN_IF_ERROR(parse_step(part, file, depth + 1));
     return {};
@@ -152,7 +111,7 @@ Status Normalizer::parse_step(const bj::value& value, std::string_view file, int
                       "",
                       {}});
   } else {
-    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not supported", what, type);
   }
   return {};
 }
@@ -219,17 +178,17 @@ std::string Normalizer::trace(const Step& step, const std::string& before, const
     return first == std::string::npos ? std::string(after.size(), '\0')
                                       : trusted.substr(first, after.size());
   }
-  // Stretch by stretch, where that gives the same text.
-  std::string pieces;
+  // Run by run of one author, where that gives the same text.
+  std::string runs;
   for (std::size_t begin = 0; begin < before.size();) {
     const std::size_t end =
         std::min(trusted.find(trusted[begin] == '\0' ? '\1' : '\0', begin), before.size());
-    const std::string piece = apply_step(step, before.substr(begin, end - begin));
-    pieces += piece;
-    result.append(piece.size(), trusted[begin]);
+    const std::string run = apply_step(step, before.substr(begin, end - begin));
+    runs += run;
+    result.append(run.size(), trusted[begin]);
     begin = end;
   }
-  return pieces == after ? result : std::string(after.size(), '\0');
+  return runs == after ? result : std::string(after.size(), '\0');
 }
 
 }  // namespace ocellus::text

@@ -1,8 +1,9 @@
+#include "text/pre_tokenizer.h"
+
 #include <array>
 #include <unordered_map>
 
 #include "base/result.h"
-#include "text/normalizer.h"
 
 namespace ocellus::text {
 namespace {
@@ -81,6 +82,23 @@ PreTokenizer PreTokenizer::sentencepiece(PrefixSpace prefix) {
   return result;
 }
 
+Result<PreTokenizer> PreTokenizer::byte_level(std::string_view pattern) {
+  PreTokenizer result;
+  Step bytes{};
+  bytes.kind = Kind::kByteLevel;
+  bytes.use_pattern = pattern.empty();
+  if (pattern.empty()) {
+    OCELLUS_ASSIGN_OR_RETURN(bytes.pattern.regex, Regex::compile(kGpt2Pattern));
+  } else {
+    Step split{};
+    split.kind = Kind::kSplit;
+    OCELLUS_ASSIGN_OR_RETURN(split.pattern.regex, Regex::compile(pattern));
+    result.steps_.push_back(std::move(split));
+  }
+  result.steps_.push_back(std::move(bytes));
+  return result;
+}
+
 Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, int depth) {
   const std::string what = fmt::format("{}: pre_tokenizer", file);
   if (!value.is_object()) return make_error(ErrorCode::kBadModel, "{}: expected an object", what);
@@ -91,7 +109,8 @@ Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, i
                              json::get_array_or_null(object, "pretokenizers", what));
     if (parts == nullptr || depth >= kMaxNesting) {
       return make_error(ErrorCode::kBadModel,
-                        "{}: Sequence: no pretokenizers, or nested too deeply", what);
+                        "{}: Sequence: expected pretokenizers, at most {} inside one another", what,
+                        kMaxNesting);
     }
     for (const bj::value& part : *parts) OCELLUS_RETURN_IF_ERROR(parse_step(part, file, depth + 1));
     return {};
@@ -120,8 +139,8 @@ Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, i
       if (spelling == name) step.behavior = behavior, known = true;
     }
     if (!known)
-      return make_error(ErrorCode::kUnsupported, "{}: Split: behavior \"{}\" is not known", what,
-                        name);
+      return make_error(ErrorCode::kUnsupported, "{}: Split: behavior \"{}\" is not supported",
+                        what, name);
   } else if (type == "ByteLevel") {
     step.kind = Kind::kByteLevel;
     OCELLUS_ASSIGN_OR_RETURN(step.add_prefix_space,
@@ -140,7 +159,7 @@ Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, i
     OCELLUS_ASSIGN_OR_RETURN(step.use_pattern, json::get_bool_or(object, "split", what, true));
     if (scheme != "always" && scheme != "first" && scheme != "never") {
       return make_error(ErrorCode::kUnsupported,
-                        "{}: Metaspace: prepend_scheme \"{}\" is not known", what, scheme);
+                        "{}: Metaspace: prepend_scheme \"{}\" is not supported", what, scheme);
     }
     step.prepend = scheme == "always"  ? Prepend::kAlways
                    : scheme == "first" ? Prepend::kFirst
@@ -159,7 +178,7 @@ Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, i
     OCELLUS_RETURN_IF_ERROR(regex_split(R"(\w+|[^\w\s]+)", Behavior::kRemoved));
     step.invert = true;
   } else {
-    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not supported", what, type);
   }
   steps_.push_back(std::move(step));
   return {};
@@ -231,11 +250,11 @@ std::vector<std::string> PreTokenizer::apply(std::string text, bool at_start) co
       } else if (step.kind == Kind::kByteLevel) {
         if (step.add_prefix_space && !word.starts_with(' ')) word.insert(0, " ");
         cut = step.use_pattern ? split(step, word) : std::vector<std::string>{std::move(word)};
-        for (std::string& piece : cut) piece = bytes_to_alphabet(piece);
+        for (std::string& part : cut) part = bytes_to_alphabet(part);
       } else {
         cut = split(step, word);
       }
-      for (std::string& piece : cut) next.push_back(std::move(piece));
+      for (std::string& part : cut) next.push_back(std::move(part));
     }
     words = std::move(next);
   }

@@ -12,7 +12,9 @@ namespace {
 
 using base::make_error;
 namespace bj = json::bj;
-using Type = Tokenizer::Piece::Type;
+using Type = VocabularyToken::Type;
+
+constexpr std::int64_t kMaxId = std::int64_t{1} << 21;
 
 Type type_of(const sentencepiece::SentencePieceProcessor& model, int id) {
   if (model.IsUnknown(id)) return Type::kUnknown;
@@ -24,18 +26,18 @@ Type type_of(const sentencepiece::SentencePieceProcessor& model, int id) {
 
 }  // namespace
 
-Result<std::vector<Tokenizer::Piece>> read_sentencepiece(std::string_view model,
-                                                         std::string_view file) {
+Result<std::vector<VocabularyToken>> read_sentencepiece(std::string_view model,
+                                                        std::string_view file) {
   sentencepiece::SentencePieceProcessor processor;
   if (const auto status = processor.LoadFromSerializedProto(model); !status.ok()) {
-    return make_error(ErrorCode::kBadModel, "{}: not a SentencePiece model: {}", file,
+    return make_error(ErrorCode::kBadModel, "{}: expected a SentencePiece model: {}", file,
                       status.ToString());
   }
-  std::vector<Tokenizer::Piece> pieces;
+  std::vector<VocabularyToken> tokens;
   for (int id = 0; id < processor.GetPieceSize(); ++id) {
-    pieces.push_back({processor.IdToPiece(id), processor.GetScore(id), type_of(processor, id)});
+    tokens.push_back({processor.IdToPiece(id), processor.GetScore(id), type_of(processor, id)});
   }
-  return pieces;
+  return tokens;
 }
 
 // Tokens that the files beside tokenizer.model add: added_tokens.json {"<image>": 32000}, and
@@ -51,9 +53,10 @@ Result<std::vector<AddedToken>> read_added_tokens(std::string_view config_json,
     if (object == nullptr)
       return make_error(ErrorCode::kBadModel, "added_tokens.json: expected an object");
     for (const auto& [content, id] : *object) {
-      if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > (1 << 21)) {
-        return make_error(ErrorCode::kBadModel, "added_tokens.json: {}: expected an id",
-                          std::string_view(content.data(), content.size()));
+      if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > kMaxId) {
+        return make_error(ErrorCode::kBadModel,
+                          "added_tokens.json: {}: expected an id from 0 to {}",
+                          std::string_view(content.data(), content.size()), kMaxId);
       }
       added.push_back({.content = {content.data(), content.size()},
                        .id = static_cast<std::int32_t>(id.get_int64()),
@@ -77,7 +80,7 @@ Result<std::vector<AddedToken>> read_added_tokens(std::string_view config_json,
     const auto parsed = std::from_chars(key.data(), key.data() + key.size(), id);
     if (parsed.ec != std::errc() || parsed.ptr != key.data() + key.size() || id < 0 ||
         !value.is_object()) {
-      return make_error(ErrorCode::kBadModel, "{}: expected an id and an object", what);
+      return make_error(ErrorCode::kBadModel, "{}: expected an id as the key and an object", what);
     }
     AddedToken token{.content = {}, .id = id};
     OCELLUS_ASSIGN_OR_RETURN(token.content,

@@ -9,9 +9,9 @@
 
 namespace ocellus::text {
 
-// Pieces in the order of their ids. kBadModel naming `file`.
-Result<std::vector<Tokenizer::Piece>> read_sentencepiece(std::string_view model,
-                                                         std::string_view file);
+// Its tokens in the order of their ids. kBadModel naming `file`.
+Result<std::vector<VocabularyToken>> read_sentencepiece(std::string_view model,
+                                                        std::string_view file);
 
 // The tokens of added_tokens.json and of tokenizer_config.json, which knows more (texts, may be
 // empty). kBadModel, or the JSON layer's kInvalidArgument.

@@ -85,28 +85,30 @@ std::string first_bytes_of(const std::vector<AddedToken>& added, bool normalized
 
 Status Tokenizer::finish(std::string_view file) {
   constexpr std::int32_t kMaxId = 1 << 21;
-  std::int32_t most = -1;
-  for (const auto& [piece, id] : bpe_.vocabulary()) most = std::max(most, id);
-  for (const AddedToken& token : added_) most = std::max(most, token.id);
-  if (most < 0 || most > kMaxId) {
-    return base::make_error(ErrorCode::kBadModel,
-                            "{}: the largest token id is {}, expected 0 to {}", file, most, kMaxId);
+  std::int32_t max = -1;
+  for (const auto& [text, id] : bpe_.vocabulary()) max = std::max(max, id);
+  for (const AddedToken& token : added_) max = std::max(max, token.id);
+  if (max < 0 || max > kMaxId) {
+    return base::make_error(ErrorCode::kBadModel, "{}: token ids: expected 0 to {}, found {}", file,
+                            kMaxId, max);
   }
-  pieces_.assign(static_cast<std::size_t>(most) + 1, "");
-  special_.assign(pieces_.size(), false);
-  for (const auto& [piece, id] : bpe_.vocabulary()) {
+  tokens_.assign(static_cast<std::size_t>(max) + 1, "");
+  special_.assign(tokens_.size(), false);
+  for (const auto& [text, id] : bpe_.vocabulary()) {
     if (id < 0)
-      return base::make_error(ErrorCode::kBadModel, "{}: token \"{}\": id {} is negative", file,
-                              piece, id);
-    pieces_[static_cast<std::size_t>(id)] = piece;
+      return base::make_error(ErrorCode::kBadModel,
+                              "{}: token \"{}\": expected an id from 0, found {}", file, text, id);
+    tokens_[static_cast<std::size_t>(id)] = text;
   }
   std::vector<std::int32_t> forbidden;
   for (const AddedToken& token : added_) {
     if (token.id < 0 || token.content.empty()) {
-      return base::make_error(ErrorCode::kBadModel, "{}: added token \"{}\": id {}", file,
-                              token.content, token.id);
+      return base::make_error(ErrorCode::kBadModel,
+                              "{}: added token \"{}\": expected a text and an id from "
+                              "0, found id {}",
+                              file, token.content, token.id);
     }
-    pieces_[static_cast<std::size_t>(token.id)] = token.content;
+    tokens_[static_cast<std::size_t>(token.id)] = token.content;
     special_[static_cast<std::size_t>(token.id)] = token.special;
     if (token.special) forbidden.push_back(token.id);
   }
@@ -154,7 +156,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::span<const Segment> segments,
   return ids;
 }
 
-// `trusted` has a byte for each of text's. Old files have control tokens that are looked for in
+// `trusted` has a byte for each of text's. Old files have special tokens that are looked for in
 // normalised text, so who wrote what is carried through the normaliser.
 void Tokenizer::encode_text(std::string_view text, std::string trusted, bool at_start,
                             std::vector<std::int32_t>& ids) const {
@@ -177,42 +179,42 @@ void Tokenizer::encode_text(std::string_view text, std::string trusted, bool at_
     }
     if (match->token->rstrip)
       end = std::min(normalized.find_first_not_of(kSpaces, end), normalized.size());
-    encode_words(std::string_view(normalized).substr(done, begin - done), at_start && done == 0,
-                 ids);
+    encode_normalized(std::string_view(normalized).substr(done, begin - done),
+                      at_start && done == 0, ids);
     ids.push_back(match->token->id);
     done = end;
   }
-  encode_words(std::string_view(normalized).substr(done), at_start && done == 0, ids);
+  encode_normalized(std::string_view(normalized).substr(done), at_start && done == 0, ids);
 }
 
-void Tokenizer::encode_words(std::string_view normalized, bool at_start,
-                             std::vector<std::int32_t>& ids) const {
+void Tokenizer::encode_normalized(std::string_view normalized, bool at_start,
+                                  std::vector<std::int32_t>& ids) const {
   for (const std::string& word : pre_tokenizer_.apply(std::string(normalized), at_start))
     bpe_.encode(word, ids);
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
-  std::vector<std::string> pieces;
+  std::vector<std::string> tokens;
   for (const std::int32_t id : ids) {
     if (skip_special && is_special(id)) continue;
-    const std::string_view piece = piece_of(id);
-    if (!piece.empty()) pieces.emplace_back(piece);
+    const std::string_view text = token_text(id);
+    if (!text.empty()) tokens.emplace_back(text);
   }
-  return decoder_.apply(std::move(pieces));
+  return decoder_.apply(std::move(tokens));
 }
 
-std::optional<std::int32_t> Tokenizer::id_of(std::string_view piece) const {
+std::optional<std::int32_t> Tokenizer::id_of(std::string_view text) const {
   for (const AddedToken& token : added_) {
-    if (token.content == piece) return token.id;
+    if (token.content == text) return token.id;
   }
-  const auto found = bpe_.vocabulary().find(piece);
+  const auto found = bpe_.vocabulary().find(text);
   if (found == bpe_.vocabulary().end()) return std::nullopt;
   return found->second;
 }
 
-std::string_view Tokenizer::piece_of(std::int32_t id) const {
-  return id >= 0 && static_cast<std::size_t>(id) < pieces_.size()
-             ? std::string_view(pieces_[static_cast<std::size_t>(id)])
+std::string_view Tokenizer::token_text(std::int32_t id) const {
+  return id >= 0 && static_cast<std::size_t>(id) < tokens_.size()
+             ? std::string_view(tokens_[static_cast<std::size_t>(id)])
              : std::string_view();
 }
 

@@ -12,19 +12,28 @@
 
 #include "ocellus/error.h"
 #include "text/bpe.h"
-#include "text/decoder.h"
 #include "text/normalizer.h"
+#include "text/pre_tokenizer.h"
 #include "text/segment.h"
+#include "text/token_decoder.h"
 
 namespace ocellus::text {
 
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool special = false;                 // a control token: only trusted text can spell it
-  bool normalized = false;              // looked for after normalising
-  bool lstrip = false, rstrip = false;  // swallows white space beside it
+  bool special = false;                 // only trusted text can spell it
+  bool normalized = false;              // looked for in normalised text
+  bool lstrip = false, rstrip = false;  // takes the white space beside it
   bool single_word = false;             // not inside a word
+};
+
+// A token of a SentencePiece vocabulary.
+struct VocabularyToken {
+  enum class Type { kNormal, kUnknown, kControl, kUserDefined, kByte, kUnused };
+  std::string text;
+  float score = 0;
+  Type type = Type::kNormal;
 };
 
 // Immutable after loading; any thread.
@@ -42,36 +51,25 @@ class Tokenizer {
                                                                       std::string_view added_json,
                                                                       std::string_view file);
 
-  // A Llama-style vocabulary by itself: `pieces` in the order of their ids. `merges` ("left right",
-  // best first) are mostly left out: every way to cut a piece in two is one, by falling score.
-  struct Piece {
-    std::string text;
-    float score = 0;
-    enum class Type {
-      kNormal,
-      kUnknown,
-      kControl,
-      kUserDefined,
-      kByte,
-      kUnused
-    } type = Type::kNormal;
-  };
-  static Result<std::unique_ptr<const Tokenizer>> from_pieces(
-      std::span<const Piece> pieces, PrefixSpace prefix, std::vector<AddedToken> added,
+  // A SentencePiece vocabulary, the tokens in the order of their ids. `merges` ("left right", best
+  // first) are mostly left out: every way to cut a token in two is one, by falling score.
+  // kBadModel.
+  static Result<std::unique_ptr<const Tokenizer>> from_scored_tokens(
+      std::span<const VocabularyToken> tokens, PrefixSpace prefix, std::vector<AddedToken> added,
       std::span<const std::string> merges = {});
 
-  // A byte-level vocabulary with its merges ("left right"); `kind` says how text is cut into words,
-  // by the names that GGUF files use. kUnsupported for a kind that is not built in.
+  // A byte-level vocabulary with its merges ("left right", best first); `pre_tokenizer` is one of
+  // the names that GGUF files use. kBadModel; kUnsupported for a name that is not known.
   static Result<std::unique_ptr<const Tokenizer>> from_merges(std::span<const std::string> tokens,
                                                               std::span<const std::string> merges,
-                                                              std::string_view kind,
-                                                              std::span<const AddedToken> added);
+                                                              std::string_view pre_tokenizer,
+                                                              std::vector<AddedToken> added);
 
-  // The same tokenizer with another start token in front of every prompt, or none.
-  static std::unique_ptr<const Tokenizer> with_begin(std::unique_ptr<const Tokenizer> tokenizer,
-                                                     std::optional<std::int32_t> begin);
+  // The same tokenizer with another BOS token before every prompt, or none.
+  static std::unique_ptr<const Tokenizer> with_bos(std::unique_ptr<const Tokenizer> tokenizer,
+                                                   std::optional<std::int32_t> bos);
 
-  // The prompt's ids. Control tokens are recognised in trusted segments only; everything else is
+  // The prompt's ids. Special tokens are recognised in trusted segments only; everything else is
   // tokenized as if the segments were one text. `add_special_tokens`: those that the file puts
   // around a text (a leading BOS).
   std::vector<std::int32_t> encode(std::span<const Segment> segments,
@@ -80,12 +78,12 @@ class Tokenizer {
                                    bool add_special_tokens) const;
 
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
-  const Decoder& decoder() const { return decoder_; }
+  const TokenDecoder& decoder() const { return decoder_; }
 
-  std::size_t vocabulary_size() const { return pieces_.size(); }
-  std::optional<std::int32_t> id_of(std::string_view piece) const;
+  std::size_t vocabulary_size() const { return tokens_.size(); }
+  std::optional<std::int32_t> id_of(std::string_view token) const;
   // Empty for an id that names nothing.
-  std::string_view piece_of(std::int32_t id) const;
+  std::string_view token_text(std::int32_t id) const;
   bool is_special(std::int32_t id) const;
   std::span<const std::int32_t> prefix_tokens() const { return prefix_; }
 
@@ -95,16 +93,16 @@ class Tokenizer {
   Status finish(std::string_view file);
   void encode_text(std::string_view text, std::string trusted, bool at_start,
                    std::vector<std::int32_t>& ids) const;
-  void encode_words(std::string_view normalized, bool at_start,
-                    std::vector<std::int32_t>& ids) const;
+  void encode_normalized(std::string_view normalized, bool at_start,
+                         std::vector<std::int32_t>& ids) const;
 
   Bpe bpe_;
   Normalizer normalizer_;
   PreTokenizer pre_tokenizer_;
-  Decoder decoder_;
+  TokenDecoder decoder_;
   std::vector<AddedToken> added_;
   std::vector<std::int32_t> prefix_, suffix_;  // what add_special_tokens puts around
-  std::vector<std::string> pieces_;            // by id
+  std::vector<std::string> tokens_;            // by id
   std::vector<bool> special_;                  // by id
 };
 

@@ -13,11 +13,11 @@ constexpr std::int64_t kMaxId = std::int64_t{1} << 21;
 
 std::string_view view(const bj::string& s) { return {s.data(), s.size()}; }
 
-// Strict as elsewhere, but vocabularies are large: the errors say where.
 Result<const bj::object*> required_object(const bj::object& object, std::string_view key,
                                           std::string_view what) {
   OCELLUS_ASSIGN_OR_RETURN(const bj::object* found, json::get_object_or_null(object, key, what));
-  if (found == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", what, key);
+  if (found == nullptr)
+    return make_error(ErrorCode::kBadModel, "{}: {}: expected an object, found none", what, key);
   return found;
 }
 
@@ -32,7 +32,7 @@ class TokenizerJsonReader {
     OCELLUS_ASSIGN_OR_RETURN(const std::string type,
                              json::get_string_or(*model, "type", file_, "BPE"));
     if (type != "BPE")
-      return make_error(ErrorCode::kUnsupported, "{}: model: type \"{}\": only BPE is supported",
+      return make_error(ErrorCode::kUnsupported, "{}: model: type: expected BPE, found \"{}\"",
                         file_, type);
     OCELLUS_ASSIGN_OR_RETURN(Bpe bpe, read_bpe(*model));
     std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
@@ -41,7 +41,7 @@ class TokenizerJsonReader {
     OCELLUS_ASSIGN_OR_RETURN(tokenizer->pre_tokenizer_,
                              PreTokenizer::parse(root_.if_contains("pre_tokenizer"), file_));
     OCELLUS_ASSIGN_OR_RETURN(tokenizer->decoder_,
-                             Decoder::parse(root_.if_contains("decoder"), file_));
+                             TokenDecoder::parse(root_.if_contains("decoder"), file_));
     OCELLUS_RETURN_IF_ERROR(read_added(*tokenizer));
     OCELLUS_RETURN_IF_ERROR(tokenizer->finish(file_));
     OCELLUS_RETURN_IF_ERROR(
@@ -55,12 +55,12 @@ class TokenizerJsonReader {
     OCELLUS_ASSIGN_OR_RETURN(const bj::object* vocab, required_object(model, "vocab", what));
     Vocabulary vocabulary;
     vocabulary.reserve(vocab->size());
-    for (const auto& [piece, id] : *vocab) {
+    for (const auto& [token, id] : *vocab) {
       if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > kMaxId) {
         return make_error(ErrorCode::kBadModel, "{}: vocab: \"{}\": expected an id from 0 to {}",
-                          what, std::string_view(piece.data(), piece.size()), kMaxId);
+                          what, std::string_view(token.data(), token.size()), kMaxId);
       }
-      vocabulary.emplace(std::string(piece.data(), piece.size()),
+      vocabulary.emplace(std::string(token.data(), token.size()),
                          static_cast<std::int32_t>(id.get_int64()));
     }
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
@@ -83,7 +83,8 @@ class TokenizerJsonReader {
     Bpe bpe(std::move(vocabulary), options);
     OCELLUS_ASSIGN_OR_RETURN(const bj::array* merges,
                              json::get_array_or_null(model, "merges", what));
-    if (merges == nullptr) return make_error(ErrorCode::kBadModel, "{}: merges is missing", what);
+    if (merges == nullptr)
+      return make_error(ErrorCode::kBadModel, "{}: merges: expected an array, found none", what);
     for (const bj::value& merge : *merges) OCELLUS_RETURN_IF_ERROR(add_merge(merge, bpe, what));
     return bpe;
   }
@@ -126,7 +127,8 @@ class TokenizerJsonReader {
       OCELLUS_ASSIGN_OR_RETURN(token.single_word,
                                json::get_bool_or(object, "single_word", what, false));
       if (token.content.empty())
-        return make_error(ErrorCode::kBadModel, "{}: id {}: content is empty", what, id);
+        return make_error(ErrorCode::kBadModel,
+                          "{}: id {}: content: expected a text, found an empty one", what, id);
       // What is looked for in normalised text must itself be normalised.
       if (token.normalized) token.content = tokenizer.normalizer_.apply(token.content);
       tokenizer.added_.push_back(std::move(token));
@@ -146,29 +148,32 @@ class TokenizerJsonReader {
       OCELLUS_ASSIGN_OR_RETURN(const bj::array* parts,
                                json::get_array_or_null(object, "processors", what));
       if (parts == nullptr)
-        return make_error(ErrorCode::kBadModel, "{}: Sequence: no processors", what);
+        return make_error(ErrorCode::kBadModel, "{}: Sequence: expected processors", what);
       for (const bj::value& part : *parts)
         OCELLUS_RETURN_IF_ERROR(read_post_processor(&part, tokenizer, depth + 1));
       return {};
     }
     if (type != "TemplateProcessing")
-      return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+      return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not supported", what, type);
     OCELLUS_ASSIGN_OR_RETURN(const bj::array* single,
                              json::get_array_or_null(object, "single", what));
-    if (single == nullptr) return make_error(ErrorCode::kBadModel, "{}: single is missing", what);
-    bool behind = false;
+    if (single == nullptr)
+      return make_error(ErrorCode::kBadModel, "{}: single: expected an array, found none", what);
+    bool after = false;
     for (const bj::value& item : *single) {
       const bj::object* part = item.if_object();
       const bj::value* special = part == nullptr ? nullptr : part->if_contains("SpecialToken");
       if (special == nullptr || !special->is_object()) {
-        behind = true;  // the text itself
+        after = true;  // the text itself
         continue;
       }
       OCELLUS_ASSIGN_OR_RETURN(const std::string name,
                                json::get_string_or(special->get_object(), "id", what, ""));
       const auto id = tokenizer.id_of(name);
-      if (!id) return make_error(ErrorCode::kBadModel, "{}: \"{}\" is not a token", what, name);
-      (behind ? tokenizer.suffix_ : tokenizer.prefix_).push_back(*id);
+      if (!id)
+        return make_error(ErrorCode::kBadModel, "{}: \"{}\": expected a token of the vocabulary",
+                          what, name);
+      (after ? tokenizer.suffix_ : tokenizer.prefix_).push_back(*id);
     }
     return {};
   }

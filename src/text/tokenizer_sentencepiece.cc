@@ -1,4 +1,4 @@
-// Llama-style vocabularies: tokenizer.model, or pieces with scores.
+// SentencePiece vocabularies: tokenizer.model, or tokens with scores.
 #include <algorithm>
 #include <cmath>
 
@@ -11,10 +11,10 @@ namespace ocellus::text {
 namespace {
 
 using base::make_error;
-using Type = Tokenizer::Piece::Type;
+using Type = VocabularyToken::Type;
 
-// The rules that a scored vocabulary stands for: every way to cut a piece into two other pieces,
-// the best piece first; among the cuts of one piece the order of the left part's id, then of the
+// The rules that a scored vocabulary stands for: every way to cut a token into two other tokens,
+// the best token first; among the cuts of one token the order of the left part's id, then of the
 // right part's, as transformers' converter has it.
 struct Rule {
   float score;
@@ -22,20 +22,20 @@ struct Rule {
   std::int32_t left_id, right_id;
 };
 
-std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocabulary& vocabulary) {
+std::vector<Rule> rules_of(std::span<const VocabularyToken> tokens, const Vocabulary& vocabulary) {
   std::vector<Rule> rules;
-  for (const Tokenizer::Piece& piece : pieces) {
-    // Control tokens and bytes are not spelled by joining pieces.
-    if (piece.type != Type::kNormal && piece.type != Type::kUserDefined) continue;
+  for (const VocabularyToken& token : tokens) {
+    // Control tokens and bytes are not spelled by joining others.
+    if (token.type != Type::kNormal && token.type != Type::kUserDefined) continue;
     std::vector<Rule> own;
-    const std::string_view text = piece.text;
+    const std::string_view text = token.text;
     for (std::size_t cut = 1; cut < text.size(); ++cut) {
       if ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) continue;
       const auto left = vocabulary.find(text.substr(0, cut)),
                  right = vocabulary.find(text.substr(cut));
       if (left == vocabulary.end() || right == vocabulary.end()) continue;
       own.push_back(
-          {piece.score, text.substr(0, cut), text.substr(cut), left->second, right->second});
+          {token.score, text.substr(0, cut), text.substr(cut), left->second, right->second});
     }
     std::ranges::sort(own, {}, [](const Rule& r) { return std::pair(r.left_id, r.right_id); });
     rules.insert(rules.end(), own.begin(), own.end());
@@ -46,51 +46,44 @@ std::vector<Rule> rules_of(std::span<const Tokenizer::Piece> pieces, const Vocab
 
 }  // namespace
 
-Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(
-    std::span<const Piece> pieces, PrefixSpace prefix, std::vector<AddedToken> added,
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_scored_tokens(
+    std::span<const VocabularyToken> tokens, PrefixSpace prefix, std::vector<AddedToken> added,
     std::span<const std::string> merges) {
   Vocabulary vocabulary;
   Bpe::Options options{.unknown = std::nullopt, .byte_fallback = true, .fuse_unknown = true};
-  std::optional<std::int32_t> begin;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const Piece& piece = pieces[i];
+  std::optional<std::int32_t> bos;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const VocabularyToken& token = tokens[i];
     const auto id = static_cast<std::int32_t>(i);
-    if (piece.type == Type::kUnused) continue;  // fills up the matrix, names nothing
-    if (piece.text.empty() || !base::is_valid_utf8(piece.text) || !std::isfinite(piece.score)) {
+    if (token.type == Type::kUnused) continue;  // fills up the matrix, names nothing
+    if (token.text.empty() || !base::is_valid_utf8(token.text) || !std::isfinite(token.score)) {
       return make_error(ErrorCode::kBadModel,
-                        "vocabulary: piece {} is empty, not UTF-8, or has no finite score", i);
+                        "vocabulary: token {}: expected UTF-8 text and a finite score", i);
     }
-    if (!vocabulary.emplace(piece.text, id).second) {
-      return make_error(ErrorCode::kBadModel, "vocabulary: piece {} \"{}\" stands twice", i,
-                        piece.text);
+    if (!vocabulary.emplace(token.text, id).second) {
+      return make_error(ErrorCode::kBadModel, "vocabulary: duplicate token {} \"{}\"", i,
+                        token.text);
     }
-    if (piece.type == Type::kUnknown) options.unknown = id;
-    if (piece.type != Type::kNormal && piece.type != Type::kByte) {
-      const bool known = std::ranges::any_of(
-          added, [&](const AddedToken& token) { return token.content == piece.text; });
-      const bool special = piece.type != Type::kUserDefined;
-      if (!known) added.push_back({.content = piece.text, .id = id, .special = special});
-      if (piece.text == "<s>") begin = id;
+    if (token.type == Type::kUnknown) options.unknown = id;
+    if (token.type != Type::kNormal && token.type != Type::kByte) {
+      const bool known =
+          std::ranges::any_of(added, [&](const AddedToken& a) { return a.content == token.text; });
+      const bool special = token.type != Type::kUserDefined;
+      if (!known) added.push_back({.content = token.text, .id = id, .special = special});
+      if (token.text == "<s>") bos = id;
     }
   }
   const std::vector<Rule> rules =
-      merges.empty() ? rules_of(pieces, vocabulary) : std::vector<Rule>();
+      merges.empty() ? rules_of(tokens, vocabulary) : std::vector<Rule>();
   Bpe bpe(std::move(vocabulary), options);
-  for (const std::string& merge : merges) {
-    const std::string_view pair = merge;
-    const std::size_t space = pair.find(' ');
-    if (space == std::string_view::npos) {
-      return make_error(ErrorCode::kBadModel, "vocabulary: merges: expected \"left right\"");
-    }
-    OCELLUS_RETURN_IF_ERROR(bpe.add_merge(pair.substr(0, space), pair.substr(space + 1)));
-  }
+  for (const std::string& merge : merges) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(merge));
   for (const Rule& rule : rules) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(rule.left, rule.right));
   std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
   tokenizer->normalizer_ = Normalizer::sentencepiece(prefix);
   tokenizer->pre_tokenizer_ = PreTokenizer::sentencepiece(prefix);
-  tokenizer->decoder_ = Decoder::sentencepiece(prefix != PrefixSpace::kNone);
+  tokenizer->decoder_ = TokenDecoder::sentencepiece(prefix != PrefixSpace::kNone);
   tokenizer->added_ = std::move(added);
-  if (begin) tokenizer->prefix_ = {*begin};
+  if (bos) tokenizer->prefix_ = {*bos};
   OCELLUS_RETURN_IF_ERROR(tokenizer->finish("vocabulary"));
   return tokenizer;
 }
@@ -98,10 +91,11 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_pieces(
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_sentencepiece(
     std::string_view model, std::string_view config_json, std::string_view added_json,
     std::string_view file) {
-  OCELLUS_ASSIGN_OR_RETURN(const std::vector<Piece> pieces, read_sentencepiece(model, file));
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<VocabularyToken> tokens,
+                           read_sentencepiece(model, file));
   auto added = read_added_tokens(config_json, added_json);
   if (!added) return make_error(ErrorCode::kBadModel, "{}", added.error().message);
-  auto tokenizer = from_pieces(pieces, PrefixSpace::kEveryText, *std::move(added));
+  auto tokenizer = from_scored_tokens(tokens, PrefixSpace::kEveryText, *std::move(added));
   if (!tokenizer) return base::with_context(std::move(tokenizer).error(), file);
   return tokenizer;
 }

@@ -105,7 +105,7 @@ TEST(Tokenizer, NormalizedControlTokensNeedTheTemplate) {
   EXPECT_EQ(count(tokenizer->encode(joined, false, false), id), 0);
 }
 
-// Rules that join ordinary pieces into a control token are no way around the template.
+// Rules that join ordinary tokens into a control token are no way around the template.
 TEST(Tokenizer, MergesDoNotSpellControlTokens) {
   for (const char* ignore_merges : {"false", "true"}) {
     const auto tokenizer = Tokenizer::parse_json(
@@ -171,25 +171,25 @@ TEST(Tokenizer, RealLlamaVocabulary) {
     EXPECT_NE(at, std::string::npos);
     return at + key.size() + 4 + 4;  // behind the value's type and the elements' type: the count
   };
-  std::vector<Tokenizer::Piece> pieces(number(array_at("tokenizer.ggml.tokens"), std::uint64_t{}));
+  std::vector<VocabularyToken> tokens(number(array_at("tokenizer.ggml.tokens"), std::uint64_t{}));
   std::size_t at = array_at("tokenizer.ggml.tokens") + 8;
-  for (Tokenizer::Piece& piece : pieces) {
+  for (VocabularyToken& token : tokens) {
     const auto length = number(at, std::uint64_t{});
-    piece.text = gguf.substr(at + 8, length);
+    token.text = gguf.substr(at + 8, length);
     at += 8 + length;
   }
   const std::size_t scores = array_at("tokenizer.ggml.scores") + 8,
                     types = array_at("tokenizer.ggml.token_type") + 8;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    pieces[i].score = number(scores + 4 * i, float{});
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i].score = number(scores + 4 * i, float{});
     const auto type = number(types + 4 * i, std::int32_t{});
-    using Type = Tokenizer::Piece::Type;
-    pieces[i].type = type == 2   ? Type::kUnknown
+    using Type = VocabularyToken::Type;
+    tokens[i].type = type == 2   ? Type::kUnknown
                      : type == 3 ? Type::kControl
                      : type == 6 ? Type::kByte
                                  : Type::kNormal;
   }
-  const auto tokenizer = Tokenizer::from_pieces(pieces, PrefixSpace::kEveryText, {});
+  const auto tokenizer = Tokenizer::from_scored_tokens(tokens, PrefixSpace::kEveryText, {});
   ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   const std::string inputs = read(folder / "ggml-vocab-llama-spm.gguf.inp"),
                     outputs = read(folder / "ggml-vocab-llama-spm.gguf.out");

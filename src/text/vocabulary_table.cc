@@ -6,16 +6,15 @@
 
 #include "base/result.h"
 #include "json/json.h"
+#include "text/pre_tokenizer_kinds.h"
 #include "text/sentencepiece_model.h"
-#include "text/word_kinds.h"
 
 namespace ocellus::text {
 namespace {
 
 using base::make_error;
 namespace bj = json::bj;
-using Piece = Tokenizer::Piece;
-using Type = Piece::Type;
+using Type = VocabularyToken::Type;
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, for a space
 constexpr std::int64_t kMaxId = std::int64_t{1} << 21;
@@ -54,8 +53,8 @@ std::string_view pattern_of(const bj::object& step, std::string_view kind) {
                                                     : std::string_view();
 }
 
-bool is_byte(std::string_view piece) {
-  return piece.size() == 6 && piece.starts_with("<0x") && piece.ends_with('>');
+bool is_byte(std::string_view token) {
+  return token.size() == 6 && token.starts_with("<0x") && token.ends_with('>');
 }
 
 class TableReader {
@@ -67,13 +66,13 @@ class TableReader {
     const auto pre = steps_of(root_, "pre_tokenizer", "pretokenizers");
     table_.scored = std::ranges::none_of(
         pre, [](const bj::object* step) { return text_of(*step, "type") == "ByteLevel"; });
-    OCELLUS_RETURN_IF_ERROR(table_.scored ? read_spaces(pre) : read_words(pre));
-    OCELLUS_RETURN_IF_ERROR(read_pieces());
+    OCELLUS_RETURN_IF_ERROR(table_.scored ? read_spaces(pre) : read_pre_tokenizer(pre));
+    OCELLUS_RETURN_IF_ERROR(read_tokens());
     if (table_.scored) OCELLUS_RETURN_IF_ERROR(read_scores(sentencepiece));
     if (table_.scored && same_rules()) return std::move(table_);
     for (const auto& [left, right] : merges_) {
       if (left.find(' ') != std::string_view::npos || right.find(' ') != std::string_view::npos)
-        return std::unexpected(unsupported("a piece with a space in it"));
+        return std::unexpected(unsupported("a merge of a token with a space in it"));
       table_.merges.push_back(std::string(left).append(" ").append(right));
     }
     return std::move(table_);
@@ -81,14 +80,14 @@ class TableReader {
 
  private:
   Error unsupported(std::string_view what) const {
-    return {ErrorCode::kUnsupported,
-            fmt::format("{}: {} cannot be said in a GGUF file", file_, what)};
+    return {ErrorCode::kUnsupported, fmt::format("{}: {} has no form in a GGUF file", file_, what)};
   }
 
   // A scored vocabulary's spaces: written as U+2581, with one in front or not.
   Status read_spaces(const std::vector<const bj::object*>& pre) {
     if (!flag_of(model_, "byte_fallback", false))
-      return std::unexpected(unsupported("a vocabulary that is neither byte-level nor has bytes"));
+      return std::unexpected(
+          unsupported("a vocabulary without byte_fallback that is not byte-level"));
     table_.prefix = PrefixSpace::kNone;
     for (const bj::object* step : steps_of(root_, "normalizer", "normalizers")) {
       const std::string_view type = text_of(*step, "type");
@@ -107,15 +106,15 @@ class TableReader {
       const bool always =
           scheme.empty() ? flag_of(*step, "add_prefix_space", true) : scheme == "always";
       if (table_.prefix != PrefixSpace::kNone && (always || scheme == "first"))
-        return std::unexpected(unsupported("a prefix that two steps write"));
+        return std::unexpected(unsupported("a prefix space of both normalizer and pre_tokenizer"));
       if (always) table_.prefix = PrefixSpace::kUnlessSpaced;
       if (scheme == "first") table_.prefix = PrefixSpace::kStartOnly;
     }
     return {};
   }
 
-  // A byte-level vocabulary's words: the name of the way in which they are cut.
-  Status read_words(const std::vector<const bj::object*>& pre) {
+  // A byte-level vocabulary's pre-tokenizer, by the name that GGUF files use.
+  Status read_pre_tokenizer(const std::vector<const bj::object*>& pre) {
     std::string_view split;
     for (const bj::object* step : pre) {
       const std::string_view type = text_of(*step, "type");
@@ -127,23 +126,22 @@ class TableReader {
         return std::unexpected(unsupported(fmt::format("pre_tokenizer {}", type)));
       }
     }
-    bool compose = false;
+    bool nfc = false;
     for (const bj::object* step : steps_of(root_, "normalizer", "normalizers")) {
       if (text_of(*step, "type") != "NFC") {
         return std::unexpected(unsupported(fmt::format("normalizer {}", text_of(*step, "type"))));
       }
-      compose = true;
+      nfc = true;
     }
-    const bool whole_words = flag_of(model_, "ignore_merges", false);
-    for (const WordKind& kind : kWordKinds) {
-      if (kind.split == split && kind.whole_words == whole_words && kind.compose == compose) {
-        table_.words = kind.name;
+    const bool ignore_merges = flag_of(model_, "ignore_merges", false);
+    for (const PreTokenizerKind& kind : kPreTokenizerKinds) {
+      if (kind.split == split && kind.ignore_merges == ignore_merges && kind.nfc == nfc) {
+        table_.pre_tokenizer = kind.name;
         return {};
       }
     }
-    return std::unexpected(unsupported(fmt::format("the pattern \"{}\" {} ignore_merges {} NFC",
-                                                   split, whole_words ? "with" : "without",
-                                                   compose ? "and with" : "and without")));
+    return std::unexpected(unsupported(
+        fmt::format("pattern \"{}\" with ignore_merges {} and NFC {}", split, ignore_merges, nfc)));
   }
 
   Status place(std::string text, std::int64_t id, Type type) {
@@ -151,24 +149,24 @@ class TableReader {
       return make_error(ErrorCode::kBadModel, "{}: \"{}\": expected an id from 0 to {}, found {}",
                         file_, text, kMaxId, id);
     }
-    if (static_cast<std::size_t>(id) >= table_.pieces.size())
-      table_.pieces.resize(static_cast<std::size_t>(id) + 1, {"", 0, Type::kUnused});
-    table_.pieces[static_cast<std::size_t>(id)] = {std::move(text), 0, type};
+    if (static_cast<std::size_t>(id) >= table_.tokens.size())
+      table_.tokens.resize(static_cast<std::size_t>(id) + 1, {"", 0, Type::kUnused});
+    table_.tokens[static_cast<std::size_t>(id)] = {std::move(text), 0, type};
     return {};
   }
 
-  Status read_pieces() {
+  Status read_tokens() {
     const bj::value* vocab = model_.if_contains("vocab");
     const bj::value* merges = model_.if_contains("merges");
     if (vocab == nullptr || !vocab->is_object() || merges == nullptr || !merges->is_array())
-      return make_error(ErrorCode::kBadModel, "{}: model: no vocab or no merges", file_);
+      return make_error(ErrorCode::kBadModel, "{}: model: expected vocab and merges", file_);
     const std::string_view unknown = text_of(model_, "unk_token");
     for (const auto& [key, id] : vocab->get_object()) {
-      const std::string_view piece(key.data(), key.size());
-      const Type type = !unknown.empty() && piece == unknown ? Type::kUnknown
-                        : table_.scored && is_byte(piece)    ? Type::kByte
-                                                             : Type::kNormal;
-      OCELLUS_RETURN_IF_ERROR(place(std::string(piece), id.is_int64() ? id.get_int64() : -1, type));
+      const std::string_view text(key.data(), key.size());
+      const Type type = !unknown.empty() && text == unknown ? Type::kUnknown
+                        : table_.scored && is_byte(text)    ? Type::kByte
+                                                            : Type::kNormal;
+      OCELLUS_RETURN_IF_ERROR(place(std::string(text), id.is_int64() ? id.get_int64() : -1, type));
     }
     if (const bj::value* added = root_.if_contains("added_tokens"); added && added->is_array()) {
       for (const bj::value& value : added->get_array()) {
@@ -200,46 +198,46 @@ class TableReader {
 
   Status read_scores(std::string_view sentencepiece) {
     if (!sentencepiece.empty()) {
-      OCELLUS_ASSIGN_OR_RETURN(const std::vector<Piece> scored,
+      OCELLUS_ASSIGN_OR_RETURN(const std::vector<VocabularyToken> scored,
                                read_sentencepiece(sentencepiece, "tokenizer.model"));
-      const bool same = scored.size() <= table_.pieces.size() &&
-                        std::ranges::equal(scored, std::span(table_.pieces).first(scored.size()),
-                                           {}, &Piece::text, &Piece::text);
+      const bool same = scored.size() <= table_.tokens.size() &&
+                        std::ranges::equal(scored, std::span(table_.tokens).first(scored.size()),
+                                           {}, &VocabularyToken::text, &VocabularyToken::text);
       if (same) {
-        for (std::size_t i = 0; i < scored.size(); ++i) table_.pieces[i].score = scored[i].score;
+        for (std::size_t i = 0; i < scored.size(); ++i) table_.tokens[i].score = scored[i].score;
         return {};
       }
     }
-    // A piece is as good as the best merge that makes it; what no merge makes comes last.
+    // A token is as good as the best merge that makes it; what no merge makes comes last.
     std::unordered_map<std::string, float> ranks;
     for (const auto& [left, right] : merges_) {
       const auto rank = static_cast<float>(ranks.size());
       ranks.emplace(std::string(left).append(right), -rank);
     }
-    for (Piece& piece : table_.pieces) {
-      const auto found = ranks.find(piece.text);
-      piece.score = found != ranks.end() ? found->second : -static_cast<float>(ranks.size());
-      if (piece.type != Type::kNormal) piece.score = 0;
+    for (VocabularyToken& token : table_.tokens) {
+      const auto found = ranks.find(token.text);
+      token.score = found != ranks.end() ? found->second : -static_cast<float>(ranks.size());
+      if (token.type != Type::kNormal) token.score = 0;
     }
     return {};
   }
 
-  // Whether the merges are all ways to cut all pieces, as a scored vocabulary has it.
+  // Whether the merges are all ways to cut all tokens, as a scored vocabulary has it.
   bool same_rules() const {
     std::unordered_set<std::string_view> texts;
-    for (const Piece& piece : table_.pieces) {
-      if (piece.type != Type::kUnused) texts.insert(piece.text);
+    for (const VocabularyToken& token : table_.tokens) {
+      if (token.type != Type::kUnused) texts.insert(token.text);
     }
     std::size_t cuts = 0;
-    for (const Piece& piece : table_.pieces) {
-      if (piece.type != Type::kNormal && piece.type != Type::kUserDefined) continue;
-      const std::string_view text = piece.text;
+    for (const VocabularyToken& token : table_.tokens) {
+      if (token.type != Type::kNormal && token.type != Type::kUserDefined) continue;
+      const std::string_view text = token.text;
       for (std::size_t cut = 1; cut < text.size(); ++cut) {
         if ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) continue;
         cuts += texts.contains(text.substr(0, cut)) && texts.contains(text.substr(cut)) ? 1 : 0;
       }
     }
-    // A merge is a cut of a piece, as the tokenizer's own reader has checked.
+    // A merge is a cut of a token, as the tokenizer's own reader has checked.
     return cuts == merges_.size();
   }
 
@@ -266,19 +264,20 @@ Result<VocabularyTable> read_vocabulary_sentencepiece(std::string_view model,
                                                       std::string_view file) {
   VocabularyTable table;
   table.scored = true;
-  OCELLUS_ASSIGN_OR_RETURN(table.pieces, read_sentencepiece(model, file));
+  OCELLUS_ASSIGN_OR_RETURN(table.tokens, read_sentencepiece(model, file));
   auto added = read_added_tokens(config_json, added_json);
   if (!added) return make_error(ErrorCode::kBadModel, "{}", added.error().message);
   for (AddedToken& token : *added) {
     if (token.id < 0 || token.id > kMaxId) {
-      return make_error(ErrorCode::kBadModel, "{}: added token \"{}\": id {}", file, token.content,
-                        token.id);
+      return make_error(ErrorCode::kBadModel,
+                        "{}: added token \"{}\": expected an id from 0 to {}, found {}", file,
+                        token.content, kMaxId, token.id);
     }
     const auto id = static_cast<std::size_t>(token.id);
-    if (id >= table.pieces.size()) table.pieces.resize(id + 1, {"", 0, Type::kUnused});
-    Piece& piece = table.pieces[id];
-    if (piece.type == Type::kUnknown) continue;
-    piece = {std::move(token.content), 0, token.special ? Type::kControl : Type::kUserDefined};
+    if (id >= table.tokens.size()) table.tokens.resize(id + 1, {"", 0, Type::kUnused});
+    VocabularyToken& known = table.tokens[id];
+    if (known.type == Type::kUnknown) continue;
+    known = {std::move(token.content), 0, token.special ? Type::kControl : Type::kUserDefined};
   }
   return table;
 }

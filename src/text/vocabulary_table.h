@@ -1,5 +1,5 @@
-// A tokenizer as a table of pieces: what Tokenizer::from_pieces() and from_merges() take, and what
-// GGUF files hold.
+// A tokenizer as a table of tokens: what Tokenizer::from_scored_tokens() and from_merges() take,
+// and what GGUF files hold.
 #pragma once
 
 #include <string>
@@ -12,17 +12,17 @@
 namespace ocellus::text {
 
 struct VocabularyTable {
-  bool scored = false;                   // pieces joined by score; else byte-level, by merges
-  std::vector<Tokenizer::Piece> pieces;  // by id; kUnused where an id names nothing
+  bool scored = false;                  // SentencePiece, by scores; else byte-level, by merges
+  std::vector<VocabularyToken> tokens;  // by id; kUnused where an id names nothing
   // "left right", best first: of a byte-level vocabulary, and of a scored one whose merges are not
-  // all ways to cut its pieces.
+  // all ways to cut its tokens.
   std::vector<std::string> merges;
-  std::string words;  // byte-level: how text is cut, as from_merges() names it
+  std::string pre_tokenizer;                     // byte-level: its name, as from_merges() takes it
   PrefixSpace prefix = PrefixSpace::kEveryText;  // scored
 };
 
 // From tokenizer.json. Scores are those of `sentencepiece` (the bytes of a tokenizer.model beside
-// it, may be empty) where its pieces are the same, else the ranks of the merges. kBadModel;
+// it, may be empty) where its tokens are the same, else the ranks of the merges. kBadModel;
 // kUnsupported for a tokenizer that is no such table, naming the step.
 Result<VocabularyTable> read_vocabulary_json(std::string_view json, std::string_view sentencepiece,
                                              std::string_view file);

@@ -144,13 +144,13 @@ Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
       generation.max_new_tokens > 0 ? generation.max_new_tokens : kDefaultMaxNewTokens);
 
   specials_.bos =
-      std::string(tokenizer_->piece_of(static_cast<std::int32_t>(config_.language.bos_token)));
+      std::string(tokenizer_->token_text(static_cast<std::int32_t>(config_.language.bos_token)));
   // The tokenizer's own start token counts where it has one: configs often leave it to a default.
   if (!tokenizer_->prefix_tokens().empty())
-    specials_.bos = std::string(tokenizer_->piece_of(tokenizer_->prefix_tokens().front()));
-  specials_.eos = end_tokens_.empty() ? "" : std::string(tokenizer_->piece_of(end_tokens_.front()));
+    specials_.bos = std::string(tokenizer_->token_text(tokenizer_->prefix_tokens().front()));
+  specials_.eos = end_tokens_.empty() ? "" : std::string(tokenizer_->token_text(end_tokens_.front()));
   specials_.image =
-      std::string(tokenizer_->piece_of(static_cast<std::int32_t>(config_.image_token)));
+      std::string(tokenizer_->token_text(static_cast<std::int32_t>(config_.image_token)));
   if (specials_.image.empty()) {
     return make_error(
         ErrorCode::kBadModel, "{}: image token {} is not in the tokenizer's vocabulary of {}",

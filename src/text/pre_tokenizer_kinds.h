@@ -1,15 +1,16 @@
-// The ways to cut text into words that GGUF files name instead of describing.
+// The pre-tokenizers that GGUF files name (tokenizer.ggml.pre) instead of describing, with what
+// else of tokenizer.json goes with the name.
 #pragma once
 
 #include <string_view>
 
 namespace ocellus::text {
 
-struct WordKind {
+struct PreTokenizerKind {
   std::string_view name;   // tokenizer.ggml.pre
-  std::string_view split;  // the pattern in tokenizer.json; empty: GPT-2's own
-  bool whole_words;        // a word that is a token is not cut by merges
-  bool compose;            // Unicode NFC first
+  std::string_view split;  // Split's pattern in tokenizer.json; empty: GPT-2's own
+  bool ignore_merges;      // a word that is a token stays whole
+  bool nfc;                // Unicode NFC first
 };
 
 inline constexpr std::string_view kLlama3Split =
@@ -19,8 +20,8 @@ inline constexpr std::string_view kQwen2Split =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
     "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-// Of several names for one way, the first is the one to write.
-inline constexpr WordKind kWordKinds[] = {
+// Of several names for one kind, the first is the one to write.
+inline constexpr PreTokenizerKind kPreTokenizerKinds[] = {
     {"gpt-2", "", false, false},
     {"default", "", false, false},
     {"llama-bpe", kLlama3Split, true, false},

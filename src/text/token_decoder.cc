@@ -1,7 +1,8 @@
-#include "text/decoder.h"
+#include "text/token_decoder.h"
 
 #include "base/result.h"
 #include "base/utf8.h"
+#include "text/pre_tokenizer.h"
 
 namespace ocellus::text {
 namespace {
@@ -11,11 +12,11 @@ namespace bj = json::bj;
 
 constexpr int kMaxNesting = 16;
 
-// The byte that a piece like <0x0A> stands for.
-std::optional<char> byte_of(std::string_view piece) {
-  if (piece.size() != 6 || !piece.starts_with("<0x") || piece.back() != '>') return std::nullopt;
+// The byte that a token like <0x0A> stands for.
+std::optional<char> byte_of(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return std::nullopt;
   int value = 0;
-  for (const char c : piece.substr(3, 2)) {
+  for (const char c : token.substr(3, 2)) {
     const int digit = c >= '0' && c <= '9'   ? c - '0'
                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -26,9 +27,9 @@ std::optional<char> byte_of(std::string_view piece) {
   return static_cast<char>(value);
 }
 
-// Neighbouring byte pieces become characters; a run that is not UTF-8 becomes one U+FFFD for each
+// Neighbouring byte tokens become characters; a run that is not UTF-8 becomes one U+FFFD for each
 // byte.
-std::vector<std::string> join_bytes(std::vector<std::string> pieces, bool raw) {
+std::vector<std::string> join_bytes(std::vector<std::string> tokens, bool raw) {
   std::vector<std::string> result;
   std::string run;
   const auto flush = [&] {
@@ -40,35 +41,35 @@ std::vector<std::string> join_bytes(std::vector<std::string> pieces, bool raw) {
     }
     run.clear();
   };
-  for (std::string& piece : pieces) {
-    if (const auto byte = byte_of(piece)) {
+  for (std::string& token : tokens) {
+    if (const auto byte = byte_of(token)) {
       run += *byte;
     } else {
       flush();
-      result.push_back(std::move(piece));
+      result.push_back(std::move(token));
     }
   }
   flush();
   return result;
 }
 
-std::string fuse(const std::vector<std::string>& pieces) {
+std::string fuse(const std::vector<std::string>& tokens) {
   std::string text;
-  for (const std::string& piece : pieces) text += piece;
+  for (const std::string& token : tokens) text += token;
   return text;
 }
 
 }  // namespace
 
-Result<Decoder> Decoder::parse(const bj::value* value, std::string_view file) {
-  Decoder decoder;
+Result<TokenDecoder> TokenDecoder::parse(const bj::value* value, std::string_view file) {
+  TokenDecoder decoder;
   if (value != nullptr && !value->is_null())
     OCELLUS_RETURN_IF_ERROR(decoder.parse_step(*value, file, 0));
   return decoder;
 }
 
-Decoder Decoder::sentencepiece(bool strip_space) {
-  Decoder decoder;
+TokenDecoder TokenDecoder::sentencepiece(bool strip_space) {
+  TokenDecoder decoder;
   decoder.steps_.push_back({Kind::kReplace, Pattern{"\xE2\x96\x81", {}}, " "});
   decoder.steps_.push_back({Kind::kByteFallback, {}, ""});
   decoder.steps_.push_back({Kind::kFuse, {}, ""});
@@ -76,7 +77,13 @@ Decoder Decoder::sentencepiece(bool strip_space) {
   return decoder;
 }
 
-Status Decoder::parse_step(const bj::value& value, std::string_view file, int depth) {
+TokenDecoder TokenDecoder::byte_level() {
+  TokenDecoder decoder;
+  decoder.steps_.push_back({Kind::kByteLevel, {}, ""});
+  return decoder;
+}
+
+Status TokenDecoder::parse_step(const bj::value& value, std::string_view file, int depth) {
   const std::string what = fmt::format("{}: decoder", file);
   if (!value.is_object()) return make_error(ErrorCode::kBadModel, "{}: expected an object", what);
   const bj::object& object = value.get_object();
@@ -86,8 +93,9 @@ Status Decoder::parse_step(const bj::value& value, std::string_view file, int de
     OCELLUS_ASSIGN_OR_RETURN(const bj::array* parts,
                              json::get_array_or_null(object, "decoders", what));
     if (parts == nullptr || depth >= kMaxNesting) {
-      return make_error(ErrorCode::kBadModel, "{}: Sequence: no decoders, or nested too deeply",
-                        what);
+      return make_error(ErrorCode::kBadModel,
+                        "{}: Sequence: expected decoders, at most {} inside one another", what,
+                        kMaxNesting);
     }
     for (const bj::value& part : *parts) OCELLUS_RETURN_IF_ERROR(parse_step(part, file, depth + 1));
     return {};
@@ -116,59 +124,59 @@ Status Decoder::parse_step(const bj::value& value, std::string_view file, int de
                              json::get_string_or(object, "prepend_scheme", what, "always"));
     step.strip_first = scheme != "never";
   } else {
-    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not known", what, type);
+    return make_error(ErrorCode::kUnsupported, "{}: type \"{}\" is not supported", what, type);
   }
   steps_.push_back(std::move(step));
   return {};
 }
 
-std::string Decoder::run(std::vector<std::string> pieces, bool raw) const {
+std::string TokenDecoder::run(std::vector<std::string> tokens, bool raw) const {
   for (const Step& step : steps_) {
     switch (step.kind) {
       case Kind::kReplace:
-        for (std::string& piece : pieces) piece = step.pattern.replace(piece, step.content);
+        for (std::string& token : tokens) token = step.pattern.replace(token, step.content);
         break;
       case Kind::kByteFallback:
-        pieces = join_bytes(std::move(pieces), raw);
+        tokens = join_bytes(std::move(tokens), raw);
         break;
       case Kind::kFuse:
-        pieces = {fuse(pieces)};
+        tokens = {fuse(tokens)};
         break;
       case Kind::kStrip:
-        for (std::string& piece : pieces) {
+        for (std::string& token : tokens) {
           if (step.content.empty()) break;
-          for (int i = 0; i < step.start && piece.starts_with(step.content); ++i)
-            piece.erase(0, step.content.size());
-          for (int i = 0; i < step.stop && piece.ends_with(step.content); ++i)
-            piece.resize(piece.size() - step.content.size());
+          for (int i = 0; i < step.start && token.starts_with(step.content); ++i)
+            token.erase(0, step.content.size());
+          for (int i = 0; i < step.stop && token.ends_with(step.content); ++i)
+            token.resize(token.size() - step.content.size());
         }
         break;
       case Kind::kByteLevel: {
-        // A piece with a foreign character stands for its own bytes.
+        // A token with a foreign character stands for its own bytes.
         std::string bytes;
-        for (const std::string& piece : pieces) bytes += alphabet_to_bytes(piece).value_or(piece);
-        pieces = {raw ? bytes : base::replace_invalid_utf8(bytes)};
+        for (const std::string& token : tokens) bytes += alphabet_to_bytes(token).value_or(token);
+        tokens = {raw ? bytes : base::replace_invalid_utf8(bytes)};
         break;
       }
       case Kind::kMetaspace:
-        for (std::size_t i = 0; i < pieces.size(); ++i) {
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
           const bool drop =
-              i == 0 && step.strip_first && pieces[i].starts_with(step.pattern.literal);
-          pieces[i] = step.pattern.replace(
-              drop ? pieces[i].substr(step.pattern.literal.size()) : pieces[i], " ");
+              i == 0 && step.strip_first && tokens[i].starts_with(step.pattern.literal);
+          tokens[i] = step.pattern.replace(
+              drop ? tokens[i].substr(step.pattern.literal.size()) : tokens[i], " ");
         }
         break;
     }
   }
-  return fuse(pieces);
+  return fuse(tokens);
 }
 
-std::string Decoder::apply(std::vector<std::string> pieces) const {
-  return run(std::move(pieces), false);
+std::string TokenDecoder::apply(std::vector<std::string> tokens) const {
+  return run(std::move(tokens), false);
 }
 
-std::string Decoder::apply_raw(std::vector<std::string> pieces) const {
-  return run(std::move(pieces), true);
+std::string TokenDecoder::apply_raw(std::vector<std::string> tokens) const {
+  return run(std::move(tokens), true);
 }
 
 }  // namespace ocellus::text
