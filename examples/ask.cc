@@ -13,6 +13,6 @@ int main(int argc, char** argv) {
   for (auto piece = answer->next();; piece = answer->next()) {
     if (!piece) return std::cerr << piece.error().message << '\n', 1;
     if (!*piece) return 0;
-    std::cout << **piece << std::flush;
+    std::cout << (*piece)->text << std::flush;
   }
 }

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ocellus/answer.h"
 #include "ocellus/error.h"
+#include "ocellus/message.h"
 #include "ocellus/options.h"
 #include "ocellus/picture.h"
 
@@ -32,6 +34,13 @@ struct ModelInfo {
   std::string device;  // "cpu: avx512, 2 threads"
 };
 
+// Rows of tower and projector for one picture, and their mean.
+struct ImageEmbedding {
+  std::int64_t rows = 0, cols = 0;  // cols: the language model's hidden size
+  std::vector<float> data;          // [rows, cols]
+  std::vector<float> mean;          // [cols]
+};
+
 // A model owned by one worker thread. Copies share it; the last one to go stops the worker. Any
 // thread may call.
 class Model {
@@ -43,16 +52,30 @@ class Model {
   // kOutOfMemory, kUnavailable ("Runtime unavailable").
   Status load();
 
-  // Queues the question and returns at once (the first time: as soon as the worker has started to
-  // load). Never blocks on other people's questions: kUnavailable when the mailbox is full.
-  // Everything else that goes wrong is told by the stream.
+  // Queues a question about one picture and returns at once (the first time: as soon as the worker
+  // has started to load). Never blocks on other people's questions: kUnavailable when the mailbox
+  // is full. Everything else that goes wrong is told by the stream.
   Result<AnswerStream> ask(Picture picture, std::string question, AskOptions options = {});
+
+  // The same for a whole conversation, which ends with a message of the user. kInvalidArgument for
+  // one without messages, or that ends with another role.
+  Result<AnswerStream> ask(std::vector<Message> messages, AskOptions options = {});
+
+  // How many tokens the conversation takes as a prompt, its images included. Reads the images, but
+  // runs neither tower nor language model. Waits its turn; kContextFull is not checked.
+  Result<std::int64_t> count_tokens(std::vector<Message> messages);
+
+  // What the model makes of a picture: the rows that stand for it in a prompt. Waits its turn.
+  Result<ImageEmbedding> embed_image(Picture picture);
 
   // Loads, if needed.
   Result<ModelInfo> info();
 
   // Ends the worker: running answers get kUnavailable. A later load() or ask() starts a new one.
   void shutdown();
+  // Ends the worker as soon as everything that was asked before is answered; returns at once.
+  // kUnavailable when the mailbox is full: try again.
+  Status drain();
 
  private:
   std::shared_ptr<vision::VisionModel> model_;

@@ -3,6 +3,7 @@
 
 #include "ocellus/answer.h"
 #include "ocellus/error.h"
+#include "ocellus/message.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
 #include "ocellus/picture.h"

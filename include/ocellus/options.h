@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,15 +72,32 @@ struct ModelOptions {
   bool kv_cache = true;     // off: everything is computed again for each token; same text
   bool speculation = true;  // several tokens a step where the text repeats itself; same text
   std::size_t mailbox_capacity = 8;  // requests waiting; more are refused with kUnavailable
-  std::size_t max_sessions = 8;      // requests that are answered at the same time
+  std::size_t max_sequences = 8;     // requests that are answered at the same time
+  // The longest that the worker computes on prompts and pictures while answers are running, before
+  // each of these gets its next token.
+  std::chrono::milliseconds slice = std::chrono::milliseconds(100);
   FetchPolicy fetch = {};
   LoadProgress progress = {};
 };
 
-struct Turn {
-  std::string question;
-  std::string answer;
+// Where a question is on its way to its first token.
+enum class Stage : std::uint8_t {
+  kQueue,    // taken from the mailbox
+  kFetch,    // images read or downloaded
+  kDecode,   // images decoded and preprocessed
+  kTower,    // images encoded
+  kPrefill,  // tokens of the prompt computed
 };
+
+// `done` of `total`: images, or of kPrefill tokens; of kQueue 1 of 1.
+struct StageProgress {
+  Stage stage = Stage::kQueue;
+  std::int64_t done = 0, total = 0;
+};
+
+// Told from the model's worker thread, in the order of the stages; must be short and must not
+// throw.
+using AskProgress = std::function<void(const StageProgress&)>;
 
 struct AskOptions {
   std::optional<std::int64_t> max_new_tokens = {};
@@ -87,13 +105,19 @@ struct AskOptions {
   std::optional<float> top_p = {};               // 1: off
   std::optional<std::int64_t> top_k = {};        // 0: off
   std::optional<float> min_p = {};               // 0: off
-  std::optional<float> repetition_penalty = {};  // 1: off
-  std::uint64_t seed = 0;  // the same seed gives the same answer, whatever else is running
+  std::optional<float> repetition_penalty = {};  // 1: off; over prompt and answer
+  float presence_penalty = 0;   // -2 to 2: subtracted once from each token that the answer has
+  float frequency_penalty = 0;  // -2 to 2: subtracted for each time that it has it
+  std::map<std::int32_t, float> logit_bias = {};  // by token id, -100 to 100: added to its logit
+  std::int64_t min_tokens = 0;  // no end token before so many; stop texts still count
+  bool ignore_eos = false;      // no end token at all: the answer goes on to its limit
+  std::uint64_t seed = 0;       // the same seed gives the same answer, whatever else is running
   std::vector<std::string> stop = {};  // the answer ends before the first of these
-  std::string system = {};             // replaces the template's own system text, where it has one
-  std::vector<Turn> earlier = {};      // earlier turns about the same picture, oldest first
-  std::optional<std::chrono::milliseconds> deadline =
-      {};  // from the call of ask(); at most ten minutes
+  bool logprobs = false;               // AnswerPiece::tokens
+  int top_logprobs = 0;                // 0 to 20 alternatives for each of them; needs logprobs
+  // From the call of ask(); at most ten minutes.
+  std::optional<std::chrono::milliseconds> deadline = {};
+  AskProgress progress = {};
 };
 
 }  // namespace ocellus

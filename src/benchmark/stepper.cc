@@ -26,9 +26,9 @@ Result<std::unique_ptr<Stepper>> Stepper::create(const models::Model& model, ten
 
 Status Stepper::reserve(std::int64_t streams, std::int64_t positions) {
   while (static_cast<std::int64_t>(sequences_.size()) < streams)
-    sequences_.push_back(std::make_unique<engine::KvSequence>(pool_));
+    sequences_.push_back(std::make_unique<engine::BlockTable>(pool_));
   for (std::int64_t i = 0; i < streams; ++i) {
-    engine::KvSequence& sequence = *sequences_[static_cast<std::size_t>(i)];
+    engine::BlockTable& sequence = *sequences_[static_cast<std::size_t>(i)];
     const std::size_t before = sequence.blocks().size();
     OCELLUS_RETURN_IF_ERROR(sequence.reserve(positions));
     // Pages that nobody wrote to are all one page of zeros, which the caches hold.

@@ -43,7 +43,7 @@ class Stepper {
   engine::KvPool pool_;
   std::size_t block_bytes_;
   std::int64_t chunk_ = engine::EngineOptions{}.chunk_tokens;
-  std::vector<std::unique_ptr<engine::KvSequence>> sequences_;
+  std::vector<std::unique_ptr<engine::BlockTable>> sequences_;
   std::unique_ptr<models::LanguageModel::Scratch> scratch_;
   std::unique_ptr<models::ImageEncoder> encoder_;
   models::MatrixBuffer inputs_, logits_;

@@ -34,15 +34,16 @@ Result<Answer> AskCommand::ask() const {
   OCELLUS_ASSIGN_OR_RETURN(Registry registry, Registry::create({.threads = model.threads}));
   OCELLUS_ASSIGN_OR_RETURN(Model opened, registry.open(model_options));
   OCELLUS_ASSIGN_OR_RETURN(AnswerStream stream,
-                           opened.ask(Picture::parse(picture), question, std::move(ask_options)));
+                           opened.ask(sampling.conversation(Picture::parse(picture), question),
+                                      std::move(ask_options)));
   const InterruptGuard guard([&stream] { stream.cancel(); });
   Answer answer;
   while (true) {
-    OCELLUS_ASSIGN_OR_RETURN(std::optional<std::string> piece, stream.next());
+    OCELLUS_ASSIGN_OR_RETURN(std::optional<AnswerPiece> piece, stream.next());
     if (!piece) break;
-    answer.text += *piece;
+    answer.text += piece->text;
     // Where nobody can read it there is no reason to go on computing.
-    if (!json) OCELLUS_RETURN_IF_ERROR(print(*piece));
+    if (!json) OCELLUS_RETURN_IF_ERROR(print(piece->text));
   }
   answer.stats = stream.stats();
   return answer;

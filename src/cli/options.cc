@@ -183,15 +183,24 @@ Result<AskOptions> SamplingFlags::options() const {
   options.repetition_penalty = repetition_penalty;
   options.seed = seed;
   options.stop = stop;
-  options.system = system;
-  for (std::size_t i = 0; i + 1 < earlier.size(); i += 2) {
-    options.earlier.push_back({earlier[i], earlier[i + 1]});
-  }
   if (deadline_seconds > 0) {
     options.deadline =
         std::chrono::milliseconds(static_cast<std::int64_t>(deadline_seconds * 1000));
   }
   return options;
+}
+
+std::vector<Message> SamplingFlags::conversation(Picture picture, std::string question) const {
+  std::vector<Message> messages;
+  if (!system.empty()) messages.push_back(Message::system(system));
+  // The picture stands in the first message of the user.
+  std::string next = earlier.size() < 2 ? std::move(question) : earlier[0];
+  messages.push_back(Message::user(std::move(picture), std::move(next)));
+  for (std::size_t i = 0; i + 1 < earlier.size(); i += 2) {
+    messages.push_back(Message::assistant(earlier[i + 1]));
+    messages.push_back(Message::user(i + 3 < earlier.size() ? earlier[i + 2] : question));
+  }
+  return messages;
 }
 
 Result<std::string> find_default_model() {

@@ -36,6 +36,9 @@ struct SamplingFlags {
   std::vector<std::string> stop;
   std::string system;
   std::vector<std::string> earlier;  // question, answer, question, answer ...
+
+  // With the system text and the earlier turns.
+  std::vector<Message> conversation(Picture picture, std::string question) const;
   double deadline_seconds = 0;       // 0: none
 
   void add_to(CLI::App& command);

@@ -34,15 +34,14 @@ formats::NamedTensor tensor(std::string name, std::string dtype, std::vector<std
 Status TraceCommand::run() const {
   OCELLUS_ASSIGN_OR_RETURN(const ModelOptions model_options, model.options());
   OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
-  constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
-  OCELLUS_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(picture, kMaxPicture));
   OCELLUS_ASSIGN_OR_RETURN(
       const vision::Trace t,
-      vision::trace(model_options, {.threads = model.threads}, std::as_bytes(std::span(bytes)),
-                    question, ask_options, measuring));
+      vision::trace(model_options, {.threads = model.threads},
+                    sampling.conversation(Picture::parse(picture), question), ask_options,
+                    measuring));
   const auto generated = static_cast<std::int64_t>(t.tokens.size());
   std::vector<formats::NamedTensor> tensors = {
-      tensor("pixel_values", "F32", {3, t.height, t.width}, t.pixel_values),
+      tensor("pixel_values", "F32", t.pixel_shapes.front(), t.pixel_values),
       tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features),
       tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings),
       tensor("input_ids", "I64", {static_cast<std::int64_t>(t.input_ids.size())}, t.input_ids),

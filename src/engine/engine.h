@@ -1,84 +1,99 @@
-// Runs the sessions of one model, all of them one step at a time.
+// Runs the sequences of one model: prompts in slices, answers a token at a time, all together.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "engine/session.h"
+#include "engine/batch.h"
+#include "engine/sequence.h"
+#include "engine/slice_clock.h"
 #include "models/family.h"
-#include "models/parts/matrix_buffer.h"
 #include "ocellus/error.h"
 
 namespace ocellus::engine {
 
 struct EngineOptions {
-  std::int64_t context_tokens = 4096;  // prompt and answer of one session
-  std::size_t max_sessions = 8;
+  std::int64_t context_tokens = 4096;  // prompt and answer of one sequence
+  std::size_t max_sequences = 8;
   bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
-  // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside exact
-  // weights, f16 beside fast ones.
+  // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside
+  // weights that are multiplied in f32, f16 beside others.
   std::optional<tensor::DType> kv_type = {};
   // Tokens that the text so far suggests are tried in the same step as the one before them; the
   // same tokens as without. Only with the cache.
   bool speculation = true;
-  std::int64_t chunk_tokens =
-      1024;  // rows of a step: longer prompts are read in parts, between others' tokens
+  std::int64_t chunk_tokens = 1024;  // rows of prompts that go through the layers together, at most
+  // How long prefill() may compute while answers are running.
+  std::chrono::nanoseconds slice = std::chrono::milliseconds(100);
+  SliceClock::Now clock = {};  // test seam; nothing: the steady clock
 };
 
 // Synchronous; owned by one thread. The model must outlive it.
 class Engine {
  public:
+  using Events = std::vector<SequenceEvent>;
+
   // kInvalidArgument for options out of range; kUnsupported when the backend cannot keep the
   // model's cache.
   static Result<std::unique_ptr<Engine>> create(const models::Model& model,
                                                 const EngineOptions& options);
 
-  // Takes a session in. kContextFull naming the numbers, kInvalidArgument (image tokens and
-  // embeddings that do not match, sampling, a forced token outside the vocabulary), kBadModel (an
-  // id outside the vocabulary: tokenizer and model do not belong together), kUnavailable when
-  // max_sessions are running.
-  Result<std::int64_t> add(SessionRequest request);
-  // Ends a session at once; its memory is free when this returns. Unknown ids are ignored.
-  void cancel(std::int64_t session);
+  // Takes a sequence in. kContextFull naming the numbers, kInvalidArgument (embeddings of another
+  // width, sampling, a forced token outside the vocabulary), kBadModel (an id outside the
+  // vocabulary: tokenizer and model do not belong together), kUnavailable when max_sequences are
+  // running, kOutOfMemory.
+  Result<std::int64_t> add(SequenceRequest request);
+  // Ends a sequence at once; its memory is free when this returns. Unknown ids are ignored.
+  void cancel(std::int64_t sequence) noexcept;
+  // Ends all of them.
+  void clear() noexcept;
 
-  bool idle() const { return sessions_.empty(); }
-  std::size_t running() const { return sessions_.size(); }
-  bool has_room() const { return sessions_.size() < options_.max_sessions; }
+  bool idle() const { return sequences_.empty(); }
+  std::size_t running() const { return sequences_.size(); }
+  bool has_room() const { return sequences_.size() < options_.max_sequences; }
+  bool decoding() const;    // some sequence waits for decode()
+  bool prefilling() const;  // some sequence waits for prefill()
 
-  // One step for all sessions: a part of the prompt, or one token and those that were guessed
-  // rightly, for each. Sessions that ended or failed are gone afterwards.
-  std::vector<SessionEvent> step();
+  // A token, and those that were drafted rightly, for every sequence whose prompt is computed.
+  // Sequences that ended or failed are gone afterwards.
+  Events decode();
+  // A part of the prompts, oldest first: as many layers of a chunk as the slice has time for, but
+  // one at least. Brings the first token of a prompt that is complete. How the work is cut changes
+  // no bit.
+  Events prefill();
+  // decode(), then prefill().
+  Events step();
 
  private:
   Engine(const models::Model& model, const EngineOptions& options, KvPool pool);
 
-  struct Share {
-    Session* session;
-    std::int64_t first_row, rows, first_position;
-    bool generated;                   // tokens that the model generated, else rows of its prompt
-    bool samples;                     // its last row is the last of the sequence: a token is chosen
-    std::int64_t wanted;              // how many of its last rows go through the head
-    std::vector<std::int32_t> draft;  // tokens of its last rows, which the sequence does not have
-  };
-  std::vector<Share> plan();
-  std::vector<std::int32_t> draft(Session& session, std::int64_t most) const;
-  void add_drafts(std::vector<Share>& shares, std::int64_t& rows) const;
-  Status run(const std::vector<Share>& shares, const std::function<bool()>& stop);
-  Status fill_inputs(const Share& share, compute::Matrix inputs);
-  void choose(const Share& share, tensor::Matrix logits, std::vector<SessionEvent>& events);
-  SessionEvent choose_token(Session& session, std::span<float> logits);
-  void remove_ended(const std::vector<SessionEvent>& events);
-  void run_and_choose(const std::vector<Share>& shares, std::vector<SessionEvent>& events);
+  Status check(const SequenceRequest& request) const;
+  void drop_stopped(Events& events);
+  std::vector<BatchSlice> plan_decode(Events& events);
+  std::vector<BatchSlice> plan_prefill(Events& events);
+  std::vector<BatchSlice> plan_whole(Events& events);
+  void add_drafts(std::vector<BatchSlice>& slices) const;
+  std::vector<std::int32_t> draft(Sequence& sequence, std::int64_t max) const;
+  std::int64_t chunk_rows() const;
+  std::int64_t whole_images(const Sequence& sequence, std::int64_t first, std::int64_t count) const;
+  bool reserve(Sequence& sequence, std::int64_t slots, Events& events);
+
+  void finish(Batch& batch, Events& events);
+  void fail(Batch& batch, const Error& error, Events& events);
+  void choose(const BatchSlice& slice, tensor::Matrix logits, Events& events);
+  SequenceEvent choose_token(Sequence& sequence, std::span<float> logits);
+  void remove_ended(const Events& events);
 
   const models::Model* model_;
   EngineOptions options_;
   KvPool pool_;
-  std::unique_ptr<models::LanguageModel::Scratch> scratch_;
-  models::MatrixBuffer inputs_, logits_;
-  compute::Matrix last_logits_;
-  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<Sequence>> sequences_;
+  Batch decode_, prefill_;
+  SliceClock clock_;
   std::int64_t next_id_ = 1;
 };
 

@@ -14,10 +14,10 @@ namespace ocellus::engine {
 namespace {
 
 // Eight requests: the golden ones greedily, then again with sampling and a seed of their own.
-std::vector<SessionRequest> eight(const Model& golden) {
-  std::vector<SessionRequest> requests;
+std::vector<SequenceRequest> eight(const Model& golden) {
+  std::vector<SequenceRequest> requests;
   for (std::size_t i = 0; i < 8; ++i) {
-    SessionRequest request = golden.requests[i % golden.requests.size()];
+    SequenceRequest request = golden.requests[i % golden.requests.size()];
     if (i >= golden.requests.size()) {
       request.sampling = {.temperature = 1.5f, .top_p = 0.95f, .seed = i};
       request.max_new_tokens = 5 + static_cast<std::int64_t>(3 * i);
@@ -33,9 +33,9 @@ TEST_P(EngineOf, GoldenModelGivesTheSameBitsHoweverItIsRun) {
   const Model golden(GetParam());
   ASSERT_NE(golden.model, nullptr);
   ASSERT_FALSE(golden.requests.empty());
-  const std::vector<SessionRequest> requests = eight(golden);
+  const std::vector<SequenceRequest> requests = eight(golden);
   std::vector<Answer> alone;
-  for (const SessionRequest& request : requests)
+  for (const SequenceRequest& request : requests)
     alone.push_back(run(*golden.model, {}, {request}).front());
   for (std::size_t i = 0; i < golden.answers.size(); ++i)
     EXPECT_EQ(alone[i].tokens, golden.answers[i]) << "case " << i << " is not the reference's";
@@ -79,9 +79,9 @@ TEST(FastEngine, RoundedModelsGiveTheSameBitsHoweverTheyAreRun) {
     const Model golden("clip_llama", {.threads = 2}, weights);
     ASSERT_NE(golden.model, nullptr);
     EXPECT_EQ(golden.model->language().facts().arithmetic, compute::Arithmetic::kReducedPrecision);
-    const std::vector<SessionRequest> requests = eight(golden);
+    const std::vector<SequenceRequest> requests = eight(golden);
     std::vector<Answer> alone;
-    for (const SessionRequest& request : requests)
+    for (const SequenceRequest& request : requests)
       alone.push_back(run(*golden.model, {.kv_type = kv}, {request}).front());
     const auto compare = [&](const models::Model& model, const EngineOptions& options,
                              const std::string& how) {
@@ -109,18 +109,19 @@ class EngineTest : public ::testing::Test {
     EXPECT_TRUE(made.has_value());
     return *std::move(made);
   }
-  ErrorCode refusal(Engine& engine, SessionRequest request) {
+  ErrorCode refusal(Engine& engine, SequenceRequest request) {
     const auto id = engine.add(std::move(request));
     EXPECT_FALSE(id.has_value());
     return id ? ErrorCode::kIo : id.error().code;
   }
 
   const Model golden_{"clip_llama"};
-  const SessionRequest request_ = golden_.requests.empty() ? SessionRequest{} : golden_.requests[0];
+  const SequenceRequest request_ =
+      golden_.requests.empty() ? SequenceRequest{} : golden_.requests[0];
 };
 
-TEST_F(EngineTest, SessionsComeAndGoWithoutTouchingOthers) {
-  const std::vector<SessionRequest> requests = eight(golden_);
+TEST_F(EngineTest, SequencesComeAndGoWithoutTouchingOthers) {
+  const std::vector<SequenceRequest> requests = eight(golden_);
   const Answer expected = run(*golden_.model, {}, {requests[0]}).front();
   const auto engine = this->engine({.chunk_tokens = 16});
   const std::int64_t watched = engine->add(requests[0]).value();
@@ -137,29 +138,29 @@ TEST_F(EngineTest, SessionsComeAndGoWithoutTouchingOthers) {
 
 TEST_F(EngineTest, PromptsGetOnHoweverManyGenerate) {
   const auto engine = this->engine({.chunk_tokens = 1});
-  SessionRequest endless = request_;
+  SequenceRequest endless = request_;
   endless.max_new_tokens = 2000;
   endless.end_tokens = {};
-  endless.ids = {5};
-  endless.images = {};
+  endless.prompt = {text({5})};
   ASSERT_TRUE(engine->add(endless).has_value());
   const std::int64_t late = engine->add(request_).value();
   std::map<std::int64_t, Answer> found;
-  for (std::size_t i = 0; i <= request_.ids.size(); ++i) note(found, engine->step());
+  for (std::size_t i = 0; static_cast<std::int64_t>(i) <= length_of(request_); ++i)
+    note(found, engine->step());
   EXPECT_FALSE(found[late].tokens.empty());
 }
 
-TEST_F(EngineTest, CancelledSessionsGiveTheirBlocksBack) {
-  // Blocks for two sessions of 320 tokens, five each: a leak shows after two rounds.
-  const EngineOptions options{.context_tokens = 320, .max_sessions = 2};
+TEST_F(EngineTest, CancelledSequencesGiveTheirBlocksBack) {
+  // Blocks for two sequences of 320 tokens, five each: a leak shows after two rounds.
+  const EngineOptions options{.context_tokens = 320, .max_sequences = 2};
   const auto engine = this->engine(options);
-  SessionRequest request = request_;
+  SequenceRequest request = request_;
   request.max_new_tokens = 1000;
   request.end_tokens = {};
   for (int round = 0; round < 20; ++round) {
     const std::int64_t a = engine->add(request).value(), b = engine->add(request).value();
     for (int i = 0; i < 3 + round % 5; ++i) {
-      for (const SessionEvent& event : engine->step()) ASSERT_FALSE(event.error.has_value());
+      for (const SequenceEvent& event : engine->step()) ASSERT_FALSE(event.error.has_value());
     }
     engine->cancel(a);
     engine->cancel(b);
@@ -174,20 +175,20 @@ TEST_F(EngineTest, CancelledSessionsGiveTheirBlocksBack) {
   while (!engine->idle()) note(found, engine->step());
   for (const auto& [id, answer] : found) {
     EXPECT_FALSE(answer.error.has_value()) << answer.error->message;
-    EXPECT_EQ(answer.end, SessionEnd::kLength);
-    EXPECT_EQ(std::ssize(answer.tokens) + std::ssize(request.ids), options.context_tokens);
+    EXPECT_EQ(answer.end, SequenceEnd::kLength);
+    EXPECT_EQ(std::ssize(answer.tokens) + length_of(request), options.context_tokens);
   }
 }
 
 TEST_F(EngineTest, TheContextEndsAnAnswerAndRefusesAPrompt) {
-  const std::int64_t prompt = std::ssize(request_.ids);
-  SessionRequest request = request_;
+  const std::int64_t prompt = length_of(request_);
+  SequenceRequest request = request_;
   request.max_new_tokens = 1000;
   request.end_tokens = {};
   for (const std::int64_t room : {1, 2, 9}) {
     const Answer answer = run(*golden_.model, {.context_tokens = prompt + room}, {request}).front();
     EXPECT_EQ(std::ssize(answer.tokens), room);
-    EXPECT_EQ(answer.end, SessionEnd::kLength);
+    EXPECT_EQ(answer.end, SequenceEnd::kLength);
   }
   for (const std::int64_t context : {prompt, prompt - 1, std::int64_t{1}}) {
     const auto id = engine({.context_tokens = context})->add(request);
@@ -197,13 +198,13 @@ TEST_F(EngineTest, TheContextEndsAnAnswerAndRefusesAPrompt) {
   }
 }
 
-// Every prompt row at once, in any chunks, beside another session; the last is the row from which
+// Every prompt row at once, in any chunks, beside another sequence; the last is the row from which
 // the first token was chosen, and a row is the one that a prompt ending there gives.
 TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
   const Answer expected = run(*golden_.model, {}, {request_}).front();
-  const auto prompt = request_.ids.size();
+  const auto prompt = static_cast<std::size_t>(length_of(request_));
   const auto vocabulary = static_cast<std::size_t>(golden_.model->language().facts().vocab_size);
-  SessionRequest asking = request_;
+  SequenceRequest asking = request_;
   asking.keep_prompt_logits = true;
   std::vector<float> whole;
   for (const EngineOptions& options :
@@ -214,8 +215,8 @@ TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
     std::map<std::int64_t, Answer> found;
     std::vector<float> rows;
     while (!engine->idle()) {
-      const std::vector<SessionEvent> events = engine->step();
-      for (const SessionEvent& event : events)
+      const std::vector<SequenceEvent> events = engine->step();
+      for (const SequenceEvent& event : events)
         rows.insert(rows.end(), event.prompt_logits.begin(), event.prompt_logits.end());
       note(found, events);
     }
@@ -227,8 +228,8 @@ TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
     if (whole.empty()) whole = rows;
     EXPECT_EQ(rows, whole);
   }
-  SessionRequest shorter = request_;  // what comes after the picture may go
-  shorter.ids.pop_back();
+  SequenceRequest shorter = request_;  // what comes after the picture may go
+  shorter.prompt.back().tokens.pop_back();
   shorter.max_new_tokens = 1;
   const Answer before = run(*golden_.model, {}, {shorter}).front();
   EXPECT_TRUE(std::equal(before.logits.begin(), before.logits.end(),
@@ -238,7 +239,7 @@ TEST_F(EngineTest, KeepsTheLogitsOfTheWholePrompt) {
 TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
   const Answer expected = run(*golden_.model, {}, {request_}).front();
   ASSERT_GT(expected.tokens.size(), 4u);
-  SessionRequest forced = request_;
+  SequenceRequest forced = request_;
   // The model's own tokens: the same logits, though the second is now an end token.
   forced.forced_tokens.assign(expected.tokens.begin(), expected.tokens.begin() + 3);
   forced.end_tokens = {expected.tokens[1]};
@@ -253,8 +254,8 @@ TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
   forced.forced_tokens = {another};
   forced.max_new_tokens = 2;
   answer = run(*golden_.model, {}, {forced}).front();
-  SessionRequest longer = request_;
-  longer.ids.push_back(another);
+  SequenceRequest longer = request_;
+  longer.prompt.back().tokens.push_back(another);
   longer.max_new_tokens = 1;
   const Answer after = run(*golden_.model, {}, {longer}).front();
   ASSERT_EQ(answer.tokens.size(), 2u);
@@ -265,25 +266,25 @@ TEST_F(EngineTest, ForcedTokensTakeThePlacesOfChosenOnes) {
 }
 
 TEST_F(EngineTest, EndTokensAndLengthEndAnAnswer) {
-  SessionRequest request = request_;
+  SequenceRequest request = request_;
   const std::vector<std::int32_t>& all = golden_.answers[0];
   request.max_new_tokens = 3;
   request.end_tokens = {};
   Answer answer = run(*golden_.model, {}, {request}).front();
   EXPECT_EQ(answer.tokens, std::vector(all.begin(), all.begin() + 3));
-  EXPECT_EQ(answer.end, SessionEnd::kLength);
+  EXPECT_EQ(answer.end, SequenceEnd::kLength);
   request.end_tokens = {-7, all[1]};
   answer = run(*golden_.model, {}, {request}).front();
   const auto end = std::ranges::find(all, all[1]) + 1;  // the end token itself is told too
   EXPECT_EQ(answer.tokens, std::vector(all.begin(), end));
-  EXPECT_EQ(answer.end, SessionEnd::kEndToken);
+  EXPECT_EQ(answer.end, SequenceEnd::kEndToken);
 }
 
-TEST_F(EngineTest, AStopEndsItsOwnSessionOnly) {
+TEST_F(EngineTest, AStopEndsItsOwnSequenceOnly) {
   const Answer expected = run(*golden_.model, {}, {request_}).front();
   const auto engine = this->engine();
   const std::int64_t kept = engine->add(request_).value();
-  SessionRequest request = request_;
+  SequenceRequest request = request_;
   int asked = 0;
   request.stop = [&] { return ++asked > 3; };
   const std::int64_t stopped = engine->add(request).value();
@@ -297,11 +298,11 @@ TEST_F(EngineTest, AStopEndsItsOwnSessionOnly) {
 
 TEST_F(EngineTest, APoisonedPictureFailsAloneAndLeavesNothingBehind) {
   const Answer expected = run(*golden_.model, {}, {request_}).front();
-  const auto engine = this->engine({.max_sessions = 2});
-  auto poison = std::make_shared<ImageEmbeddings>(*request_.images[0]);
+  const auto engine = this->engine({.max_sequences = 2});
+  auto poison = std::make_shared<ImageEmbeddings>(*request_.prompt[1].image);
   for (float& value : poison->data) value = std::numeric_limits<float>::quiet_NaN();
-  SessionRequest bad = request_;
-  bad.images = {poison};
+  SequenceRequest bad = request_;
+  bad.prompt[1].image = poison;
   for (int round = 0; round < 3; ++round) {
     const std::int64_t first = engine->add(bad).value(), second = engine->add(request_).value();
     std::map<std::int64_t, Answer> found;
@@ -320,40 +321,34 @@ TEST_F(EngineTest, APoisonedPictureFailsAloneAndLeavesNothingBehind) {
 }
 
 TEST_F(EngineTest, RefusesRequestsThatCannotBeRun) {
-  const auto engine = this->engine({.max_sessions = 1});
+  const auto engine = this->engine({.max_sequences = 1});
   const auto with = [&](auto change) {
-    SessionRequest request = request_;
+    SequenceRequest request = request_;
     change(request);
     return refusal(*engine, std::move(request));
   };
   const auto vocabulary = static_cast<std::int32_t>(golden_.model->language().facts().vocab_size);
-  EXPECT_EQ(with([&](auto& r) { r.ids.back() = vocabulary; }), ErrorCode::kBadModel);
-  EXPECT_EQ(with([](auto& r) { r.ids.back() = -1; }), ErrorCode::kBadModel);
-  EXPECT_EQ(with([](auto& r) {
-              r.ids.clear();
-              r.images.clear();
-            }),
-            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([&](auto& r) { r.prompt.back().tokens.back() = vocabulary; }),
+            ErrorCode::kBadModel);
+  EXPECT_EQ(with([](auto& r) { r.prompt.back().tokens.back() = -1; }), ErrorCode::kBadModel);
+  EXPECT_EQ(with([](auto& r) { r.prompt.clear(); }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.max_new_tokens = 0; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.max_new_tokens = -4; }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(with([](auto& r) { r.images.clear(); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.prompt[1].rows += 1; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.prompt[1].first_row = 1; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.prompt[1].first_row = -1; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with([](auto& r) { r.prompt[1].tokens = {1}; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([&](auto& r) { r.forced_tokens = {0, vocabulary}; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.forced_tokens = {-1}; }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(with([](auto& r) { r.images.push_back(r.images[0]); }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(with([](auto& r) { r.images = {nullptr}; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with([](auto& r) { r.sampling.top_p = 0; }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(with([](auto& r) {
-              for (auto& id : r.ids) id = id == r.image_token ? -1 : id;
-              r.image_token = -1;
-            }),
-            ErrorCode::kInvalidArgument);
   const auto with_image = [&](auto change) {
-    auto image = std::make_shared<ImageEmbeddings>(*request_.images[0]);
+    auto image = std::make_shared<ImageEmbeddings>(*request_.prompt[1].image);
     change(*image);
-    return with([&](auto& r) { r.images = {image}; });
+    return with([&](auto& r) { r.prompt[1].image = image; });
   };
   EXPECT_EQ(with_image([](auto& i) { i.cols *= 2; }), ErrorCode::kInvalidArgument);
   EXPECT_EQ(with_image([](auto& i) { i.data.pop_back(); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(with_image([](auto& i) { i.inner = {{1.0f}}; }), ErrorCode::kInvalidArgument);
   EXPECT_TRUE(engine->idle());
   ASSERT_TRUE(engine->add(request_).has_value());
   EXPECT_EQ(refusal(*engine, request_), ErrorCode::kUnavailable);
@@ -363,7 +358,7 @@ TEST_F(EngineTest, RefusesOptionsThatCannotBeMeant) {
   for (const EngineOptions& options :
        {EngineOptions{.context_tokens = 0}, EngineOptions{.context_tokens = -1},
         EngineOptions{.context_tokens = std::numeric_limits<std::int64_t>::max()},
-        EngineOptions{.max_sessions = 0}, EngineOptions{.max_sessions = ~std::size_t{0}},
+        EngineOptions{.max_sequences = 0}, EngineOptions{.max_sequences = ~std::size_t{0}},
         EngineOptions{.chunk_tokens = 0}}) {
     const auto made = Engine::create(*golden_.model, options);
     ASSERT_FALSE(made.has_value());

@@ -21,11 +21,11 @@ Result<std::byte*> KvPool::take() {
   return allocated_.back().data();
 }
 
-KvSequence::~KvSequence() {
+BlockTable::~BlockTable() {
   for (std::byte* const block : blocks_) pool_->give_back(block);
 }
 
-Status KvSequence::reserve(std::int64_t positions) {
+Status BlockTable::reserve(std::int64_t positions) {
   while (blocks_.size() < pool_->blocks_for(positions)) {
     blocks_.reserve(blocks_.size() + 1);
     OCELLUS_ASSIGN_OR_RETURN(std::byte* const block, pool_->take());

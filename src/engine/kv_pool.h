@@ -38,12 +38,12 @@ class KvPool {
 
 // A sequence's blocks, in the order of its positions; given back when it goes. The pool must
 // outlive it.
-class KvSequence {
+class BlockTable {
  public:
-  explicit KvSequence(KvPool& pool) : pool_(&pool) {}
-  KvSequence(const KvSequence&) = delete;
-  KvSequence& operator=(const KvSequence&) = delete;
-  ~KvSequence();
+  explicit BlockTable(KvPool& pool) : pool_(&pool) {}
+  BlockTable(const BlockTable&) = delete;
+  BlockTable& operator=(const BlockTable&) = delete;
+  ~BlockTable();
 
   // Room for positions [0, positions).
   Status reserve(std::int64_t positions);

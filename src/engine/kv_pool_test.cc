@@ -60,9 +60,9 @@ TEST(KvPool, MemoryThatCannotBeHadIsAnError) {
   EXPECT_EQ(pool.in_use(), 0u);
 }
 
-TEST(KvSequence, GrowsKeepsItsBlocksAndGivesThemBack) {
+TEST(BlockTable, GrowsKeepsItsBlocksAndGivesThemBack) {
   KvPool pool(kGeometry, kBytes, 4);
-  std::optional<KvSequence> first(std::in_place, pool), second(std::in_place, pool);
+  std::optional<BlockTable> first(std::in_place, pool), second(std::in_place, pool);
   ASSERT_TRUE(first->reserve(64));
   std::byte* const block = first->blocks()[0];
   ASSERT_TRUE(first->reserve(65));
@@ -82,14 +82,14 @@ TEST(KvSequence, GrowsKeepsItsBlocksAndGivesThemBack) {
   EXPECT_EQ(pool.in_use(), 0u);
 }
 
-TEST(KvSequence, AFailedReserveKeepsNothingThatIsLost) {
+TEST(BlockTable, AFailedReserveKeepsNothingThatIsLost) {
   KvPool pool(kGeometry, kBytes, 3);
   {
-    KvSequence sequence(pool);
+    BlockTable sequence(pool);
     EXPECT_FALSE(sequence.reserve(1000).has_value());
   }
   EXPECT_EQ(pool.in_use(), 0u);
-  KvSequence sequence(pool);
+  BlockTable sequence(pool);
   EXPECT_TRUE(sequence.reserve(192).has_value());
 }
 

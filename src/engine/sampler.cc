@@ -11,6 +11,8 @@ namespace {
 
 using base::make_error;
 
+constexpr std::size_t kMaxBiases = 1024;
+
 // SplitMix64 as a hash of (seed, k): a counter-based generator, with no state that others could
 // move on.
 double uniform(std::uint64_t seed, std::uint64_t k) {
@@ -24,22 +26,22 @@ double uniform(std::uint64_t seed, std::uint64_t k) {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
-void penalise(std::span<float> logits, std::span<const std::int32_t> history, float penalty) {
-  if (penalty == 1) return;
-  std::vector<std::int32_t> seen(history.begin(), history.end());
-  std::ranges::sort(seen);
-  const auto repeated = std::ranges::unique(seen);
-  seen.erase(repeated.begin(), repeated.end());
-  for (const std::int32_t id : seen) {
-    if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) continue;
-    float& logit = logits[static_cast<std::size_t>(id)];
-    logit = logit < 0 ? logit * penalty : logit / penalty;
+// Calls change(logit, times) for each id of `seen` that has a logit.
+template <typename Change>
+void for_each_seen(std::span<float> logits, std::span<const std::int32_t> seen, Change&& change) {
+  std::vector<std::int32_t> sorted(seen.begin(), seen.end());
+  std::ranges::sort(sorted);
+  for (auto it = sorted.begin(); it != sorted.end();) {
+    const auto end = std::upper_bound(it, sorted.end(), *it);
+    if (*it >= 0 && static_cast<std::size_t>(*it) < logits.size())
+      change(logits[static_cast<std::size_t>(*it)], static_cast<float>(end - it));
+    it = end;
   }
 }
 
 }  // namespace
 
-Status check(const SamplingOptions& o) {
+Status check(const SamplingOptions& o, std::int64_t vocabulary) {
   const auto bad = [](const char* field, const char* expected, double found) {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected {}, found {}", field, expected,
                       found);
@@ -52,17 +54,59 @@ Status check(const SamplingOptions& o) {
   if (!(o.min_p >= 0 && o.min_p <= 1)) return bad("min_p", "0 to 1", o.min_p);
   if (!(o.repetition_penalty > 0 && o.repetition_penalty <= 100))
     return bad("repetition_penalty", "more than 0, at most 100", o.repetition_penalty);
+  if (!(o.presence_penalty >= -2 && o.presence_penalty <= 2))
+    return bad("presence_penalty", "-2 to 2", o.presence_penalty);
+  if (!(o.frequency_penalty >= -2 && o.frequency_penalty <= 2))
+    return bad("frequency_penalty", "-2 to 2", o.frequency_penalty);
+  if (!(o.min_tokens >= 0))
+    return bad("min_tokens", "0 or more", static_cast<double>(o.min_tokens));
+  if (o.logit_bias.size() > kMaxBiases)
+    return bad("logit_bias", "at most 1024 tokens", static_cast<double>(o.logit_bias.size()));
+  for (const auto& [id, bias] : o.logit_bias) {
+    if (id < 0 || id >= vocabulary) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "logit_bias: expected ids from 0 to {}, found {}", vocabulary - 1, id);
+    }
+    if (!(bias >= -100 && bias <= 100)) return bad("logit_bias", "-100 to 100", bias);
+  }
   return {};
 }
 
+void Sampler::penalize(std::span<float> logits, std::span<const std::int32_t> history,
+                       std::int64_t generated) const {
+  const SamplingOptions& o = options_;
+  if (o.repetition_penalty != 1) {
+    for_each_seen(logits, history, [&](float& logit, float) {
+      logit = logit < 0 ? logit * o.repetition_penalty : logit / o.repetition_penalty;
+    });
+  }
+  if (o.presence_penalty != 0 || o.frequency_penalty != 0) {
+    for_each_seen(logits, history.last(static_cast<std::size_t>(generated)),
+                  [&](float& logit, float times) {
+                    logit -= o.presence_penalty + times * o.frequency_penalty;
+                  });
+  }
+  for (const auto& [id, bias] : o.logit_bias) logits[static_cast<std::size_t>(id)] += bias;
+}
+
+void Sampler::forbid_end_tokens(std::span<float> logits, std::int64_t generated) const {
+  if (!options_.ignore_eos && generated >= options_.min_tokens) return;
+  for (const std::int32_t id : end_tokens_) {
+    if (id >= 0 && static_cast<std::size_t>(id) < logits.size())
+      logits[static_cast<std::size_t>(id)] = -std::numeric_limits<float>::infinity();
+  }
+}
+
 Result<std::int32_t> Sampler::sample(std::span<float> logits, std::span<const std::int32_t> history,
-                                     std::uint64_t k) {
+                                     std::int64_t generated) {
+  const auto k = static_cast<std::uint64_t>(generated);
   const auto broken = std::ranges::find_if(
       logits, [](float x) { return std::isnan(x) || x == std::numeric_limits<float>::infinity(); });
   if (logits.empty() || broken != logits.end()) {
     return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);
   }
-  penalise(logits, history, options_.repetition_penalty);
+  penalize(logits, history, generated);
+  forbid_end_tokens(logits, generated);
   const auto best = std::ranges::max_element(logits);  // the first of equals
   if (!std::isfinite(*best))
     return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);

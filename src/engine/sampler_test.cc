@@ -37,48 +37,51 @@ struct Reference {
 };
 
 // What transformers' processors make of kLogits after kHistory, and the softmax of it.
-const Reference kReferences[] = {
-    {{.temperature = 1},
-     {0.134065, 0.081314, 0.081314, 0.04932, 0.029914, 0.018144, 0.011005, 0.006675, 0.002455,
-      0.364426, 0.221036, 0.000332}},
-    {{.temperature = 0.5f},
-     {0.082946, 0.030514, 0.030514, 0.011225, 0.00413, 0.001519, 0.000559, 0.000206, 2.8e-05,
-      0.61289, 0.22547, 1e-06}},
-    {{.temperature = 2.5f},
-     {0.1253, 0.102587, 0.102587, 0.083991, 0.068766, 0.056301, 0.046095, 0.03774, 0.025298,
-      0.186926, 0.153042, 0.011367}},
-    {{.temperature = 1, .top_k = 3}, {0.186324, 0, 0, 0, 0, 0, 0, 0, 0, 0.50648, 0.307196, 0}},
-    // The fourth and the fifth are equal: both stay.
-    {{.temperature = 1, .top_k = 4},
-     {0.151974, 0.092177, 0.092177, 0, 0, 0, 0, 0, 0, 0.413109, 0.250563, 0}},
-    {{.temperature = 1, .top_k = 50},
-     {0.134065, 0.081314, 0.081314, 0.04932, 0.029914, 0.018144, 0.011005, 0.006675, 0.002455,
-      0.364426, 0.221036, 0.000332}},
-    {{.temperature = 1, .top_p = 0.5f}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0.622459, 0.377541, 0}},
-    {{.temperature = 1, .top_p = 0.85f},
-     {0.151974, 0.092177, 0.092177, 0, 0, 0, 0, 0, 0, 0.413109, 0.250563, 0}},
-    {{.temperature = 2, .top_p = 0.8f},
-     {0.152224, 0.118553, 0.118553, 0.092329, 0.071906, 0, 0, 0, 0, 0.250976, 0.19546, 0}},
-    {{.temperature = 1, .min_p = 0.3f}, {0.186324, 0, 0, 0, 0, 0, 0, 0, 0, 0.50648, 0.307196, 0}},
-    {{.temperature = 2, .min_p = 0.3f},
-     {0.164018, 0.127738, 0.127738, 0.099482, 0, 0, 0, 0, 0, 0.270421, 0.210604, 0}},
-    {{.temperature = 1, .repetition_penalty = 2},
-     {0.078599, 0.129587, 0.129587, 0.078599, 0.047673, 0.028915, 0.010637, 0.010637, 0.003913,
-      0.129587, 0.352255, 1e-05}},
-    {{.temperature = 1, .repetition_penalty = 0.5f},
-     {0.112352, 0.009222, 0.009222, 0.005594, 0.003393, 0.002058, 0.001603, 0.000757, 0.000278,
-      0.830174, 0.025069, 0.000278}},
-    // All at once: only the reference's order gives these.
-    {{.temperature = 1.5f, .top_p = 0.9f, .top_k = 8, .min_p = 0.2f, .repetition_penalty = 1.3f},
-     {0.129591, 0.12631, 0.12631, 0.090505, 0.06485, 0, 0, 0, 0, 0.216416, 0.246018, 0}},
-    {{.temperature = 0.7f, .top_p = 0.6f, .top_k = 6},
-     {0, 0, 0, 0, 0, 0, 0, 0, 0, 0.671347, 0.328653, 0}},
-};
+std::vector<Reference> references() {
+  return {
+      {{.temperature = 1},
+       {0.134065, 0.081314, 0.081314, 0.04932, 0.029914, 0.018144, 0.011005, 0.006675, 0.002455,
+        0.364426, 0.221036, 0.000332}},
+      {{.temperature = 0.5f},
+       {0.082946, 0.030514, 0.030514, 0.011225, 0.00413, 0.001519, 0.000559, 0.000206, 2.8e-05,
+        0.61289, 0.22547, 1e-06}},
+      {{.temperature = 2.5f},
+       {0.1253, 0.102587, 0.102587, 0.083991, 0.068766, 0.056301, 0.046095, 0.03774, 0.025298,
+        0.186926, 0.153042, 0.011367}},
+      {{.temperature = 1, .top_k = 3}, {0.186324, 0, 0, 0, 0, 0, 0, 0, 0, 0.50648, 0.307196, 0}},
+      // The fourth and the fifth are equal: both stay.
+      {{.temperature = 1, .top_k = 4},
+       {0.151974, 0.092177, 0.092177, 0, 0, 0, 0, 0, 0, 0.413109, 0.250563, 0}},
+      {{.temperature = 1, .top_k = 50},
+       {0.134065, 0.081314, 0.081314, 0.04932, 0.029914, 0.018144, 0.011005, 0.006675, 0.002455,
+        0.364426, 0.221036, 0.000332}},
+      {{.temperature = 1, .top_p = 0.5f}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0.622459, 0.377541, 0}},
+      {{.temperature = 1, .top_p = 0.85f},
+       {0.151974, 0.092177, 0.092177, 0, 0, 0, 0, 0, 0, 0.413109, 0.250563, 0}},
+      {{.temperature = 2, .top_p = 0.8f},
+       {0.152224, 0.118553, 0.118553, 0.092329, 0.071906, 0, 0, 0, 0, 0.250976, 0.19546, 0}},
+      {{.temperature = 1, .min_p = 0.3f}, {0.186324, 0, 0, 0, 0, 0, 0, 0, 0, 0.50648, 0.307196, 0}},
+      {{.temperature = 2, .min_p = 0.3f},
+       {0.164018, 0.127738, 0.127738, 0.099482, 0, 0, 0, 0, 0, 0.270421, 0.210604, 0}},
+      {{.temperature = 1, .repetition_penalty = 2},
+       {0.078599, 0.129587, 0.129587, 0.078599, 0.047673, 0.028915, 0.010637, 0.010637, 0.003913,
+        0.129587, 0.352255, 1e-05}},
+      {{.temperature = 1, .repetition_penalty = 0.5f},
+       {0.112352, 0.009222, 0.009222, 0.005594, 0.003393, 0.002058, 0.001603, 0.000757, 0.000278,
+        0.830174, 0.025069, 0.000278}},
+      // All at once: only the reference's order gives these.
+      {{.temperature = 1.5f, .top_p = 0.9f, .top_k = 8, .min_p = 0.2f, .repetition_penalty = 1.3f},
+       {0.129591, 0.12631, 0.12631, 0.090505, 0.06485, 0, 0, 0, 0, 0.216416, 0.246018, 0}},
+      {{.temperature = 0.7f, .top_p = 0.6f, .top_k = 6},
+       {0, 0, 0, 0, 0, 0, 0, 0, 0, 0.671347, 0.328653, 0}},
+  };
+}
 
 TEST(Sampler, DrawsFromTheReferencesDistribution) {
   constexpr int kDraws = 20000;
-  for (const Reference& reference : kReferences) {
-    SCOPED_TRACE(::testing::Message() << "case " << &reference - kReferences);
+  const std::vector<Reference> all = references();
+  for (const Reference& reference : all) {
+    SCOPED_TRACE(::testing::Message() << "case " << &reference - all.data());
     std::vector<int> counts(kLogits.size());
     SamplingOptions options = reference.options;
     options.seed = 11;
@@ -159,12 +162,17 @@ TEST(Sampler, NonFiniteLogitsAreAnErrorThatSaysWhere) {
 }
 
 TEST(SamplingOptions, EveryFieldHasItsRange) {
-  EXPECT_TRUE(check({}).has_value());
+  EXPECT_TRUE(check({}, 100).has_value());
   EXPECT_TRUE(check({.temperature = 100,
                      .top_p = 1e-6f,
                      .top_k = 1 << 30,
                      .min_p = 1,
-                     .repetition_penalty = 100})
+                     .repetition_penalty = 100,
+                     .presence_penalty = -2,
+                     .frequency_penalty = 2,
+                     .logit_bias = {{99, -100}},
+                     .min_tokens = 5},
+                    100)
                   .has_value());
   const struct {
     SamplingOptions options;
@@ -183,9 +191,17 @@ TEST(SamplingOptions, EveryFieldHasItsRange) {
       {{.repetition_penalty = 0}, "repetition_penalty"},
       {{.repetition_penalty = kInfinity}, "repetition_penalty"},
       {{.repetition_penalty = kNan}, "repetition_penalty"},
+      {{.presence_penalty = 2.1f}, "presence_penalty"},
+      {{.presence_penalty = kNan}, "presence_penalty"},
+      {{.frequency_penalty = -2.1f}, "frequency_penalty"},
+      {{.logit_bias = {{100, 1}}}, "logit_bias"},
+      {{.logit_bias = {{-1, 1}}}, "logit_bias"},
+      {{.logit_bias = {{1, 101}}}, "logit_bias"},
+      {{.logit_bias = {{1, kNan}}}, "logit_bias"},
+      {{.min_tokens = -1}, "min_tokens"},
   };
   for (const auto& [options, field] : bad) {
-    const Status status = check(options);
+    const Status status = check(options, 100);
     ASSERT_FALSE(status.has_value()) << field;
     EXPECT_EQ(status.error().code, ErrorCode::kInvalidArgument);
     EXPECT_TRUE(status.error().message.starts_with(field)) << status.error().message;

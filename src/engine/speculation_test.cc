@@ -18,19 +18,19 @@ struct Counted {
 };
 
 Counted run_counting(const models::Model& model, const EngineOptions& options,
-                     const std::vector<SessionRequest>& requests) {
+                     const std::vector<SequenceRequest>& requests) {
   Counted result;
   const auto engine = Engine::create(model, options);
   EXPECT_TRUE(engine.has_value());
   std::vector<std::int64_t> ids;
-  for (const SessionRequest& request : requests) ids.push_back((*engine)->add(request).value());
+  for (const SequenceRequest& request : requests) ids.push_back((*engine)->add(request).value());
   std::map<std::int64_t, Answer> found;
   for (; !(*engine)->idle(); ++result.steps) {
-    const std::vector<SessionEvent> events = (*engine)->step();
-    for (const SessionEvent& event : events) {
+    const std::vector<SequenceEvent> events = (*engine)->step();
+    for (const SequenceEvent& event : events) {
       result.drafted += event.drafted;
-      result.accepted += event.ahead ? 1 : 0;
-      EXPECT_FALSE(found[event.session].end.has_value()) << "something after the end";
+      result.accepted += event.accepted ? 1 : 0;
+      EXPECT_FALSE(found[event.sequence].end.has_value()) << "something after the end";
       note(found, {event});
     }
   }
@@ -40,20 +40,19 @@ Counted run_counting(const models::Model& model, const EngineOptions& options,
 
 // Answers with something to guess in them: a penalty below 1 is a reward for saying a token again,
 // and a short prompt leaves few to choose from.
-std::vector<SessionRequest> repetitive(const Model& golden) {
-  std::vector<SessionRequest> requests = golden.requests;
+std::vector<SequenceRequest> repetitive(const Model& golden) {
+  std::vector<SequenceRequest> requests = golden.requests;
   for (const float reward : {0.7f, 0.3f, 0.1f}) {
     requests.push_back(golden.requests[0]);
     requests.back().sampling.repetition_penalty = reward;
     requests.push_back(requests.back());
-    requests.back().ids = {5, 9, 12};
-    requests.back().images = {};
+    requests.back().prompt = {text({5, 9, 12})};
   }
   requests.push_back(requests.back());
   requests.back().sampling = {.temperature = 0.5f, .repetition_penalty = 0.1f, .seed = 3};
   requests.push_back(golden.requests[0]);
   requests.back().sampling = {.temperature = 1, .top_k = 3, .seed = 4};
-  for (SessionRequest& request : requests) {
+  for (SequenceRequest& request : requests) {
     request.max_new_tokens = 120;
     request.end_tokens = {};
   }
@@ -66,13 +65,13 @@ TEST_P(SpeculationOf, GivesTheSameBits) {
   for (const DType weights : {DType::kF32, DType::kBF16, DType::kQ8, DType::kQ4_0}) {
     const Model golden(GetParam(), {.threads = 2}, weights);
     ASSERT_NE(golden.model, nullptr);
-    const std::vector<SessionRequest> requests = repetitive(golden);
+    const std::vector<SequenceRequest> requests = repetitive(golden);
     for (const std::optional<DType> kv : {std::optional<DType>{}, {DType::kQ8_0}}) {
       const EngineOptions plain{.kv_type = kv, .speculation = false};
       const EngineOptions ahead{.kv_type = kv};
       std::vector<Answer> expected;
       std::int64_t accepted = 0, drafted = 0;
-      for (const SessionRequest& request : requests) {
+      for (const SequenceRequest& request : requests) {
         const Counted one = run_counting(*golden.model, plain, {request});
         EXPECT_EQ(one.drafted, 0);
         expected.push_back(one.answers.front());
@@ -87,7 +86,7 @@ TEST_P(SpeculationOf, GivesTheSameBits) {
       EXPECT_GT(accepted, 50);
       EXPECT_GT(drafted, accepted + 20);
       for (std::size_t i = 0; i + 3 <= requests.size(); i += 2) {
-        const std::vector<SessionRequest> some(
+        const std::vector<SequenceRequest> some(
             requests.begin() + static_cast<std::ptrdiff_t>(i),
             requests.begin() + static_cast<std::ptrdiff_t>(i + 3));
         const Counted together = run_counting(*golden.model, ahead, some);
@@ -110,14 +109,13 @@ class SpeculationTest : public ::testing::Test {
     request_.max_new_tokens = 100;
     request_.end_tokens = {};
     // Says what it said before: drafts are mostly right.
-    request_.ids = {5, 9, 12};
-    request_.images = {};
+    request_.prompt = {text({5, 9, 12})};
     request_.sampling.repetition_penalty = 0.1f;
     plain_ = run(*golden_.model, {.speculation = false}, {request_}).front();
     ASSERT_EQ(plain_.tokens.size(), 100u);
   }
   // What `plain_` is when it ends after `tokens`.
-  Answer cut(std::size_t tokens, SessionEnd end) const {
+  Answer cut(std::size_t tokens, SequenceEnd end) const {
     Answer answer = plain_;
     answer.tokens.resize(tokens);
     answer.logits.resize(tokens *
@@ -127,7 +125,7 @@ class SpeculationTest : public ::testing::Test {
   }
 
   const Model golden_{"clip_llama"};
-  SessionRequest request_;
+  SequenceRequest request_;
   Answer plain_;
 };
 
@@ -143,17 +141,17 @@ TEST_F(SpeculationTest, LengthsEndInsideADraft) {
   for (std::size_t length = 1; length <= 60; ++length) {
     request_.max_new_tokens = static_cast<std::int64_t>(length);
     const Counted ahead = run_counting(*golden_.model, {}, {request_});
-    expect_same(ahead.answers.front(), cut(length, SessionEnd::kLength));
+    expect_same(ahead.answers.front(), cut(length, SequenceEnd::kLength));
   }
 }
 
 // The context is full in the middle of a draft: neither a position nor a block beyond it.
 TEST_F(SpeculationTest, TheContextEndsInsideADraft) {
-  const std::int64_t prompt = std::ssize(request_.ids);
+  const std::int64_t prompt = length_of(request_);
   for (std::int64_t room = 30; room < 50; ++room) {
     const Counted ahead = run_counting(
-        *golden_.model, {.context_tokens = prompt + room, .max_sessions = 1}, {request_});
-    expect_same(ahead.answers.front(), cut(static_cast<std::size_t>(room), SessionEnd::kLength));
+        *golden_.model, {.context_tokens = prompt + room, .max_sequences = 1}, {request_});
+    expect_same(ahead.answers.front(), cut(static_cast<std::size_t>(room), SequenceEnd::kLength));
   }
 }
 
@@ -163,7 +161,7 @@ TEST_F(SpeculationTest, AnEndTokenInsideADraftEndsTheAnswer) {
   int inside = 0;
   for (std::size_t forced = 0; forced < 60; forced += 3) {
     for (std::size_t end = forced; end < std::min(forced + 8, plain_.tokens.size()); ++end) {
-      SessionRequest request = request_;
+      SequenceRequest request = request_;
       request.forced_tokens.assign(plain_.tokens.begin(),
                                    plain_.tokens.begin() + static_cast<std::ptrdiff_t>(forced));
       request.end_tokens = {plain_.tokens[end]};
@@ -172,7 +170,7 @@ TEST_F(SpeculationTest, AnEndTokenInsideADraftEndsTheAnswer) {
       const Counted ahead = run_counting(*golden_.model, {}, {request});
       expect_same(
           ahead.answers.front(),
-          cut(static_cast<std::size_t>(first - plain_.tokens.begin()) + 1, SessionEnd::kEndToken));
+          cut(static_cast<std::size_t>(first - plain_.tokens.begin()) + 1, SequenceEnd::kEndToken));
       inside += ahead.accepted > 0 ? 1 : 0;
     }
   }
@@ -190,13 +188,13 @@ TEST_F(SpeculationTest, ForcedTokensAreTakenOneAtATime) {
 TEST_F(SpeculationTest, IsOffWithoutACache) {
   request_.max_new_tokens = 40;
   const Counted whole = run_counting(*golden_.model, {.kv_cache = false}, {request_});
-  expect_same(whole.answers.front(), cut(40, SessionEnd::kLength));
+  expect_same(whole.answers.front(), cut(40, SequenceEnd::kLength));
   EXPECT_EQ(whole.drafted, 0);
 }
 
-// Sessions that come, go and are cancelled in the middle of drafts leave the others' bits alone.
-TEST_F(SpeculationTest, CancelledSessionsLeaveOthersAlone) {
-  const auto engine = *Engine::create(*golden_.model, {.max_sessions = 3});
+// Sequences that come, go and are cancelled in the middle of drafts leave the others' bits alone.
+TEST_F(SpeculationTest, CancelledSequencesLeaveOthersAlone) {
+  const auto engine = *Engine::create(*golden_.model, {.max_sequences = 3});
   const std::int64_t watched = engine->add(request_).value();
   std::map<std::int64_t, Answer> found;
   std::vector<std::int64_t> others;
@@ -210,7 +208,7 @@ TEST_F(SpeculationTest, CancelledSessionsLeaveOthersAlone) {
 
 // A full house has no room for drafts; a chunk of one row has none either.
 TEST_F(SpeculationTest, DraftsGetOnlyTheRowsThatAreLeft) {
-  const std::vector<SessionRequest> eight(8, request_);
+  const std::vector<SequenceRequest> eight(8, request_);
   Counted crowded = run_counting(*golden_.model, {}, eight);
   for (const Answer& answer : crowded.answers) expect_same(answer, plain_);
   EXPECT_EQ(crowded.drafted, 0);

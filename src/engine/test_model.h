@@ -19,6 +19,7 @@ namespace ocellus::engine {
 
 using compute::cpu::CpuOptions;
 using compute::cpu::Isa;
+using models::ImageEmbeddings;
 
 // One golden model on one backend, and its cases as requests.
 struct Model {
@@ -42,15 +43,15 @@ struct Model {
     for (const auto& [key, entry] : *expected) {
       if (!key.ends_with("/input_ids")) continue;
       const std::string id = key.substr(0, key.find('/'));
-      SessionRequest request;
+      std::vector<std::int32_t> ids;
       for (const std::int64_t token : values<std::int64_t>(*expected, key))
-        request.ids.push_back(static_cast<std::int32_t>(token));
+        ids.push_back(static_cast<std::int32_t>(token));
       auto image = std::make_shared<ImageEmbeddings>();
       image->data = values<float>(*expected, id + "/image_embeddings");
       image->cols = model->language().facts().hidden_size;
       image->rows = std::ssize(image->data) / image->cols;
-      request.images = {image};
-      request.image_token = model->facts().image_token;
+      SequenceRequest request;
+      request.prompt = segments(ids, model->facts().image_token, image);
       request.keep_logits = true;
       std::vector<std::int32_t> answer;
       for (const std::int64_t token : values<std::int64_t>(*expected, id + "/tokens"))
@@ -59,6 +60,20 @@ struct Model {
       requests.push_back(std::move(request));
       answers.push_back(std::move(answer));
     }
+  }
+
+  // A prompt whose placeholders are one image's.
+  static std::vector<models::Segment> segments(const std::vector<std::int32_t>& ids,
+                                               std::int32_t placeholder,
+                                               std::shared_ptr<const ImageEmbeddings> image) {
+    const auto first = std::ranges::find(ids, placeholder);
+    const auto last =
+        std::find_if(first, ids.end(), [&](std::int32_t id) { return id != placeholder; });
+    std::vector<models::Segment> prompt;
+    prompt.push_back({.tokens = {ids.begin(), first}});
+    prompt.push_back({.image = std::move(image), .rows = last - first});
+    prompt.push_back({.tokens = {last, ids.end()}});
+    return prompt;
   }
 
   template <typename T>
@@ -71,20 +86,36 @@ struct Model {
 
   std::shared_ptr<const compute::Backend> backend;
   std::unique_ptr<models::Model> model;
-  std::vector<SessionRequest> requests;
+  std::vector<SequenceRequest> requests;
   std::vector<std::vector<std::int32_t>> answers;
 };
+
+inline models::Segment text(std::vector<std::int32_t> tokens) {
+  return {.tokens = std::move(tokens)};
+}
+
+inline models::Segment rows_of(std::shared_ptr<const ImageEmbeddings> image) {
+  const std::int64_t rows = image->rows;
+  return {.image = std::move(image), .rows = rows};
+}
+
+inline std::int64_t length_of(const SequenceRequest& request) {
+  std::int64_t length = 0;
+  for (const models::Segment& segment : request.prompt) length += segment.size();
+  return length;
+}
 
 struct Answer {
   std::vector<std::int32_t> tokens;
   std::vector<float> logits;
-  std::optional<SessionEnd> end;
+  std::optional<SequenceEnd> end;
   std::optional<Error> error;
 };
 
-inline void note(std::map<std::int64_t, Answer>& answers, const std::vector<SessionEvent>& events) {
-  for (const SessionEvent& event : events) {
-    Answer& answer = answers[event.session];
+inline void note(std::map<std::int64_t, Answer>& answers,
+                 const std::vector<SequenceEvent>& events) {
+  for (const SequenceEvent& event : events) {
+    Answer& answer = answers[event.sequence];
     if (event.token) answer.tokens.push_back(*event.token);
     answer.logits.insert(answer.logits.end(), event.logits.begin(), event.logits.end());
     if (event.end) answer.end = event.end;
@@ -94,11 +125,11 @@ inline void note(std::map<std::int64_t, Answer>& answers, const std::vector<Sess
 
 // All requests together, from the start; answers in their order.
 inline std::vector<Answer> run(const models::Model& model, const EngineOptions& options,
-                               const std::vector<SessionRequest>& requests) {
+                               const std::vector<SequenceRequest>& requests) {
   const auto engine = Engine::create(model, options);
   EXPECT_TRUE(engine.has_value()) << engine.error().message;
   std::vector<std::int64_t> ids;
-  for (const SessionRequest& request : requests) {
+  for (const SequenceRequest& request : requests) {
     const auto id = (*engine)->add(request);
     EXPECT_TRUE(id.has_value()) << id.error().message;
     ids.push_back(id.value_or(0));

@@ -28,9 +28,9 @@ struct ModelFacts {
 
 // A run of a prompt: tokens of text, or rows of one picture.
 struct Segment {
-  std::vector<std::int32_t> tokens;              // text; empty for a picture
-  std::shared_ptr<const ImageEmbeddings> image;  // null for text
-  std::shared_ptr<const ImagePlan> plan;         // of the picture
+  std::vector<std::int32_t> tokens = {};              // text; empty for a picture
+  std::shared_ptr<const ImageEmbeddings> image = {};  // null for text
+  std::shared_ptr<const ImagePlan> plan = {};         // of the picture
   std::int64_t first_row = 0, rows = 0;          // of the embeddings
 
   std::int64_t size() const { return image ? rows : std::ssize(tokens); }

@@ -63,6 +63,8 @@ class Inbox {
   std::optional<Request> pop() { return mailbox_->pop(); }
   // Waits for a request, a waker, the deadline or the shutdown.
   Event wait(Deadline deadline = {}) { return mailbox_->wait(deadline); }
+  // Waits for a waker, the deadline or the shutdown: while no further request can be taken.
+  Event wait_for_wake(Deadline deadline = {}) { return mailbox_->wait_for_wake(deadline); }
   // For SpawnOptions::on_done: ends a wait(). May outlive the worker.
   std::function<void()> waker() const {
     return [mailbox = mailbox_] { mailbox->wake(); };

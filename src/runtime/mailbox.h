@@ -67,6 +67,20 @@ class Mailbox {
     return woken ? Event::kWoken : Event::kDeadline;
   }
 
+  // Consumer: the same, but items do not count: for one that cannot take any now.
+  Event wait_for_wake(Deadline deadline = {}) {
+    std::unique_lock lock(mutex_);
+    const auto happened = [&] { return closed_ || woken_; };
+    if (deadline.is_none()) {
+      changed_.wait(lock, happened);
+    } else {
+      changed_.wait_until(lock, deadline.time(), happened);
+    }
+    const bool woken = std::exchange(woken_, false);
+    if (closed_) return Event::kClosed;
+    return woken ? Event::kWoken : Event::kDeadline;
+  }
+
   // Makes the consumer's present or next wait() return. Any thread; used when work that the
   // consumer spawned is done.
   void wake() noexcept {

@@ -31,6 +31,17 @@ std::string Detokenizer::finish() {
   return text;
 }
 
+std::string Detokenizer::bytes_of(std::int32_t id) const {
+  const std::string_view token = tokenizer_->token_text(id);
+  if (token.empty() || tokenizer_->is_special(id)) return std::string(token);
+  const TokenDecoder& decoder = tokenizer_->decoder();
+  const std::size_t before = decoder.apply_raw(context_).size();
+  std::vector<std::string> tokens = context_;
+  tokens.emplace_back(token);
+  const std::string after = decoder.apply_raw(std::move(tokens));
+  return after.size() > before ? after.substr(before) : "";
+}
+
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
   std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
 }

@@ -1,15 +1,39 @@
 #include "vision/answer_channel.h"
 
+#include <iterator>
 #include <utility>
 
 namespace ocellus::vision {
+namespace {
 
-Result<std::optional<std::string>> AnswerChannel::next() {
+std::size_t bytes_of(const AnswerPiece& piece) {
+  std::size_t bytes = piece.text.size() + piece.ids.size() * sizeof(std::int32_t);
+  for (const TokenInfo& token : piece.tokens)
+    bytes += sizeof(TokenInfo) + token.top.size() * sizeof(TokenLogprob);
+  return bytes;
+}
+
+template <typename T>
+void append(std::vector<T>& to, std::vector<T>&& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+Result<StreamPoll> AnswerChannel::next(runtime::Deadline until) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return done_ || !buffer_.empty(); });
-  if (!buffer_.empty()) return std::exchange(buffer_, std::string());
+  const auto something = [&] { return done_ || buffered_ > 0; };
+  if (until.is_none()) {
+    changed_.wait(lock, something);
+  } else {
+    changed_.wait_until(lock, until.time(), something);
+  }
+  if (buffered_ > 0) {
+    buffered_ = 0;
+    return StreamPoll{StreamPoll::State::kPiece, std::exchange(buffer_, {})};
+  }
   if (error_) return std::unexpected(*error_);
-  return std::optional<std::string>();
+  return StreamPoll{done_ ? StreamPoll::State::kEnd : StreamPoll::State::kPending};
 }
 
 AnswerStats AnswerChannel::stats() const {
@@ -17,12 +41,16 @@ AnswerStats AnswerChannel::stats() const {
   return stats_;
 }
 
-bool AnswerChannel::push(std::string_view text) {
-  if (text.empty()) return true;
+bool AnswerChannel::push(AnswerPiece piece) {
+  const std::size_t bytes = bytes_of(piece);
+  if (bytes == 0) return true;
   {
     const std::lock_guard lock(mutex_);
-    if (done_ || buffer_.size() + text.size() > kMaxBuffered) return false;
-    buffer_ += text;
+    if (done_ || buffered_ + bytes > kMaxBuffered) return false;
+    buffered_ += bytes;
+    buffer_.text += piece.text;
+    append(buffer_.ids, std::move(piece.ids));
+    append(buffer_.tokens, std::move(piece.tokens));
   }
   changed_.notify_all();
   return true;
@@ -38,7 +66,7 @@ void AnswerChannel::finish(const AnswerStats& stats) {
   changed_.notify_all();
 }
 
-void AnswerChannel::fail(Error error) {
+void AnswerChannel::fail(Error error) noexcept {
   {
     const std::lock_guard lock(mutex_);
     if (done_) return;
@@ -74,7 +102,18 @@ AnswerStream& AnswerStream::operator=(AnswerStream&& other) noexcept {
 
 AnswerStream::~AnswerStream() { cancel(); }
 
-Result<std::optional<std::string>> AnswerStream::next() { return channel_->next(); }
+Result<std::optional<AnswerPiece>> AnswerStream::next() {
+  auto found = channel_->next({});
+  if (!found) return std::unexpected(std::move(found).error());
+  if (found->state == StreamPoll::State::kEnd) return std::nullopt;
+  return std::move(found->piece);
+}
+
+Result<StreamPoll> AnswerStream::next_for(std::chrono::milliseconds wait) {
+  return channel_->next(runtime::Deadline::after(wait));
+}
+
+Result<StreamPoll> AnswerStream::try_next() { return next_for(std::chrono::milliseconds(0)); }
 
 Result<Answer> AnswerStream::wait() {
   Answer answer;
@@ -82,7 +121,9 @@ Result<Answer> AnswerStream::wait() {
     auto piece = next();
     if (!piece) return std::unexpected(std::move(piece).error());
     if (!*piece) break;
-    answer.text += **piece;
+    answer.text += (*piece)->text;
+    vision::append(answer.ids, std::move((*piece)->ids));
+    vision::append(answer.tokens, std::move((*piece)->tokens));
   }
   answer.stats = stats();
   return answer;

@@ -4,11 +4,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <string>
 
 #include "ocellus/answer.h"
 #include "runtime/cancel.h"
 #include "runtime/deadline.h"
+#include "runtime/writer.h"
 
 namespace ocellus::vision {
 
@@ -16,20 +16,20 @@ namespace ocellus::vision {
 // reader who does not read loses its answer, and the worker never waits.
 class AnswerChannel {
  public:
-  static constexpr std::size_t kMaxBuffered = std::size_t{1} << 20;
+  static constexpr std::size_t kMaxBuffered = std::size_t{1} << 20;  // bytes
 
   explicit AnswerChannel(runtime::Deadline deadline) : deadline_(deadline) {}
 
-  // Reader.
-  Result<std::optional<std::string>> next();
+  // Reader: waits until `until` at most. kPending: nothing came until then.
+  Result<StreamPoll> next(runtime::Deadline until);
   AnswerStats stats() const;
   void cancel() noexcept { cancel_.cancel(); }
 
   // Writer. push: false when the buffer is full or the answer is already over. Only the first
   // finish or fail counts.
-  bool push(std::string_view text);
+  bool push(AnswerPiece piece);
   void finish(const AnswerStats& stats);
-  void fail(Error error);
+  void fail(Error error) noexcept;
 
   runtime::CancelToken cancel_token() const { return cancel_.token(); }
   runtime::Deadline deadline() const { return deadline_; }
@@ -41,10 +41,14 @@ class AnswerChannel {
   runtime::CancelSource cancel_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::string buffer_;
+  AnswerPiece buffer_;
+  std::size_t buffered_ = 0;  // bytes
   AnswerStats stats_;
   bool done_ = false;
   std::optional<Error> error_;
 };
+
+// Fails the channel by itself when it goes away before the end.
+using AnswerWriter = runtime::Writer<AnswerChannel>;
 
 }  // namespace ocellus::vision

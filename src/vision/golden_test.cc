@@ -11,6 +11,7 @@
 #include "base/mapped_file.h"
 #include "formats/safetensors.h"
 #include "json/json.h"
+#include "vision/prompt_builder.h"
 #include "vision/test_golden.h"
 
 namespace ocellus::vision {
@@ -68,19 +69,26 @@ TEST_P(Golden, EveryStageEqualsTheReference) {
     ModelOptions model{
         .path = folder / "model", .weights = WeightType::kF32, .tower_weights = WeightType::kF32};
     model.preprocess = text_of(entry, "preprocess") == "pad" ? Preprocess::kPad : Preprocess::kCrop;
-    AskOptions options{
-        .max_new_tokens = 32, .temperature = 0.0f, .system = text_of(entry, "system")};
+    const auto picture = Picture::from_path(golden() / "images" / text_of(entry, "image"));
+    std::vector<Message> messages;
+    if (const std::string system = text_of(entry, "system"); !system.empty())
+      messages.push_back(Message::system(system));
+    // The picture stands in the first message of the user.
+    const auto ask = [&](std::string question) {
+      const bool first = images_of(messages).empty();
+      messages.push_back(first ? Message::user(picture, std::move(question))
+                               : Message::user(std::move(question)));
+    };
     if (const bj::value* turns = entry.if_contains("turns");
         turns != nullptr && turns->is_array()) {
       for (const bj::value& turn : turns->get_array()) {
-        options.earlier.push_back(
-            {text_of(turn.as_object(), "question"), text_of(turn.as_object(), "answer")});
+        ask(text_of(turn.as_object(), "question"));
+        messages.push_back(Message::assistant(text_of(turn.as_object(), "answer")));
       }
     }
-    const auto picture = base::read_file(golden() / "images" / text_of(entry, "image"), 20 << 20);
-    ASSERT_TRUE(picture.has_value()) << picture.error().message;
-    const auto found = trace(model, {.threads = 2}, std::as_bytes(std::span(*picture)),
-                             text_of(entry, "question"), options);
+    ask(text_of(entry, "question"));
+    const auto found =
+        trace(model, {.threads = 2}, messages, {.max_new_tokens = 32, .temperature = 0.0f});
     ASSERT_TRUE(found.has_value()) << found.error().message;
     EXPECT_EQ(found->pixel_values, values<float>(*expected, id + "/pixel_values"));
     expect_close(found->tower_features, values<float>(*expected, id + "/tower_features"), 1e-5,

@@ -1,7 +1,8 @@
 // The public face: Picture::parse, Model and Registry.
 #include <algorithm>
 #include <cstdlib>
-#include <map>
+#include <tuple>
+#include <vector>
 
 #include "base/result.h"
 #include "compute/cpu/cpu_backend.h"
@@ -12,42 +13,65 @@ namespace ocellus {
 
 namespace vision {
 
-// The models of a program and the compute pool that they share. Any thread.
+namespace {
+
+// Pictures that are decoded at the same time, by all models, and those that may wait for it.
+constexpr int kDecodeThreads = 1;
+constexpr std::size_t kDecodeQueue = 64;
+
+// What one worker may serve for both: everything but who is told of the loading.
+bool same_settings(const ModelOptions& a, const ModelOptions& b) {
+  const auto settings = [](const ModelOptions& o) {
+    return std::tie(o.path, o.mmproj, o.weights, o.tower_weights, o.preprocess, o.prompt_template,
+                    o.temperature, o.max_new_tokens, o.context_tokens, o.kv_type, o.kv_cache,
+                    o.speculation, o.mailbox_capacity, o.max_sequences, o.slice, o.fetch.allow_urls,
+                    o.fetch.allow_hosts);
+  };
+  return settings(a) == settings(b);
+}
+
+// The path as it is known to the system, so that two spellings are one model. kNotFound.
+Result<std::filesystem::path> canonical(const std::filesystem::path& path) {
+  std::error_code ec;
+  std::filesystem::path found = std::filesystem::canonical(path, ec);
+  if (ec) return base::make_error(ErrorCode::kNotFound, "{}: {}", path.string(), ec.message());
+  return found;
+}
+
+}  // namespace
+
+// The models of a program and the compute threads that they share. Any thread.
 class RegistryState {
  public:
-  explicit RegistryState(std::shared_ptr<const compute::Backend> backend)
-      : backend_(std::move(backend)) {}
+  RegistryState(std::shared_ptr<const compute::Backend> backend,
+                std::shared_ptr<compute::Jobs> jobs)
+      : backend_(std::move(backend)), jobs_(std::move(jobs)) {}
 
-  std::shared_ptr<VisionModel> open(const ModelOptions& options, const std::string& key) {
+  std::shared_ptr<VisionModel> open(const ModelOptions& options, const ModelOptions& canonical) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(models_, [](const auto& entry) { return entry.second.expired(); });
-    if (auto known = models_[key].lock()) return known;
-    auto model = std::make_shared<VisionModel>(options, backend_);
-    models_[key] = model;
+    std::erase_if(models_, [](const Entry& entry) { return entry.model.expired(); });
+    for (const Entry& entry : models_) {
+      auto known = same_settings(entry.settings, canonical) ? entry.model.lock() : nullptr;
+      if (known == nullptr) continue;
+      known->tell(options.progress);
+      return known;
+    }
+    auto model = std::make_shared<VisionModel>(options, backend_, jobs_);
+    models_.push_back({canonical, model});
     return model;
   }
 
  private:
+  struct Entry {
+    ModelOptions settings;
+    std::weak_ptr<VisionModel> model;
+  };
   std::mutex mutex_;
   std::shared_ptr<const compute::Backend> backend_;
-  std::map<std::string, std::weak_ptr<VisionModel>> models_;
+  std::shared_ptr<compute::Jobs> jobs_;
+  std::vector<Entry> models_;
 };
 
-namespace {
-
-// Two that are equal here are served by one worker.
-std::string settings_key(const ModelOptions& o, const std::filesystem::path& path) {
-  std::string key = fmt::format(
-      "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", path.string(), o.mmproj.string(),
-      static_cast<int>(o.weights), static_cast<int>(o.tower_weights),
-      static_cast<int>(o.preprocess), o.prompt_template, o.temperature.value_or(-1),
-      o.max_new_tokens.value_or(-1), o.context_tokens, o.kv_cache, o.speculation,
-      static_cast<int>(o.kv_type), o.mailbox_capacity, o.max_sessions, o.fetch.allow_urls);
-  for (const std::string& host : o.fetch.allow_hosts) key += "|" + host;
-  return key;
-}
-
-}  // namespace
 }  // namespace vision
 
 Picture Picture::parse(std::string path_or_url) {
@@ -68,12 +92,30 @@ Model::Model(std::shared_ptr<vision::VisionModel> model) : model_(std::move(mode
 Status Model::load() { return model_->load(); }
 
 Result<AnswerStream> Model::ask(Picture picture, std::string question, AskOptions options) {
-  return model_->ask(std::move(picture), std::move(question), std::move(options));
+  if (question.empty()) {
+    return base::make_error(ErrorCode::kInvalidArgument, "question: expected text, found nothing");
+  }
+  std::vector<Message> messages = {Message::user(std::move(picture), std::move(question))};
+  return model_->ask(std::move(messages), std::move(options));
+}
+
+Result<AnswerStream> Model::ask(std::vector<Message> messages, AskOptions options) {
+  return model_->ask(std::move(messages), std::move(options));
+}
+
+Result<std::int64_t> Model::count_tokens(std::vector<Message> messages) {
+  return model_->count_tokens(std::move(messages));
+}
+
+Result<ImageEmbedding> Model::embed_image(Picture picture) {
+  return model_->embed_image(std::move(picture));
 }
 
 Result<ModelInfo> Model::info() { return model_->info(); }
 
 void Model::shutdown() { model_->shutdown(); }
+
+Status Model::drain() { return model_->drain(); }
 
 Registry::Registry(std::shared_ptr<vision::RegistryState> state) : state_(std::move(state)) {}
 
@@ -90,16 +132,18 @@ Result<Registry> Registry::create(const RegistryOptions& options) {
     cpu.isa = *isa;
   }
   OCELLUS_ASSIGN_OR_RETURN(auto backend, compute::cpu::make_cpu_backend(cpu));
-  return Registry(std::make_shared<vision::RegistryState>(std::move(backend)));
+  OCELLUS_ASSIGN_OR_RETURN(std::shared_ptr<compute::Jobs> jobs,
+                           compute::make_jobs(vision::kDecodeThreads, vision::kDecodeQueue));
+  return Registry(std::make_shared<vision::RegistryState>(std::move(backend), std::move(jobs)));
 }
 
 Result<Model> Registry::open(const ModelOptions& options) {
-  std::error_code ec;
-  const std::filesystem::path path = std::filesystem::canonical(options.path, ec);
-  if (ec) {
-    return base::make_error(ErrorCode::kNotFound, "{}: {}", options.path.string(), ec.message());
+  ModelOptions settings = options;
+  OCELLUS_ASSIGN_OR_RETURN(settings.path, vision::canonical(options.path));
+  if (!options.mmproj.empty()) {
+    OCELLUS_ASSIGN_OR_RETURN(settings.mmproj, vision::canonical(options.mmproj));
   }
-  return Model(state_->open(options, vision::settings_key(options, path)));
+  return Model(state_->open(options, settings));
 }
 
 }  // namespace ocellus

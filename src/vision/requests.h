@@ -2,55 +2,70 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
-#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "ocellus/message.h"
+#include "ocellus/model.h"
 #include "ocellus/options.h"
 #include "vision/answer_channel.h"
+#include "vision/result_channel.h"
 
 namespace ocellus::vision {
 
-// The part that all questions share.
+// A conversation and who waits for its answer.
 struct Question {
-  std::string text;
+  std::vector<Message> messages;
   AskOptions options;
-  std::shared_ptr<AnswerChannel> channel;
+  AnswerWriter answer;
   std::chrono::steady_clock::time_point asked_at;
 };
 
+// The three ways in which a conversation's images come, by what the slowest of them costs: files of
+// this machine (or no image at all), bytes that the caller has read already, downloads.
 struct Ask {
-  std::filesystem::path path;
-  Question question;
-};
-struct AskUrl {
-  std::string url;
   Question question;
 };
 struct AskBytes {
-  std::vector<std::byte> bytes;
   Question question;
 };
+struct AskUrl {
+  Question question;
+};
+// How many tokens the prompt has.
+struct CountTokens {
+  std::vector<Message> messages;
+  runtime::Writer<ResultChannel<std::int64_t>> result;
+};
+// What the tower makes of one picture.
+struct EmbedImage {
+  Picture picture;
+  runtime::Writer<ResultChannel<ImageEmbedding>> result;
+};
+// Finish what was asked before, take nothing more, end.
 struct Shutdown {};
 
-// A message to the worker. Movable; fails at most one question.
+// A message to the worker. Movable; fails at most one caller.
 struct Request {
-  std::variant<Ask, AskUrl, AskBytes, Shutdown> body;
+  std::variant<Ask, AskBytes, AskUrl, CountTokens, EmbedImage, Shutdown> body;
 
-  // Null for Shutdown.
+  // Null for others than questions.
   Question* question() {
     return std::visit(
-        [](auto& body_of_kind) -> Question* {
-          if constexpr (requires { body_of_kind.question; }) return &body_of_kind.question;
+        [](auto& kind) -> Question* {
+          if constexpr (requires { kind.question; }) return &kind.question;
           return nullptr;
         },
         body);
   }
-  void fail(Error error) {
-    if (Question* q = question(); q != nullptr && q->channel) q->channel->fail(std::move(error));
+  void fail(Error error) noexcept {
+    if (Question* q = question(); q != nullptr && q->answer) q->answer->fail(std::move(error));
+    if (auto* count = std::get_if<CountTokens>(&body); count != nullptr && count->result)
+      count->result->fail(std::move(error));
+    if (auto* embed = std::get_if<EmbedImage>(&body); embed != nullptr && embed->result)
+      embed->result->fail(std::move(error));
   }
 };
 

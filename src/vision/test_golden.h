@@ -26,9 +26,9 @@ inline std::string content(const std::filesystem::path& path) {
 
 // Control tokens and spaces in the question: what vocabularies treat differently.
 inline Result<Trace> answer(const ModelOptions& model, int threads = 2) {
-  const std::string picture = content(golden() / "../../examples/pictures/scene.png");
-  return trace(model, {.threads = threads}, std::as_bytes(std::span(picture)),
-               "What is the <image> </s>  on the left?",
+  const auto picture = Picture::from_path(golden() / "../../examples/pictures/scene.png");
+  return trace(model, {.threads = threads},
+               {Message::user(picture, "What is the <image> </s>  on the left?")},
                {.max_new_tokens = 8, .temperature = 0.0f});
 }
 

@@ -2,22 +2,23 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <vector>
 
-#include "compute/backend.h"
 #include "ocellus/model.h"
 
 namespace ocellus::vision {
 
 struct Trace {
-  std::int64_t height = 0, width = 0;
-  std::vector<float> pixel_values;  // [3, height, width]
-  std::int64_t image_tokens = 0, feature_width = 0, hidden_size = 0;
-  std::vector<float>
-      tower_features;  // [image_tokens, feature_width]: selected, before the projector
-  std::vector<float> image_embeddings;  // [image_tokens, hidden_size]
-  std::vector<std::int64_t> input_ids;  // the picture's places expanded
+  // What the tower took, all images one behind the other, and the shape of each input as the
+  // reference's processor gives it: [3, height, width].
+  std::vector<float> pixel_values;
+  std::vector<std::vector<std::int64_t>> pixel_shapes;
+  std::int64_t image_tokens = 0;  // rows of all images
+  std::int64_t feature_width = 0, hidden_size = 0;
+  std::vector<float> tower_features;    // [image_tokens, feature_width]: before the projector
+  std::vector<float> image_embeddings;  // [image_tokens, hidden_size], in the order of the prompt
+  std::vector<std::int64_t> input_ids;  // image placeholders expanded
   std::int64_t vocabulary = 0;
   std::vector<float> logits;  // [tokens, vocabulary]: the row from which each token was chosen
   std::vector<std::int64_t> tokens;  // with the end token, if it came
@@ -28,14 +29,15 @@ struct Trace {
 struct TraceOptions {
   bool prompt_logits = false;
   // Generated instead of what the logits say, one token at a time, and nothing after them.
-  std::vector<std::int32_t> forced_tokens;
+  std::vector<std::int32_t> forced_tokens = {};
   bool expand_weights = false;  // CpuOptions; keys and values are f32 then
 };
 
-// Loads the model and answers one question on the calling thread, by the steps that the worker
-// takes. `picture`: encoded bytes. kContextFull when the prompt and the forced tokens do not fit.
+// Loads the model and answers one conversation on the calling thread, by the steps that the worker
+// takes. kContextFull when the prompt and the forced tokens do not fit; errors of loading, of the
+// images and of the conversation.
 Result<Trace> trace(const ModelOptions& model, const RegistryOptions& registry,
-                    std::span<const std::byte> picture, const std::string& question,
-                    const AskOptions& options, const TraceOptions& trace_options = {});
+                    const std::vector<Message>& messages, const AskOptions& options,
+                    const TraceOptions& trace_options = {});
 
 }  // namespace ocellus::vision

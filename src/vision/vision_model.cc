@@ -1,29 +1,49 @@
 #include "vision/vision_model.h"
 
 #include "base/result.h"
+#include "vision/fetching.h"
 
 namespace ocellus::vision {
 namespace {
 
 constexpr auto kMaxDeadline = std::chrono::minutes(10);
-constexpr std::size_t kMaxQuestionBytes = std::size_t{1} << 20;
-
-Request make_request(Picture picture, Question question) {
-  Picture::Source source = picture.source();
-  if (auto* path = std::get_if<Picture::Path>(&source))
-    return {Ask{std::move(path->path), std::move(question)}};
-  if (auto* url = std::get_if<Picture::Url>(&source))
-    return {AskUrl{std::move(url->url), std::move(question)}};
-  return {AskBytes{std::move(std::get<Picture::Bytes>(source).bytes), std::move(question)}};
-}
-
-Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy& wanted) {
-  OCELLUS_ASSIGN_OR_RETURN(auto policy, fetch::AddressPolicy::make(wanted.allow_hosts));
-  return fetch::Fetcher::make(runtime,
-                              {.allow_urls = wanted.allow_urls, .policy = std::move(policy)});
+// By what the slowest of its images costs.
+Request make_request(Question question) {
+  bool bytes = false, urls = false;
+  for (const Picture* picture : images_of(question.messages)) {
+    bytes |= std::holds_alternative<Picture::Bytes>(picture->source());
+    urls |= std::holds_alternative<Picture::Url>(picture->source());
+  }
+  if (urls) return {AskUrl{std::move(question)}};
+  if (bytes) return {AskBytes{std::move(question)}};
+  return {Ask{std::move(question)}};
 }
 
 }  // namespace
+
+VisionModel::VisionModel(ModelOptions options, std::shared_ptr<const compute::Backend> backend,
+                         std::shared_ptr<compute::Jobs> jobs)
+    : options_(std::move(options)), backend_(std::move(backend)), jobs_(std::move(jobs)) {
+  tell(std::exchange(options_.progress,
+                     [listeners = listeners_](double fraction, const char* stage) {
+                       listeners->tell(fraction, stage);
+                     }));
+}
+
+void VisionModel::tell(LoadProgress progress) {
+  if (!progress) return;
+  const std::lock_guard lock(listeners_->mutex);
+  listeners_->all.push_back(std::move(progress));
+}
+
+void VisionModel::Listeners::tell(double fraction, const char* stage) {
+  std::vector<LoadProgress> told;
+  {
+    const std::lock_guard lock(mutex);
+    told = all;
+  }
+  for (const LoadProgress& progress : told) progress(fraction, stage);
+}
 
 Result<VisionModel::Running> VisionModel::start() {
   Running running;
@@ -32,15 +52,14 @@ Result<VisionModel::Running> VisionModel::start() {
       {.name = "ocellus-model",
        .mailbox_capacity = std::max<std::size_t>(1, options_.mailbox_capacity),
        .after = last_end_},
-      [options = options_, backend = backend_, info = running.info](
+      [options = options_, backend = backend_, jobs = jobs_, info = running.info](
           runtime::Runtime& runtime,
           const runtime::CancelToken& stop) -> Result<std::unique_ptr<VisionState>> {
         OCELLUS_ASSIGN_OR_RETURN(auto fetcher, make_fetcher(runtime, options.fetch));
         OCELLUS_ASSIGN_OR_RETURN(
             auto model, LoadedModel::load(options, backend, [stop] { return stop.cancelled(); }));
         *info = model->info();
-        return std::make_unique<VisionState>(runtime, std::move(fetcher), std::move(model),
-                                             options);
+        return std::make_unique<VisionState>(std::move(fetcher), std::move(model), jobs, options);
       });
   if (!worker) return std::unexpected(std::move(worker).error());
   running.worker = *std::move(worker);
@@ -70,12 +89,8 @@ Result<ModelInfo> VisionModel::info() {
   return *now.info;
 }
 
-Result<AnswerStream> VisionModel::ask(Picture picture, std::string question, AskOptions options) {
-  if (question.empty() || question.size() > kMaxQuestionBytes) {
-    return base::make_error(ErrorCode::kInvalidArgument,
-                            "question: expected 1 to {} bytes, found {}", kMaxQuestionBytes,
-                            question.size());
-  }
+Result<AnswerStream> VisionModel::ask(std::vector<Message> messages, AskOptions options) {
+  OCELLUS_RETURN_IF_ERROR(check_messages(messages));
   if (options.deadline && (options.deadline->count() <= 0 || *options.deadline > kMaxDeadline)) {
     return base::make_error(ErrorCode::kInvalidArgument,
                             "deadline: expected more than 0, at most 600 seconds, found {} ms",
@@ -85,10 +100,27 @@ Result<AnswerStream> VisionModel::ask(Picture picture, std::string question, Ask
       options.deadline ? runtime::Deadline::after(*options.deadline) : runtime::Deadline();
   OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
   auto channel = std::make_shared<AnswerChannel>(deadline);
-  Question asked{std::move(question), std::move(options), channel,
-                 std::chrono::steady_clock::now()};
-  OCELLUS_RETURN_IF_ERROR(now.worker.submit(make_request(std::move(picture), std::move(asked))));
+  Question question{std::move(messages), std::move(options), AnswerWriter(channel),
+                    std::chrono::steady_clock::now()};
+  OCELLUS_RETURN_IF_ERROR(now.worker.submit(make_request(std::move(question))));
   return AnswerStream(std::move(channel));
+}
+
+Result<std::int64_t> VisionModel::count_tokens(std::vector<Message> messages) {
+  OCELLUS_RETURN_IF_ERROR(check_messages(messages));
+  OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
+  const auto channel = std::make_shared<ResultChannel<std::int64_t>>();
+  OCELLUS_RETURN_IF_ERROR(now.worker.submit(
+      {CountTokens{std::move(messages), runtime::Writer<ResultChannel<std::int64_t>>(channel)}}));
+  return channel->wait();
+}
+
+Result<ImageEmbedding> VisionModel::embed_image(Picture picture) {
+  OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
+  const auto channel = std::make_shared<ResultChannel<ImageEmbedding>>();
+  OCELLUS_RETURN_IF_ERROR(now.worker.submit(
+      {EmbedImage{std::move(picture), runtime::Writer<ResultChannel<ImageEmbedding>>(channel)}}));
+  return channel->wait();
 }
 
 void VisionModel::shutdown() {
@@ -97,6 +129,12 @@ void VisionModel::shutdown() {
   // Releases at once who waits for its start; it is joined after the lock is gone.
   last = std::exchange(running_, {});
   if (last.worker) last.worker->shutdown();
+}
+
+Status VisionModel::drain() {
+  const std::lock_guard lock(mutex_);
+  if (!running_.worker || !running_.worker->alive()) return {};
+  return running_.worker->submit({Shutdown{}});
 }
 
 int VisionModel::starts() const {

@@ -78,9 +78,9 @@ TEST(Vision, PiecesAreTheWholeAndValid) {
     auto piece = stream->next();
     ASSERT_TRUE(piece.has_value()) << piece.error().message;
     if (!*piece) break;
-    EXPECT_TRUE(base::is_valid_utf8(**piece));
-    EXPECT_FALSE((*piece)->empty());
-    whole += **piece;
+    EXPECT_TRUE(base::is_valid_utf8((*piece)->text));
+    EXPECT_FALSE((*piece)->text.empty() && (*piece)->ids.empty());
+    whole += (*piece)->text;
   }
   EXPECT_EQ(whole, answer(model, kDescribe));
   EXPECT_EQ(stream->stats().image_tokens, 64);
@@ -125,9 +125,9 @@ TEST(Vision, NeighboursDoNotChangeAnAnswer) {
 
 TEST(Vision, EarlierTurnsAndStopTexts) {
   Model model = open(*Registry::create());
-  AskOptions options = kGreedy;
-  options.earlier = {{kCount, "4"}};
-  EXPECT_EQ(answer(model, "What is at the top left?", options), "a big red circle");
+  const std::vector<Message> turns = {Message::user(picture(), kCount), Message::assistant("4"),
+                                      Message::user("What is at the top left?")};
+  EXPECT_EQ(model.ask(turns, kGreedy)->wait()->text, "a big red circle");
   AskOptions stop = kGreedy;
   stop.stop = {" red"};
   EXPECT_EQ(answer(model, "What is at the top left?", stop), "a big");

@@ -5,69 +5,102 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
 
+#include "engine/slice_clock.h"
 #include "fetch/source.h"
-#include "runtime/spawn.h"
 #include "runtime/worker.h"
 #include "text/detokenizer.h"
+#include "vision/image_load.h"
 #include "vision/loaded_model.h"
-#include "vision/picture_cache.h"
 #include "vision/requests.h"
 
 namespace ocellus::vision {
 
 // The worker's state (runtime/worker.h). Made, used and destroyed by the worker's thread. It serves
-// several questions at a time: pictures are read and downloaded by the runtime while the engine
-// takes one step after the other for those that are being answered.
+// several requests at a time: images are read and downloaded by the runtime and decoded by jobs,
+// while the engine gives a token to every answer, and a slice of time to prompts and images, in
+// turn.
 class VisionState {
  public:
-  VisionState(runtime::Runtime& runtime, fetch::Fetcher fetcher, std::unique_ptr<LoadedModel> model,
-              const ModelOptions& options);
+  VisionState(fetch::Fetcher fetcher, std::unique_ptr<LoadedModel> model,
+              std::shared_ptr<compute::Jobs> jobs, const ModelOptions& options);
 
-  // The loop: until the worker is told to stop, or a Shutdown request comes.
+  // The loop: until the worker is told to stop, or has done what was asked before a Shutdown.
   void run(runtime::Inbox<Request>& inbox);
 
  private:
   using Clock = std::chrono::steady_clock;
-  using PictureTask = runtime::Task<std::vector<std::byte>>;
 
-  // A question whose picture is on its way.
-  struct Waiting {
-    Question question;
-    PictureTask picture;
+  // A request whose images are on their way.
+  struct Loading {
+    std::variant<Question, CountTokens, EmbedImage> request;
+    std::vector<ImageLoad> images;
+    std::optional<Prompt> prompt;  // once all images are planned
+    AnswerStats stats;
     Clock::time_point taken_at;
+    std::size_t fetched = 0, decoded = 0;  // images told of
+
+    Question* question() { return std::get_if<Question>(&request); }
+    const std::vector<Message>* messages() const;
+    void fail(Error error) noexcept;
+    std::optional<Error> stop_reason() const;
   };
+  using LoadingList = std::list<Loading>;
   // A question that is being answered.
-  struct Answering {
+  struct Active {
     Question question;
     AnswerStats stats;
     text::Detokenizer detokenizer;
     text::StopMatcher stops;
   };
+  using ActiveMap = std::map<std::int64_t, Active>;  // by the engine's sequence
+  // The image in the tower.
+  struct Encoding {
+    LoadingList::iterator loading;
+    std::size_t image;
+    Clock::time_point began;
+  };
 
-  std::size_t busy() const { return waiting_.size() + answering_.size(); }
-  void rest(runtime::Inbox<Request>& inbox);
+  std::size_t busy() const { return loading_.size() + active_.size(); }
+  void turn(runtime::Inbox<Request>& inbox);
+  void wait_for_work(runtime::Inbox<Request>& inbox);
   void admit(runtime::Inbox<Request>& inbox);
-  bool take(Request& request, runtime::Inbox<Request>& inbox);
-  void begin_waiting();
-  void begin(Waiting& waiting, std::vector<std::byte> picture);
-  Result<std::shared_ptr<const engine::ImageEmbeddings>> look_at(std::span<const std::byte> picture,
-                                                                 const models::StopCheck& stop,
-                                                                 AnswerStats& stats);
-  void step();
-  void handle(engine::SessionEvent& event);
-  void end(std::map<std::int64_t, Answering>::iterator answering);
-  void drop_stopped();
-  void fail_all(const Error& error);
+  void take(Request& request, runtime::Inbox<Request>& inbox);
+  ImageLoad start_image(const Picture& picture, ImageGoal goal, const AnswerChannel* answer,
+                        runtime::Inbox<Request>& inbox);
 
-  runtime::Runtime& runtime_;
+  void advance_loading();
+  Status advance(Loading& loading);
+  Result<bool> complete(Loading& loading);
+  Status start_sequence(Loading& loading);
+  void remove(LoadingList::iterator loading);
+
+  bool find_encoding();
+  void encode_slice();
+  void finish_encoding();
+  void work_slice();
+
+  void handle(engine::Engine::Events events);
+  void handle(engine::SequenceEvent& event);
+  AnswerPiece piece_of(Active& active, const engine::SequenceEvent& event);
+  void end(ActiveMap::iterator active);
+  void drop_stopped();
+  void fail_all(ErrorCode code, std::string_view message) noexcept;
+
   std::unique_ptr<LoadedModel> model_;
   fetch::Fetcher fetcher_;
-  std::size_t max_sessions_;
-  PictureCache cache_;
+  std::size_t max_sequences_;
+  ImageTools tools_;
+  std::unique_ptr<models::ImageEncoder> encoder_;
+  engine::SliceClock clock_;
   runtime::CancelToken stop_;
-  std::list<Waiting> waiting_;
-  std::map<std::int64_t, Answering> answering_;  // by engine session
+  LoadingList loading_;
+  ActiveMap active_;
+  std::optional<Encoding> encoding_;
+  bool encoder_is_next_ = true;  // of prompts and images that both want a slice
 };
 
 using VisionWorker = runtime::Worker<VisionState, Request>;

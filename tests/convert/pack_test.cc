@@ -14,6 +14,7 @@
 #include "convert/quantize.h"
 #include "formats/packed_model.h"
 #include "models/packed_checkpoint.h"
+#include "image/image.h"
 #include "vision/loaded_model.h"
 #include "vision/test_golden.h"
 
@@ -322,9 +323,12 @@ TEST_F(PackTest, LoadedTwiceItIsThereOnce) {
   ASSERT_TRUE(one.has_value() && other.has_value());
   const std::string picture = content(golden() / "../../examples/pictures/scene.png");
   for (const auto* model : {&*one, &*other}) {
-    const auto pixels = (*model)->prepare(std::as_bytes(std::span(picture)));
+    const auto pixels = (*model)->model()->prepare_image(
+        *image::decode_image(std::as_bytes(std::span(picture))));
     ASSERT_TRUE(pixels.has_value());
-    ASSERT_TRUE((*model)->encode(*pixels, nullptr, false).has_value());
+    const auto encoder = (*model)->model()->make_encoder();
+    ASSERT_TRUE(encoder->begin(*pixels).has_value());
+    while (!encoder->done()) ASSERT_TRUE(encoder->advance().has_value());
   }
   EXPECT_GT(of_mappings(target, "Rss"), 0u);
   EXPECT_EQ(of_mappings(target, "Anonymous"), 0u);

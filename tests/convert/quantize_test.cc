@@ -13,6 +13,8 @@
 #include "convert/gguf_export.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
+#include "image/preprocess.h"
+#include "models/llava/model.h"
 #include "models/tokenizer.h"
 #include "tensor/quant.h"
 #include "vision/loaded_model.h"

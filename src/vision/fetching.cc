@@ -1,0 +1,20 @@
+#include "vision/fetching.h"
+
+#include "base/result.h"
+
+namespace ocellus::vision {
+
+fetch::ImageSource source_of(const Picture& picture) {
+  const Picture::Source& source = picture.source();
+  if (const auto* path = std::get_if<Picture::Path>(&source)) return path->path;
+  if (const auto* url = std::get_if<Picture::Url>(&source)) return fetch::UrlSource{url->url};
+  return std::get<Picture::Bytes>(source).bytes;
+}
+
+Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy& policy) {
+  OCELLUS_ASSIGN_OR_RETURN(auto addresses, fetch::AddressPolicy::make(policy.allow_hosts));
+  return fetch::Fetcher::make(runtime,
+                              {.allow_urls = policy.allow_urls, .policy = std::move(addresses)});
+}
+
+}  // namespace ocellus::vision

@@ -1,0 +1,79 @@
+// From the engine's tokens to the reader's pieces.
+#include "vision/vision_worker.h"
+
+namespace ocellus::vision {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+}  // namespace
+
+void VisionState::handle(engine::Engine::Events events) {
+  for (engine::SequenceEvent& event : events) handle(event);
+}
+
+AnswerPiece VisionState::piece_of(Active& active, const engine::SequenceEvent& event) {
+  const auto named = [&](const engine::TokenScore& score) {
+    return TokenLogprob{score.id, score.logprob, active.detokenizer.bytes_of(score.id)};
+  };
+  AnswerPiece piece;
+  piece.ids = {*event.token};
+  if (event.scores) {
+    TokenInfo info{.token = named(event.scores->token), .top = {}};
+    for (const engine::TokenScore& score : event.scores->top) info.top.push_back(named(score));
+    piece.tokens = {std::move(info)};
+  }
+  piece.text = active.stops.push(active.detokenizer.push(*event.token));
+  return piece;
+}
+
+void VisionState::handle(engine::SequenceEvent& event) {
+  const auto found = active_.find(event.sequence);
+  if (found == active_.end()) return;
+  Active& active = found->second;
+  AnswerChannel& channel = *active.question.answer;
+  const auto give_up = [&](Error error) {
+    channel.fail(std::move(error));
+    active_.erase(found);
+  };
+  if (event.error) return give_up(channel.stop_reason().value_or(*std::move(event.error)));
+  if (event.prefilled && active.question.options.progress)
+    active.question.options.progress(
+        {Stage::kPrefill, *event.prefilled, active.stats.prompt_tokens});
+  active.stats.drafted_tokens += event.drafted;
+  active.stats.accepted_tokens += event.accepted ? 1 : 0;
+  const bool end_token = event.end == engine::SequenceEnd::kEndToken;
+  if (event.token && !end_token) {
+    if (active.stats.generated_tokens++ == 0)
+      active.stats.first_token_seconds = seconds_since(active.question.asked_at);
+    if (!channel.push(piece_of(active, event))) {
+      model_->engine().cancel(event.sequence);
+      return give_up({ErrorCode::kCancelled, "the answer was not read"});
+    }
+  }
+  if (active.stops.stopped()) {
+    model_->engine().cancel(event.sequence);
+    end(found);
+  } else if (event.end) {
+    active.stats.finish = end_token ? FinishReason::kStop : FinishReason::kLength;
+    end(found);
+  }
+}
+
+// The last pieces, the numbers, and the end of the stream.
+void VisionState::end(ActiveMap::iterator active) {
+  Active& a = active->second;
+  AnswerPiece last;
+  last.text = a.stops.push(a.detokenizer.finish());
+  last.text += a.stops.finish();
+  a.question.answer->push(std::move(last));
+  if (a.stats.generated_tokens == 0)
+    a.stats.first_token_seconds = seconds_since(a.question.asked_at);
+  a.stats.total_seconds = seconds_since(a.question.asked_at);
+  a.question.answer->finish(a.stats);
+  active_.erase(active);
+}
+
+}  // namespace ocellus::vision
