@@ -180,13 +180,13 @@ class Bench {
     const compute::SequenceRows sequence{0, rows, 0, blocks};
     const double bytes = 4.0 * static_cast<double>(2 * rows * kv_heads * dim);
     report("kv_store " + what, bytes, "read_gbs", limits_.read, best_time(seconds_, [&] {
-             (void)backend_->kv_store(geometry, 0, {&sequence, 1}, k, k);
+             (void)backend_->kv_store({geometry, 0}, {&sequence, 1}, k, k);
            }));
     const compute::AttentionShape shape{heads, kv_heads, dim, 0.088f, 0, arithmetic};
     report("prefill " + what + ", " + name(arithmetic),
            2.0 * static_cast<double>(rows * (rows + 1) * width), "gflops", limit(arithmetic),
            best_time(seconds_, [&] {
-             (void)backend_->causal_attention(shape, geometry, 0, {&sequence, 1}, q,
+             (void)backend_->causal_attention(shape, {geometry, 0}, {&sequence, 1}, q,
                                               {out.data(), rows, width, apart}, *workspace_);
            }));
     memory_.clear();
@@ -208,21 +208,22 @@ class Bench {
       const auto& own = blocks[static_cast<std::size_t>(i)];
       const compute::SequenceRows whole{0, length, 0, own};
       const compute::ConstMatrix k(x.data(), length, kv_heads * dim, kv_heads * dim);
-      (void)backend_->kv_store(geometry, 0, {&whole, 1}, k, k);
+      (void)backend_->kv_store({geometry, 0}, {&whole, 1}, k, k);
       sequences.push_back({i, 1, length - 1, own, true});
     }
     const compute::AttentionShape shape{heads, kv_heads, dim, 0.088f};
     const double bytes = static_cast<double>(*backend_->kv_block_bytes(geometry)) * length / 64;
     const compute::ConstMatrix queries(q.data(), streams, width, width);
     const compute::Matrix y{out.data(), streams, width, width};
-    report(
-        "decode 8 streams" + what, bytes * streams, "gbs", limits_.read, best_time(seconds_, [&] {
-          (void)backend_->causal_attention(shape, geometry, 0, sequences, queries, y, *workspace_);
-        }));
+    report("decode 8 streams" + what, bytes * streams, "gbs", limits_.read,
+           best_time(seconds_, [&] {
+             (void)backend_->causal_attention(shape, {geometry, 0}, sequences, queries, y,
+                                              *workspace_);
+           }));
     report("decode 1 stream" + what, bytes, "gbs", limits_.read,
            best_time(seconds_, [&] {
              for (const auto& sequence : sequences) {
-               (void)backend_->causal_attention(shape, geometry, 0, {&sequence, 1}, queries, y,
+               (void)backend_->causal_attention(shape, {geometry, 0}, {&sequence, 1}, queries, y,
                                                 *workspace_);
              }
            }) / streams);

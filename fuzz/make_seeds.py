@@ -66,7 +66,10 @@ def main():
     for path in sorted(GOLDEN.glob("*/model/chat_template.jinja")):
         templates[path.parts[-3]] = path.read_text()
     for name, template in templates.items():
-        write("template_fuzz", name, template)
+        # Small seeds are tried more often: what exercises the language goes line by line.
+        parts = template.splitlines() if name == "language_more" else [template]
+        for i, part in enumerate(parts):
+            write("template_fuzz", f"{name}-{i:02}" if len(parts) > 1 else name, part)
         write("model_fuzz", f"template-{name}", "3" + json.dumps({"chat_template": template}))
 
     for path in sorted(GOLDEN.glob("gguf/*/*.gguf")):

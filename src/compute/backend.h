@@ -2,6 +2,7 @@
 // else.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -93,6 +94,19 @@ struct KvGeometry {
   DType dtype = DType::kF32;
 };
 
+// One layer of a cache.
+struct KvLayer {
+  const KvGeometry& geometry;
+  std::int64_t layer = 0;  // below geometry.layers
+};
+
+// Slots [begin, end) of a sequence's cache.
+struct SlotRange {
+  std::int64_t begin = 0, end = 0;
+
+  bool operator==(const SlotRange&) const = default;
+};
+
 // A run of consecutive rows of a step that belong to one sequence, in consecutive slots of its
 // cache. A slot is a place in the cache. It is not a position, which only rope sees and which comes
 // with the cos and sin of each row: several rows may share a position and still have a slot each.
@@ -105,6 +119,11 @@ struct SequenceRows {
   // False: rows of a prompt. True: generated or drafted tokens, one or several at once; they are
   // attended in f32 whatever the shape's arithmetic.
   bool decode = false;
+  // Blocks of rows that see each other both ways, as those of one picture in Gemma 3: a row whose
+  // slot lies in such a range sees the whole range, beside what causality and the window let it
+  // see. In ascending order, without overlaps; a range lies wholly in this run's slots, which
+  // kv_store has stored, or wholly before them, where it changes nothing any more.
+  std::span<const SlotRange> bidirectional = {};
 };
 
 struct AttentionShape {
@@ -119,6 +138,23 @@ struct AttentionShape {
   // summed in f32.
   Arithmetic arithmetic = Arithmetic::kF32;
 };
+
+// The slots that row i of a sequence sees: its own and all before it, or the last shape.window of
+// these; where its slot lies in a bidirectional range, that range too. Ascending: neither end lies
+// before that of an earlier row.
+inline SlotRange seen_slots(const AttentionShape& shape, const SequenceRows& sequence,
+                            std::int64_t i) {
+  const std::int64_t slot = sequence.first_slot + i;
+  SlotRange seen{0, slot + 1};
+  if (shape.window > 0) seen.begin = std::max<std::int64_t>(0, seen.end - shape.window);
+  if (sequence.bidirectional.empty()) return seen;
+  const auto block = std::ranges::upper_bound(sequence.bidirectional, slot, {}, &SlotRange::end);
+  if (block != sequence.bidirectional.end() && block->begin <= slot) {
+    seen.begin = std::min(seen.begin, block->begin);
+    seen.end = block->end;
+  }
+  return seen;
+}
 
 // All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment
 // says so. Sizes are the caller's duty (they come from a checked config), memory is not:
@@ -195,18 +231,16 @@ class Backend {
   // in.
   virtual Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const = 0;
 
-  // Writes the rows of k and v [rows, kv_heads * head_dim] into the blocks of their sequences,
-  // layer `layer`.
-  virtual Status kv_store(const KvGeometry& geometry, std::int64_t layer,
-                          std::span<const SequenceRows> sequences, ConstMatrix k,
-                          ConstMatrix v) const = 0;
+  // Writes the rows of k and v [rows, kv_heads * head_dim] into the blocks of their sequences.
+  virtual Status kv_store(const KvLayer& cache, std::span<const SequenceRows> sequences,
+                          ConstMatrix k, ConstMatrix v) const = 0;
 
-  // Causal attention of several sequences at once: the row in slot s of a sequence sees its slots
-  // 0..s, all of which are in the cache already (kv_store comes first). q, out [rows, heads *
-  // head_dim].
-  virtual Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
-                                  std::int64_t layer, std::span<const SequenceRows> sequences,
-                                  ConstMatrix q, Matrix out, Workspace& workspace) const = 0;
+  // Causal attention of several sequences at once: the row in slot s of a sequence sees the slots
+  // seen_slots() names, all of which are in the cache already (kv_store comes first). q, out [rows,
+  // heads * head_dim].
+  virtual Status causal_attention(const AttentionShape& shape, const KvLayer& cache,
+                                  std::span<const SequenceRows> sequences, ConstMatrix q,
+                                  Matrix out, Workspace& workspace) const = 0;
 };
 
 }  // namespace ocellus::compute

@@ -153,30 +153,28 @@ Status ProfilingBackend::attention(const AttentionShape& shape, ConstMatrix q, C
   return timed(one, [&] { return inner_.attention(shape, q, k, v, out, workspace); });
 }
 
-Status ProfilingBackend::kv_store(const KvGeometry& geometry, std::int64_t layer,
-                                  std::span<const SequenceRows> sequences, ConstMatrix k,
-                                  ConstMatrix v) const {
+Status ProfilingBackend::kv_store(const KvLayer& cache, std::span<const SequenceRows> sequences,
+                                  ConstMatrix k, ConstMatrix v) const {
   OpProfile one = op(OpKind::kKvStore, k.rows, k.cols);
-  one.dtype = geometry.dtype;
-  return timed(one, [&] { return inner_.kv_store(geometry, layer, sequences, k, v); });
+  one.dtype = cache.geometry.dtype;
+  return timed(one, [&] { return inner_.kv_store(cache, sequences, k, v); });
 }
 
-Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
-                                          std::int64_t layer,
+Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvLayer& cache,
                                           std::span<const SequenceRows> sequences, ConstMatrix q,
                                           Matrix out, Workspace& workspace) const {
   OpProfile one = op(OpKind::kCausalAttention, q.rows, q.cols);
-  one.dtype = geometry.dtype;
+  one.dtype = cache.geometry.dtype;
   // Of one layer, as the backend keeps it.
-  const double position_bytes = static_cast<double>(inner_.kv_block_bytes(geometry).value_or(0)) /
-                                static_cast<double>(geometry.layers * geometry.block_tokens);
+  const double position_bytes =
+      static_cast<double>(inner_.kv_block_bytes(cache.geometry).value_or(0)) /
+      static_cast<double>(cache.geometry.layers * cache.geometry.block_tokens);
   double pairs = 0, exact = 0;
   for (const SequenceRows& s : sequences) {
     const double before = pairs;
-    // The positions that row i sees: all up to its own, or the last `window` of them.
     for (std::int64_t i = 0; i < s.rows; ++i) {
-      const std::int64_t seen = s.first_slot + i + 1;
-      pairs += static_cast<double>(shape.window > 0 ? std::min(seen, shape.window) : seen);
+      const SlotRange seen = seen_slots(shape, s, i);
+      pairs += static_cast<double>(seen.end - seen.begin);
     }
     if (s.decode) exact += pairs - before;
     const std::int64_t end = s.first_slot + s.rows;
@@ -186,9 +184,8 @@ Status ProfilingBackend::causal_attention(const AttentionShape& shape, const KvG
   one.flops = attention_flops(shape, pairs);
   if (shape.arithmetic == Arithmetic::kReducedPrecision && 2 * exact < pairs)
     one.arithmetic = Arithmetic::kReducedPrecision;
-  return timed(one, [&] {
-    return inner_.causal_attention(shape, geometry, layer, sequences, q, out, workspace);
-  });
+  return timed(one,
+               [&] { return inner_.causal_attention(shape, cache, sequences, q, out, workspace); });
 }
 
 }  // namespace ocellus::compute

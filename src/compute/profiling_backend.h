@@ -76,12 +76,11 @@ class ProfilingBackend final : public Backend {
               ConstMatrix sin) const override;
   Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
                    Matrix out, Workspace& workspace) const override;
-  Status kv_store(const KvGeometry& geometry, std::int64_t layer,
-                  std::span<const SequenceRows> sequences, ConstMatrix k,
+  Status kv_store(const KvLayer& cache, std::span<const SequenceRows> sequences, ConstMatrix k,
                   ConstMatrix v) const override;
-  Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
-                          std::int64_t layer, std::span<const SequenceRows> sequences,
-                          ConstMatrix q, Matrix out, Workspace& workspace) const override;
+  Status causal_attention(const AttentionShape& shape, const KvLayer& cache,
+                          std::span<const SequenceRows> sequences, ConstMatrix q, Matrix out,
+                          Workspace& workspace) const override;
 
  private:
   // Notes what the weight was made for.

@@ -93,12 +93,12 @@ TEST_F(ProfilingBackendTest, CountsWhatCausalAttentionSeesAndReads) {
   const SequenceRows rows{0, 3, 5, {&block, 1}};
   std::vector<float> q(3 * 32, 0.1f), k(3 * 16, 0.1f), out(3 * 32);
   const ConstMatrix kv(k.data(), 3, 16, 16);
-  ASSERT_TRUE(profiling.kv_store(geometry, 0, {&rows, 1}, kv, kv));
+  ASSERT_TRUE(profiling.kv_store({geometry, 0}, {&rows, 1}, kv, kv));
   for (const std::int64_t window : {0, 4}) {
     profiling.clear();
     const AttentionShape shape{
         .heads = 2, .kv_heads = 1, .head_dim = 16, .scale = 0.25f, .window = window};
-    ASSERT_TRUE(profiling.causal_attention(shape, geometry, 0, {&rows, 1}, {q.data(), 3, 32, 32},
+    ASSERT_TRUE(profiling.causal_attention(shape, {geometry, 0}, {&rows, 1}, {q.data(), 3, 32, 32},
                                            {out.data(), 3, 32, 32}, *workspace));
     const auto entries = profiling.profile();
     ASSERT_EQ(entries.size(), 1u);
@@ -118,15 +118,16 @@ TEST_F(ProfilingBackendTest, SaysWithWhatAttentionIsMultiplied) {
   const ConstMatrix in(x.data(), 3, 16, 16);
   const Matrix out{y.data(), 3, 16, 16};
   const SequenceRows prompt{0, 3, 0, {&block, 1}}, generated{0, 3, 0, {&block, 1}, true};
-  ASSERT_TRUE(profiling.kv_store(geometry, 0, {&prompt, 1}, in, in));
+  ASSERT_TRUE(profiling.kv_store({geometry, 0}, {&prompt, 1}, in, in));
   for (const Arithmetic arithmetic : {Arithmetic::kF32, Arithmetic::kReducedPrecision}) {
     const bool fast = arithmetic == Arithmetic::kReducedPrecision;
     const AttentionShape shape{1, 1, 16, 0.25f, 0, arithmetic};
     profiling.clear();
     ASSERT_TRUE(profiling.attention(shape, in, in, in, out, *workspace));
-    ASSERT_TRUE(profiling.causal_attention(shape, geometry, 0, {&prompt, 1}, in, out, *workspace));
     ASSERT_TRUE(
-        profiling.causal_attention(shape, geometry, 0, {&generated, 1}, in, out, *workspace));
+        profiling.causal_attention(shape, {geometry, 0}, {&prompt, 1}, in, out, *workspace));
+    ASSERT_TRUE(
+        profiling.causal_attention(shape, {geometry, 0}, {&generated, 1}, in, out, *workspace));
     const auto entries = profiling.profile();
     EXPECT_EQ(entries[0].dtype, fast && cpu->multiplies_bf16() ? DType::kBF16 : DType::kF32);
     EXPECT_EQ(entries[0].arithmetic, arithmetic);

@@ -13,8 +13,8 @@
 namespace ocellus::json {
 namespace {
 
-// First pass: refuses what the DOM parser would silently accept (a duplicate key keeps the last
-// value there). A SAX pass needs memory for the keys of the open objects only.
+// The first of two passes: refuses what the DOM parser accepts without a word (of duplicate keys it
+// keeps the last value). It holds the keys of the open objects only.
 class KeyChecker {
  public:
   static constexpr std::size_t max_object_size = std::size_t(-1);
@@ -113,7 +113,7 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
   // Boost.JSON checks UTF-8 inside strings; this check also covers its fast paths and gives the
   // offset.
   if (const std::size_t valid = base::valid_utf8_prefix(text); valid != text.size()) {
-    return base::make_error(ErrorCode::kInvalidArgument, "{}: not valid UTF-8 at byte {}", what,
+    return base::make_error(ErrorCode::kInvalidArgument, "{}: byte {}: expected UTF-8", what,
                             valid);
   }
   bj::parse_options options;
@@ -131,7 +131,7 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
                               what, end, ec.message());
     }
     if (limits.reject_negative_zero && checker.handler().negative_zero()) {
-      return base::make_error(ErrorCode::kInvalidArgument, "{}: a number is written -0", what);
+      return base::make_error(ErrorCode::kInvalidArgument, "{}: found the number -0, expected 0", what);
     }
   }
   bj::stream_parser parser({}, options);
@@ -142,11 +142,11 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
   }
   parser.finish(ec);
   if (ec) {
-    return base::make_error(ErrorCode::kInvalidArgument, "{}: JSON ends too early", what);
+    return base::make_error(ErrorCode::kInvalidArgument, "{}: unexpected end of the document", what);
   }
   if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
     return base::make_error(ErrorCode::kInvalidArgument,
-                            "{}: expected the end of the document at byte {}", what, used);
+                            "{}: byte {}: expected the end of the document", what, used);
   }
   return parser.release();
 }

@@ -1,5 +1,6 @@
-// Strict JSON for files that nobody vouches for. Boost.JSON parses; the rules on top are ours, in
-// one place, so that no two loaders can disagree about what a document says.
+// Strict JSON for files from strangers. Boost.JSON parses; the rules on top are ours, in one place,
+// so that no two loaders disagree about what a document says. Any thread; nothing throws but
+// bad_alloc.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -18,14 +19,13 @@ struct Limits {
   bool reject_negative_zero = false;  // where integers must have one spelling
 };
 
-// One JSON document, nothing after it but white space. RFC 8259 exactly: valid UTF-8, no comments,
-// no trailing commas, no BOM. kInvalidArgument with `what` (a file name), the byte offset and the
-// reason; deep nesting is an error, not recursion.
+// One JSON document, nothing after it but white space. RFC 8259 exactly: UTF-8, no comments, no
+// trailing commas, no BOM. kInvalidArgument naming `what` (a file), the byte offset and the reason,
+// also for more than `max_depth` levels.
 Result<bj::value> parse(std::string_view text, std::string_view what, const Limits& limits = {});
 
-// Typed access: the error names `what`, the key, the expected and the found type.
-// An absent key (or null, for the `_or` forms) gives the default; a key of another type is always
-// an error.
+// Typed access. An absent key or null gives the default; a value of another type or beyond its
+// limits is kInvalidArgument, naming `what`, the key, what was expected and what was found.
 Result<std::int64_t> get_int(const bj::object& object, std::string_view key, std::string_view what,
                              std::int64_t min, std::int64_t max);
 Result<std::int64_t> get_int_or(const bj::object& object, std::string_view key,
@@ -43,6 +43,6 @@ Result<const bj::object*> get_object_or_null(const bj::object& object, std::stri
 Result<const bj::array*> get_array_or_null(const bj::object& object, std::string_view key,
                                            std::string_view what);
 
-std::string_view kind_name(const bj::value& value) noexcept;  // "string", "number" ...
+std::string_view kind_name(const bj::value& value) noexcept;  // "a string", "an integer" ...
 
 }  // namespace ocellus::json

@@ -34,9 +34,9 @@ struct QuantParts {
 };
 
 // Takes one block of a quantised type apart.
-void split_block(DType type, const std::byte* block, QuantParts& parts) noexcept;
+void unpack_block(DType type, const std::byte* block, QuantParts& parts) noexcept;
 
-// The reverse: parts in the ranges that split_block() gives become its block again, bit for bit.
-void join_block(DType type, const QuantParts& parts, std::byte* block) noexcept;
+// The reverse: parts in the ranges that unpack_block() gives become its block again, bit for bit.
+void pack_block(DType type, const QuantParts& parts, std::byte* block) noexcept;
 
 }  // namespace ocellus::tensor

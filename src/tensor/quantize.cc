@@ -51,7 +51,7 @@ void quantize(DType type, const float* values, std::int64_t n, std::byte* blocks
                                                 : quantize_k(type, x, parts))) {
       poison(type, parts);
     }
-    join_block(type, parts, blocks);
+    pack_block(type, parts, blocks);
   }
 }
 

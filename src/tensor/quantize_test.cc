@@ -35,8 +35,8 @@ TEST(QuantParts, SplitAndJoinAreInverse) {
       std::vector<std::byte> block(size), again(size);
       for (std::byte& b : block) b = static_cast<std::byte>(random());
       QuantParts parts;
-      split_block(type, block.data(), parts);
-      join_block(type, parts, again.data());
+      unpack_block(type, block.data(), parts);
+      pack_block(type, parts, again.data());
       ASSERT_EQ(block, again) << dtype_name(type);
     }
   }
@@ -195,7 +195,7 @@ TEST(Quantize, SpecialScalesExpandAsTheyStand) {
     parts.d = half;
     for (int i = 0; i < 32; ++i) parts.q[i] = static_cast<std::int8_t>(i + 1);
     std::byte block[34];
-    join_block(DType::kQ8_0, parts, block);
+    pack_block(DType::kQ8_0, parts, block);
     float out[32];
     dequantize(DType::kQ8_0, block, 32, out);
     for (int i = 0; i < 32; ++i) EXPECT_EQ(out[i], value * static_cast<float>(i + 1));

@@ -38,8 +38,8 @@ class CpuBackend final : public Backend {
   CpuBackend(const CpuTables& tables, std::unique_ptr<ThreadPool> pool, bool expand_weights)
       : tables_(tables.gemm),
         elementwise_(*tables.elementwise),
-        attention_{.exact = tables.attention.exact,
-                   .fast = expand_weights ? nullptr : tables.attention.fast},
+        attention_{.f32 = tables.attention.f32,
+                   .bf16 = expand_weights ? nullptr : tables.attention.bf16},
         pool_(std::move(pool)),
         expand_weights_(expand_weights) {}
 
@@ -132,7 +132,7 @@ class CpuBackend final : public Backend {
     geometry.kv_heads = shape.kv_heads;
     geometry.head_dim = shape.head_dim;
     geometry.block_tokens = kKvBlockTokens;
-    if (shape.arithmetic == Arithmetic::kReducedPrecision && attention_.fast != nullptr)
+    if (shape.arithmetic == Arithmetic::kReducedPrecision && attention_.bf16 != nullptr)
       geometry.dtype = DType::kBF16;
     auto& scratch = static_cast<CpuWorkspace&>(workspace);
     const KvLayout layout(geometry);
@@ -144,7 +144,15 @@ class CpuBackend final : public Backend {
     for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = memory + i * layout.block_bytes();
     const SequenceRows rows{0, q.rows, 0, blocks};
     store(layout, 0, {&rows, 1}, k, v);
-    return attend(attention_, *pool_, shape, layout, 0, {&rows, 1}, false, q, out, scratch);
+    return attend({.tables = attention_,
+                   .shape = shape,
+                   .layout = layout,
+                   .layer = 0,
+                   .sequences = {&rows, 1},
+                   .causal = false,
+                   .q = q,
+                   .out = out},
+                  *pool_, scratch);
   }
 
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
@@ -156,25 +164,32 @@ class CpuBackend final : public Backend {
     return KvLayout(geometry).block_bytes();
   }
 
-  Status kv_store(const KvGeometry& geometry, std::int64_t layer,
-                  std::span<const SequenceRows> sequences, ConstMatrix k,
+  Status kv_store(const KvLayer& cache, std::span<const SequenceRows> sequences, ConstMatrix k,
                   ConstMatrix v) const override {
-    store(KvLayout(geometry), layer, sequences, k, v);
+    store(KvLayout(cache.geometry), cache.layer, sequences, k, v);
     return {};
   }
 
-  Status causal_attention(const AttentionShape& shape, const KvGeometry& geometry,
-                          std::int64_t layer, std::span<const SequenceRows> sequences,
-                          ConstMatrix q, Matrix out, Workspace& workspace) const override {
-    return attend(attention_, *pool_, shape, KvLayout(geometry), layer, sequences, true, q, out,
-                  static_cast<CpuWorkspace&>(workspace));
+  Status causal_attention(const AttentionShape& shape, const KvLayer& cache,
+                          std::span<const SequenceRows> sequences, ConstMatrix q, Matrix out,
+                          Workspace& workspace) const override {
+    const KvLayout layout(cache.geometry);
+    return attend({.tables = attention_,
+                   .shape = shape,
+                   .layout = layout,
+                   .layer = cache.layer,
+                   .sequences = sequences,
+                   .causal = true,
+                   .q = q,
+                   .out = out},
+                  *pool_, static_cast<CpuWorkspace&>(workspace));
   }
 
  private:
   void store(const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
              ConstMatrix k, ConstMatrix v) const {
     const auto store_run =
-        layout.element() == KvElement::kPairs ? attention_.fast->store : attention_.exact->store;
+        layout.element() == KvElement::kPairs ? attention_.bf16->store : attention_.f32->store;
     // One key-value head per task: tasks then never write to one cache line.
     pool_->run(std::ssize(sequences) * layout.kv_heads(), [&](std::int64_t task, int) {
       layout.store(store_run, layer, task % layout.kv_heads(),

@@ -130,9 +130,9 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
       backend_->linear(normed, scratch.decode_rows, projections, *scratch.workspace));
   OCELLUS_RETURN_IF_ERROR(backend_->rope(q, c.heads, c.head_dim, scratch.cos, scratch.sin));
   OCELLUS_RETURN_IF_ERROR(backend_->rope(k, c.kv_heads, c.head_dim, scratch.cos, scratch.sin));
-  OCELLUS_RETURN_IF_ERROR(backend_->kv_store(step.geometry, index, scratch.sequences, k, v));
-  OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(shape, step.geometry, index, scratch.sequences,
-                                                     q, attended, *scratch.workspace));
+  OCELLUS_RETURN_IF_ERROR(backend_->kv_store({step.geometry, index}, scratch.sequences, k, v));
+  OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(
+      shape, {step.geometry, index}, scratch.sequences, q, attended, *scratch.workspace));
   return backend_->linear(*layer.o.weight, attended,
                           layer.o.epilogue(compute::Activation::kNone, x), x, *scratch.workspace,
                           scratch.decode_rows);

@@ -83,10 +83,10 @@ template <int R, int G, KvElement E>
   }
 }
 
-// C vectors of the outputs of R rows: what is there times `fade`, then one chain over the positions
-// [from, to).
+// C vectors of the outputs of R rows: what is there times `rescale`, then one chain over the
+// positions [from, to).
 template <int R, int C, KvElement E>
-[[gnu::noinline]] void value_tile(const float* weights, const float* fade,
+[[gnu::noinline]] void value_tile(const float* weights, const float* rescale,
                                   const std::uint8_t* values, const std::uint8_t* next, int stride,
                                   int from, int to, float* out, int state_stride) {
   V acc[R][C];
@@ -94,7 +94,7 @@ template <int R, int C, KvElement E>
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c)
-      acc[r][c] = mul(load(out + r * state_stride + c * kLanes), set1(fade[r]));
+      acc[r][c] = mul(load(out + r * state_stride + c * kLanes), set1(rescale[r]));
   }
   for (int j = from; j < to; ++j) {
     const std::int64_t at = std::int64_t{j} * stride;
@@ -125,20 +125,21 @@ template <int R, int C, KvElement E>
 
 // All vectors of the outputs, C at a time, the rest with narrower tiles.
 template <int R, int C, KvElement E>
-inline void add_values(const AttentionBlock& args, const float* weights, const float* fade,
+inline void add_values(const AttentionBlock& args, const float* weights, const float* rescale,
                        int from, int to, int first, float* state) {
   for (; first + C * kLanes <= args.stride; first += C * kLanes) {
     const int skip = first * stored_bytes(E);
-    value_tile<R, C, E>(weights, fade, args.values + skip, args.next_keys + skip, args.stride, from,
-                        to, state + kStateOut + first, args.state_stride);
+    value_tile<R, C, E>(weights, rescale, args.values + skip, args.next_keys + skip, args.stride,
+                        from, to, state + kStateOut + first, args.state_stride);
   }
   if constexpr (C > 1) {
-    if (first < args.stride) add_values<R, C / 2, E>(args, weights, fade, from, to, first, state);
+    if (first < args.stride)
+      add_values<R, C / 2, E>(args, weights, rescale, from, to, first, state);
   }
 }
 
 // The largest lane, as a fixed tree.
-inline float most_lane(V v) {
+inline float max_lane(V v) {
   alignas(64) float lane[kLanes];
   store(lane, v);
   for (int width = kLanes / 2; width > 0; width /= 2) {
@@ -148,8 +149,8 @@ inline float most_lane(V v) {
 }
 
 // One row's sums become its weights; gives the factor for what was there before.
-inline float weigh_scores(const AttentionBlock& args, int from, int to, float* scores,
-                          float* state) {
+inline float softmax_row(const AttentionBlock& args, int from, int to, float* scores,
+                         float* state) {
   V s[kBlockVectors];
 #pragma GCC unroll 4
   for (int g = 0; g < kBlockVectors; ++g) {
@@ -163,21 +164,21 @@ inline float weigh_scores(const AttentionBlock& args, int from, int to, float* s
     for (int j = to; j < kKvBlockTokens; ++j) scores[j] = -__builtin_inff();
     for (int g = 0; g < kBlockVectors; ++g) s[g] = load(scores + g * kLanes);
   }
-  const float here = most_lane(max_of(max_of(s[0], s[1]), max_of(s[2], s[3])));
-  const float before = state[kStateMost], most = before > here ? before : here;
-  state[kStateMost] = most;
-  alignas(64) float fade[kLanes];
-  store(fade, exp_of(set1(before - most)));
-  V sum = mul(load(state + kStateSums), load(fade));
+  const float here = max_lane(max_of(max_of(s[0], s[1]), max_of(s[2], s[3])));
+  const float before = state[kStateMax], max = before > here ? before : here;
+  state[kStateMax] = max;
+  alignas(64) float rescale[kLanes];
+  store(rescale, exp_of(set1(before - max)));
+  V sum = mul(load(state + kStateSums), load(rescale));
 #pragma GCC unroll 4
   for (int g = 0; g < kBlockVectors; ++g) {
-    V e = exp_of(sub(s[g], set1(most)));
+    V e = exp_of(sub(s[g], set1(max)));
     sum = add(sum, e);
     if (args.value_scales != nullptr) e = mul(e, load(args.value_scales + g * kLanes));
     store(scores + g * kLanes, e);
   }
   store(state + kStateSums, sum);
-  return fade[0];
+  return rescale[0];
 }
 
 template <int R, KvElement E>
@@ -195,20 +196,20 @@ inline void attend_rows(const AttentionBlock& args) {
       score_tile<R, kGroups, E>(q, args.q_stride, args.head_dim, args.keys, args.values, first,
                                 scores);
   }
-  float fade[R];
+  float rescale[R];
   bool all = true;
   for (int r = 0; r < R; ++r) {
     all = all && args.from[r] == 0 && args.to[r] == kKvBlockTokens;
     if (args.from[r] == args.to[r]) continue;
-    fade[r] = weigh_scores(args, args.from[r], args.to[r], scores + r * kKvBlockTokens,
-                           args.state + r * args.state_stride);
+    rescale[r] = softmax_row(args, args.from[r], args.to[r], scores + r * kKvBlockTokens,
+                             args.state + r * args.state_stride);
   }
   if (all) {
-    return add_values<R, kWide<R>, E>(args, scores, fade, 0, kKvBlockTokens, 0, args.state);
+    return add_values<R, kWide<R>, E>(args, scores, rescale, 0, kKvBlockTokens, 0, args.state);
   }
   for (int r = 0; r < R; ++r) {
     if (args.from[r] == args.to[r]) continue;
-    add_values<1, kWide<1>, E>(args, scores + r * kKvBlockTokens, fade + r, args.from[r],
+    add_values<1, kWide<1>, E>(args, scores + r * kKvBlockTokens, rescale + r, args.from[r],
                                args.to[r], 0, args.state + r * args.state_stride);
   }
 }
@@ -242,19 +243,19 @@ void attend_block(const AttentionBlock& args) {
     case KvElement::kQ8:
       return attend_stored<KvElement::kQ8>(args);
     case KvElement::kPairs:
-      return;  // FastAttentionKernels
+      return;  // Bf16AttentionKernels
   }
 }
 
 void close_range(float* state) { state[kStateTotal] = sum_lanes(load(state + kStateSums)); }
 
 void merge_ranges(const float* part, int stride, float unit, float* into) {
-  const float old = into[kStateMost], here = part[kStateMost];
-  const float most = old > here ? old : here;
-  const V a = exp_of(set1((old - most) * unit)), b = exp_of(set1((here - most) * unit));
+  const float old = into[kStateMax], here = part[kStateMax];
+  const float max = old > here ? old : here;
+  const V a = exp_of(set1((old - max) * unit)), b = exp_of(set1((here - max) * unit));
   alignas(64) float total[kLanes];
   store(total, fma(set1(part[kStateTotal]), b, mul(set1(into[kStateTotal]), a)));
-  into[kStateMost] = most;
+  into[kStateMax] = max;
   into[kStateTotal] = total[0];
   for (int i = kStateOut; i < kStateOut + stride; i += kLanes)
     store(into + i, fma(load(part + i), b, mul(load(into + i), a)));
@@ -280,18 +281,18 @@ void expand_stored(KvElement element, const std::uint8_t* from, std::int64_t n, 
     case KvElement::kQ8:
       return expand_values<KvElement::kQ8>(from, n, to);
     case KvElement::kPairs:
-      return;  // FastAttentionKernels
+      return;  // Bf16AttentionKernels
   }
 }
 
 // 127 / the largest magnitude of a row, and `scale` its inverse: what a byte is multiplied with.
 inline float byte_factor(const float* row, int n, float* scale) {
-  V most = zero();
+  V max = zero();
   for (int i = 0; i < n; i += kLanes) {
     const V x = load_part(row + i, part_at(i, n));
-    most = max_of(most, max_of(x, sub(zero(), x)));
+    max = max_of(max, max_of(x, sub(zero(), x)));
   }
-  const float largest = most_lane(most);
+  const float largest = max_lane(max);
   *scale = largest / 127.0f;
   const float factor = 127.0f / largest;
   // Where the factor is no number (all zeros, or nearly), so are the bytes' values zero.
@@ -319,7 +320,7 @@ inline void store_sixteen_keys(const KvRun& run, int first, const float* factor)
     V v[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) v[i] = load_part(run.k + (first + i) * run.k_stride + d, dims);
-    turn(v);
+    transpose(v);
     const std::int64_t to = std::int64_t{d} * kKvBlockTokens + run.token + first;
     if (dims == kLanes) {
 #pragma GCC unroll 16
@@ -383,7 +384,7 @@ void store_positions(const KvRun& run) {
     case KvElement::kQ8:
       return store_run<KvElement::kQ8, std::int8_t>(run);
     case KvElement::kPairs:
-      return;  // FastAttentionKernels
+      return;  // Bf16AttentionKernels
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 // bringing a block to the form of the products costs little beside so many rows (512 of 128).
 constexpr std::int64_t kTaskBytes = 480 << 10;
 // Query heads of rows that are worth a task of their own where there are threads without one.
-constexpr std::int64_t kLeastQueries = 96;
+constexpr std::int64_t kMinQueries = 96;
 constexpr std::int64_t kRowsAhead = 12;
 // So few share the positions out between tasks instead.
 constexpr std::int64_t kSplitQueries = 32;
@@ -29,9 +29,10 @@ struct Task {
   std::int64_t first, rows;              // of the sequence's rows
   std::int64_t first_range, last_range;  // inclusive
   std::int64_t partial = -1;             // index of its first partial record; -1: it finishes alone
-  bool fast;
+  bool bf16;
 };
 
+// Slots [from, to).
 struct Span {
   std::int64_t from, to;
 };
@@ -44,40 +45,39 @@ struct Unit {
 
 class Attention {
  public:
-  Attention(const AttentionTables& tables, int threads, const AttentionShape& shape,
-            const KvLayout& layout, std::int64_t layer, bool causal, ConstMatrix q, Matrix out)
-      : tables_(tables),
+  Attention(const AttentionCall& call, int threads)
+      : tables_(call.tables),
         threads_(threads),
-        shape_(shape),
-        layout_(layout),
-        layer_(layer),
-        causal_(causal),
-        q_(q),
-        out_(out),
-        group_(shape.heads / shape.kv_heads),
-        stride_(static_cast<int>(layout.value_stride())),
+        shape_(call.shape),
+        layout_(call.layout),
+        layer_(call.layer),
+        causal_(call.causal),
+        q_(call.q),
+        out_(call.out),
+        group_(call.shape.heads / call.shape.kv_heads),
+        stride_(static_cast<int>(call.layout.value_stride())),
         record_(kStateFixed + stride_) {}
 
   void add(const SequenceRows& sequence) {
     if (sequence.rows == 0) return;
-    const bool fast = shape_.arithmetic == Arithmetic::kReducedPrecision && !sequence.decode &&
-                      tables_.fast != nullptr;
+    const bool bf16 = shape_.arithmetic == Arithmetic::kReducedPrecision && !sequence.decode &&
+                      tables_.bf16 != nullptr;
     const std::int64_t last_row = sequence.rows - 1;
     const std::int64_t first_range = seen(sequence, 0).from / kRangePositions,
                        last_range = (seen(sequence, last_row).to - 1) / kRangePositions;
     if (sequence.rows * group_ <= kSplitQueries && first_range < last_range) {
-      splits_.push_back({&sequence, 0, sequence.rows, first_range, last_range, partials_, fast});
+      splits_.push_back({&sequence, 0, sequence.rows, first_range, last_range, partials_, bf16});
       for (std::int64_t range = first_range; range <= last_range; ++range) {
-        tasks_.push_back({&sequence, 0, sequence.rows, range, range, partials_, fast});
+        tasks_.push_back({&sequence, 0, sequence.rows, range, range, partials_, bf16});
         partials_ += shape_.kv_heads * sequence.rows * group_;
       }
     } else {
-      const std::int64_t count = task_count(sequence.rows * group_, fast);
+      const std::int64_t count = task_count(sequence.rows * group_, bf16);
       const std::int64_t each = divide_up(sequence.rows, count);
       for (std::int64_t first = 0; first < sequence.rows; first += each) {
         const std::int64_t rows = std::min(each, sequence.rows - first);
         tasks_.push_back({&sequence, first, rows, seen(sequence, first).from / kRangePositions,
-                          (seen(sequence, first + rows - 1).to - 1) / kRangePositions, -1, fast});
+                          (seen(sequence, first + rows - 1).to - 1) / kRangePositions, -1, bf16});
       }
     }
   }
@@ -111,12 +111,12 @@ class Attention {
  private:
   // Into how many tasks a sequence's queries of one head are cut: as many as keep each in the L2,
   // and enough for all threads.
-  std::int64_t task_count(std::int64_t queries, bool fast) const {
+  std::int64_t task_count(std::int64_t queries, bool bf16) const {
     const std::int64_t query_bytes =
-        record_ * std::int64_t{sizeof(float)} + query_stride() * (fast ? 2 : 4);
+        record_ * std::int64_t{sizeof(float)} + query_stride() * (bf16 ? 2 : 4);
     const std::int64_t enough = divide_up(2 * std::int64_t{threads_}, shape_.kv_heads);
     return std::max(divide_up(queries * query_bytes, kTaskBytes),
-                    std::min(enough, divide_up(queries, kLeastQueries)));
+                    std::min(enough, divide_up(queries, kMinQueries)));
   }
 
   // Few queries read keys and values as fast as memory gives them, and that is faster the more of
@@ -125,40 +125,40 @@ class Attention {
     constexpr std::int64_t kUnitsOfThread = 4;
     std::int64_t reading = 0;
     for (const Task& task : tasks_) reading += reads(task) ? shape_.kv_heads : 0;
-    const std::int64_t most = std::max<std::int64_t>(1, reading / (kUnitsOfThread * threads_));
+    const std::int64_t max = std::max<std::int64_t>(1, reading / (kUnitsOfThread * threads_));
     for (const Task& task : tasks_) {
       const std::int64_t queries = task.rows * group_;
       const std::int64_t each =
-          reads(task) ? std::clamp<std::int64_t>(kSplitQueries / queries, 1, most) : 1;
+          reads(task) ? std::clamp<std::int64_t>(kSplitQueries / queries, 1, max) : 1;
       for (std::int64_t head = 0; head < shape_.kv_heads; head += each) {
         const std::int64_t heads = std::min(each, shape_.kv_heads - head);
         units_.push_back({&task, head, heads});
-        most_queries_ = std::max(most_queries_, heads * queries);
+        max_queries_ = std::max(max_queries_, heads * queries);
       }
-      most_rows_ = std::max(most_rows_, task.rows);
+      max_rows_ = std::max(max_rows_, task.rows);
     }
   }
-  bool reads(const Task& task) const { return !task.fast && task.rows * group_ <= kSplitQueries; }
+  bool reads(const Task& task) const { return !task.bf16 && task.rows * group_ <= kSplitQueries; }
 
-  // Positions that row i of a sequence sees.
+  // Slots that row i of a sequence sees. Neither end lies before that of an earlier row.
   Span seen(const SequenceRows& sequence, std::int64_t i) const {
     if (!causal_) return {0, sequence.first_slot + sequence.rows};
-    const std::int64_t to = sequence.first_slot + i + 1;
-    return {shape_.window > 0 ? std::max<std::int64_t>(0, to - shape_.window) : 0, to};
+    const SlotRange span = seen_slots(shape_, sequence, i);
+    return {span.begin, span.end};
   }
 
   std::size_t scratch_bytes() const {
-    const std::int64_t floats = most_queries_ * (query_stride() + 2 * record_) +
+    const std::int64_t floats = max_queries_ * (query_stride() + 2 * record_) +
                                 (shape_.head_dim + 1 + stride_) * kKvBlockTokens;
     return static_cast<std::size_t>(divide_up(floats, kLanes) * kLanes) * sizeof(float) +
-           static_cast<std::size_t>(span_bytes(most_rows_ * group_));
+           static_cast<std::size_t>(span_bytes(max_rows_ * group_));
   }
   static std::int64_t span_bytes(std::int64_t queries) {
     return divide_up(queries * std::int64_t{sizeof(Span)}, 64) * 64;
   }
   int query_stride() const { return static_cast<int>(divide_up(shape_.head_dim, 32) * 32); }
 
-  float unit(bool fast) const { return fast ? kLn2 : 1.0f; }
+  float unit(bool bf16) const { return bf16 ? kLn2 : 1.0f; }
 
   void pack_queries(const Task& task, std::int64_t kv_head, float* to) const {
     const std::int64_t first_row = task.sequence->first_row + task.first,
@@ -171,8 +171,8 @@ class Attention {
           q_.row(first_row + std::min(i / group_ + kRowsAhead, task.rows - 1)) + first_col +
           i % group_ * shape_.head_dim;
       for (std::int64_t d = 0; d < shape_.head_dim; d += 16) __builtin_prefetch(ahead + d);
-      if (task.fast) {
-        tables_.fast->pack_query(from, static_cast<int>(shape_.head_dim), shape_.scale * kLog2E,
+      if (task.bf16) {
+        tables_.bf16->pack_query(from, static_cast<int>(shape_.head_dim), shape_.scale * kLog2E,
                                  reinterpret_cast<std::uint16_t*>(to) + i * query_stride());
       } else {
         std::memcpy(to + i * query_stride(), from,
@@ -197,14 +197,14 @@ class Attention {
     const int dim = static_cast<int>(shape_.head_dim);
     float* const values = panels + (shape_.head_dim + 1) * kKvBlockTokens;
     if (args.element == KvElement::kPairs) return;
-    if (task.fast) {
-      tables_.fast->pack_pairs(args.element, head.keys, dim, kKvBlockTokens,
+    if (task.bf16) {
+      tables_.bf16->pack_pairs(args.element, head.keys, dim, kKvBlockTokens,
                                reinterpret_cast<std::uint16_t*>(panels));
-      tables_.fast->pack_pairs(args.element, head.values, static_cast<int>(written), stride_,
+      tables_.bf16->pack_pairs(args.element, head.values, static_cast<int>(written), stride_,
                                reinterpret_cast<std::uint16_t*>(values));
-    } else if (args.element != KvElement::kF32 && task.rows * group_ > kAttentionRows) {
-      tables_.exact->expand(args.element, head.keys, shape_.head_dim * kKvBlockTokens, panels);
-      tables_.exact->expand(args.element, head.values, written * stride_, values);
+    } else if (args.element != KvElement::kF32 && task.rows * group_ > kF32AttentionRows) {
+      tables_.f32->expand(args.element, head.keys, shape_.head_dim * kKvBlockTokens, panels);
+      tables_.f32->expand(args.element, head.values, written * stride_, values);
       args.element = KvElement::kF32;
     } else {
       return;
@@ -217,17 +217,16 @@ class Attention {
   void run_block(const Task& task, std::int64_t block, const Span* spans, const float* queries,
                  float* state, AttentionBlock& args) const {
     const std::int64_t base = block * kKvBlockTokens;
-    const RowTiles tiles(task.rows * group_, task.fast ? kFastRows : kAttentionRows);
+    const RowTiles tiles(task.rows * group_, task.bf16 ? kBf16AttentionRows : kF32AttentionRows);
     for (std::int64_t tile = 0; tile < tiles.count(); ++tile) {
       const std::int64_t first = tiles.first(tile);
       args.rows = tiles.rows(tile);
-      // A later row begins and ends no earlier.
       const Span begin = spans[first], end = spans[first + args.rows - 1];
       if (begin.from >= base + kKvBlockTokens || end.to <= base) continue;
-      args.whole = end.from <= base && begin.to >= base + kKvBlockTokens;
-      args.fresh =
+      args.unmasked = end.from <= base && begin.to >= base + kKvBlockTokens;
+      args.first_block =
           block == std::max(begin.from / kKvBlockTokens, block / kRangeBlocks * kRangeBlocks);
-      if (!args.whole || !task.fast) {
+      if (!args.unmasked || !task.bf16) {
         for (int r = 0; r < args.rows; ++r) {
           const Span span = spans[first + r];
           args.from[r] =
@@ -236,12 +235,12 @@ class Attention {
               static_cast<int>(std::clamp<std::int64_t>(span.to - base, 0, kKvBlockTokens));
         }
       }
-      args.q = task.fast
+      args.q = task.bf16
                    ? static_cast<const void*>(reinterpret_cast<const std::uint16_t*>(queries) +
                                               first * query_stride())
                    : queries + first * query_stride();
       args.state = state + first * record_;
-      (task.fast ? tables_.fast->block : tables_.exact->block)(args);
+      (task.bf16 ? tables_.bf16->block : tables_.f32->block)(args);
     }
   }
 
@@ -267,10 +266,10 @@ class Attention {
     const std::int64_t from = seen(*task.sequence, task.first).from,
                        to = seen(*task.sequence, task.first + task.rows - 1).to;
     for (std::int64_t range = task.first_range; range <= task.last_range; ++range) {
-      if (!task.fast) {
+      if (!task.bf16) {
         std::fill_n(state, all * record_, 0.0f);
         for (std::int64_t i = 0; i < all; ++i)
-          state[i * record_ + kStateMost] = -std::numeric_limits<float>::infinity();
+          state[i * record_ + kStateMax] = -std::numeric_limits<float>::infinity();
       }
       const std::int64_t first = std::max(from / kKvBlockTokens, range * kRangeBlocks),
                          end = std::min(divide_up(to, kKvBlockTokens), (range + 1) * kRangeBlocks);
@@ -285,8 +284,8 @@ class Attention {
         }
       }
       for (std::int64_t h = 0; h < unit.heads; ++h) {
-        close_range(task, unit.first_head + h, range, spans, state + h * count * record_,
-                    merged + h * count * record_, partials);
+        close_range(task, unit.first_head + h, range,
+                    {spans, state + h * count * record_, merged + h * count * record_, partials});
       }
     }
     if (task.partial >= 0 || task.first_range == task.last_range) return;
@@ -298,19 +297,27 @@ class Attention {
     return layout_.head(task.sequence->blocks[static_cast<std::size_t>(block)], layer_, kv_head);
   }
 
-  void close_range(const Task& task, std::int64_t kv_head, std::int64_t range, const Span* spans,
-                   float* state, float* merged, float* partials) const {
+  // The records of one key-value head of a task, [rows * group_] each.
+  struct HeadRecords {
+    const Span* spans;
+    float* state;
+    float* merged;
+    float* partials;
+  };
+  void close_range(const Task& task, std::int64_t kv_head, std::int64_t range,
+                   const HeadRecords& records) const {
+    const auto& [spans, state, merged, partials] = records;
     for (std::int64_t i = 0; i < task.rows * group_; ++i) {
       float* const record = state + i * record_;
       const Span span = spans[i];
       if (!sees(span, range)) continue;
-      (task.fast ? tables_.fast->close : tables_.exact->close)(record);
+      (task.bf16 ? tables_.bf16->close : tables_.f32->close)(record);
       if (task.partial >= 0) {
-        take(record, partials + partial_of(task, kv_head, i) * record_);
+        copy(record, partials + partial_of(task, kv_head, i) * record_);
       } else if (task.first_range == task.last_range) {
         finish(task, kv_head, i, record);
       } else {
-        join(record, range == span.from / kRangePositions, task.fast, merged + i * record_);
+        merge(record, range == span.from / kRangePositions, task.bf16, merged + i * record_);
       }
     }
   }
@@ -318,19 +325,19 @@ class Attention {
   static bool sees(Span span, std::int64_t range) {
     return span.from < (range + 1) * kRangePositions && span.to > range * kRangePositions;
   }
-  void take(const float* record, float* to) const {
+  void copy(const float* record, float* to) const {
     std::memcpy(to, record, static_cast<std::size_t>(record_) * sizeof(float));
   }
   // The ranges of a row, in order.
-  void join(const float* record, bool first, bool fast, float* merged) const {
-    first ? take(record, merged) : tables_.exact->merge(record, stride_, unit(fast), merged);
+  void merge(const float* record, bool first, bool bf16, float* merged) const {
+    first ? copy(record, merged) : tables_.f32->merge(record, stride_, unit(bf16), merged);
   }
   std::int64_t partial_of(const Task& task, std::int64_t kv_head, std::int64_t query) const {
     return task.partial + kv_head * task.rows * group_ + query;
   }
   void finish(const Task& task, std::int64_t kv_head, std::int64_t query,
               const float* merged) const {
-    (task.fast ? tables_.fast->finish : tables_.exact->finish)(
+    (task.bf16 ? tables_.bf16->finish : tables_.f32->finish)(
         merged, static_cast<int>(shape_.head_dim),
         out_.row(task.sequence->first_row + task.first + query / group_) +
             (kv_head * group_ + query % group_) * shape_.head_dim);
@@ -349,7 +356,7 @@ class Attention {
         if (merged == nullptr) {
           merged = record;
         } else {
-          tables_.exact->merge(record, stride_, unit(split.fast), merged);
+          tables_.f32->merge(record, stride_, unit(split.bf16), merged);
         }
       }
       finish(split, kv_head, i, merged);
@@ -369,16 +376,14 @@ class Attention {
   const std::int64_t record_;
   std::vector<Task> tasks_, splits_;
   std::vector<Unit> units_;
-  std::int64_t partials_ = 0, most_rows_ = 0, most_queries_ = 0;
+  std::int64_t partials_ = 0, max_rows_ = 0, max_queries_ = 0;
 };
 
 }  // namespace
 
-Status attend(const AttentionTables& tables, ThreadPool& pool, const AttentionShape& shape,
-              const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
-              bool causal, ConstMatrix q, Matrix out, CpuWorkspace& workspace) {
-  Attention attention(tables, pool.threads(), shape, layout, layer, causal, q, out);
-  for (const SequenceRows& sequence : sequences) attention.add(sequence);
+Status attend(const AttentionCall& call, ThreadPool& pool, CpuWorkspace& workspace) {
+  Attention attention(call, pool.threads());
+  for (const SequenceRows& sequence : call.sequences) attention.add(sequence);
   return attention.run(pool, workspace);
 }
 

@@ -10,18 +10,27 @@
 
 namespace ocellus::compute::cpu {
 
-// What a backend attends with.
 struct AttentionTables {
-  const AttentionKernels* exact = nullptr;
-  const FastAttentionKernels* fast = nullptr;  // null: kReducedPrecision is computed exactly
+  const AttentionKernels* f32 = nullptr;
+  const Bf16AttentionKernels* bf16 = nullptr;  // null: kReducedPrecision is computed in f32
 };
 
-// Rows of sequences whose keys and values are stored already; `causal`: a row sees no position
-// behind its own, else the whole sequence. The arithmetic is that of kernels.h. A task is
-// one key-value head and some rows of one sequence with all query heads of that group; when there
-// are few rows, as in a decode step, each range of positions is a task of its own. kOutOfMemory.
-Status attend(const AttentionTables& tables, ThreadPool& pool, const AttentionShape& shape,
-              const KvLayout& layout, std::int64_t layer, std::span<const SequenceRows> sequences,
-              bool causal, ConstMatrix q, Matrix out, CpuWorkspace& workspace);
+// Rows of sequences whose keys and values are stored. `causal`: a row sees what
+// Backend::causal_attention says; else the whole sequence.
+struct AttentionCall {
+  const AttentionTables& tables;
+  const AttentionShape& shape;
+  const KvLayout& layout;
+  std::int64_t layer;
+  std::span<const SequenceRows> sequences;
+  bool causal;
+  ConstMatrix q;
+  Matrix out;
+};
+
+// The arithmetic is that of kernels.h. A task is one key-value head and some rows of one sequence
+// with all query heads of that group; where there are few rows, as in a decode step, each range of
+// slots is a task of its own. kOutOfMemory.
+Status attend(const AttentionCall& call, ThreadPool& pool, CpuWorkspace& workspace);
 
 }  // namespace ocellus::compute::cpu

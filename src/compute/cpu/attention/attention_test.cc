@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "compute/cpu/testing/attention.h"
 #include "compute/cpu/testing/backends.h"
 
 namespace ocellus::compute::cpu {
@@ -13,79 +14,13 @@ namespace {
 
 using testing::all_backends;
 using testing::backend_of;
+using testing::Blocks;
+using testing::expect_attended;
+using testing::has_bf16_attention;
 using testing::Rows;
 using testing::same;
-using testing::stored_as;
+using testing::Stored;
 using testing::wide;
-
-constexpr double kEps = 0x1p-24, kBrainEps = 0x1p-9;  // one rounding to f32, to bf16
-
-bool has_fast() { return avx512bf16_attention() != nullptr; }
-
-// What the cache holds of `rows`, whose heads are head_dim wide.
-struct Stored {
-  Stored(const Rows& rows, std::int64_t head_dim, DType dtype) : cols(rows.cols) {
-    for (std::int64_t r = 0; r < rows.rows; ++r) {
-      const std::vector<float> row = rows.row(r);
-      for (std::int64_t first = 0; first < cols; first += head_dim) {
-        float largest = 0;
-        for (std::int64_t i = 0; i < head_dim; ++i)
-          largest = std::max(largest, std::abs(row[static_cast<std::size_t>(first + i)]));
-        const float factor = 127.0f / largest, scale = largest / 127.0f;
-        for (std::int64_t i = 0; i < head_dim; ++i) {
-          const float x = row[static_cast<std::size_t>(first + i)];
-          values.push_back(dtype == DType::kQ8_0 ? wide(std::nearbyint(x * factor)) * wide(scale)
-                                                 : wide(stored_as(dtype, x)));
-        }
-      }
-    }
-  }
-  double at(std::int64_t r, std::int64_t c) const {
-    return values[static_cast<std::size_t>(r * cols + c)];
-  }
-  std::int64_t cols;
-  std::vector<double> values;
-};
-
-// softmax(scale q k^T) v for one query over positions [from, to), head by head. A score that is off
-// by d changes its weight by the factor exp(d), and the sum of weights by as much again.
-void expect_attended(const AttentionShape& shape, const Rows& q, std::int64_t row,
-                     const Stored& keys, const Stored& values, std::int64_t from, std::int64_t to,
-                     bool fast, const Rows& out) {
-  // Fast: two operands of each product are rounded to bf16; the dot products do not keep denormals.
-  const double each = fast ? 2.01 * kBrainEps : 0;
-  for (std::int64_t h = 0; h < shape.heads; ++h) {
-    const std::int64_t kv = h / (shape.heads / shape.kv_heads) * shape.head_dim;
-    std::vector<double> weights;
-    double off = 0, largest = -HUGE_VAL, total = 0;
-    for (std::int64_t j = from; j < to; ++j) {
-      double sum = 0, size = 0;
-      for (std::int64_t d = 0; d < shape.head_dim; ++d) {
-        const double product = q.at(row, h * shape.head_dim + d) * keys.at(j, kv + d);
-        sum += product;
-        size += std::abs(product);
-      }
-      weights.push_back(sum * wide(shape.scale));
-      largest = std::max(largest, weights.back());
-      off = std::max(
-          off, (static_cast<double>(shape.head_dim + 8) * kEps + each) * size * wide(shape.scale));
-    }
-    for (double& w : weights) total += w = std::exp(w - largest);
-    for (std::int64_t d = 0; d < shape.head_dim; ++d) {
-      double sum = 0, size = 0;
-      for (std::int64_t j = from; j < to; ++j) {
-        const double part =
-            weights[static_cast<std::size_t>(j - from)] / total * values.at(j, kv + d);
-        sum += part;
-        size += std::abs(part);
-      }
-      const double rest = (static_cast<double>(to - from) + 80) * kEps + each + (fast ? 1e-5 : 0);
-      ASSERT_NEAR(out.at(row, h * shape.head_dim + d), sum,
-                  size * (std::expm1(2.02 * off) + rest) + (fast ? 1e-30 : 0))
-          << "row " << row << ", head " << h << ", positions " << from << " to " << to;
-    }
-  }
-}
 
 TEST(Attention, EveryRowSeesEveryRow) {
   for (const Arithmetic arithmetic : {Arithmetic::kF32, Arithmetic::kReducedPrecision}) {
@@ -107,8 +42,8 @@ TEST(Attention, EveryRowSeesEveryRow) {
           ASSERT_TRUE(
               backend->attention(shape, q.view(), k.view(), v.view(), out.matrix(), *workspace));
           ASSERT_TRUE(out.gaps_unchanged());
-          const bool is_fast = arithmetic == Arithmetic::kReducedPrecision && has_fast() &&
-                               name.starts_with("avx512");
+          const bool is_fast = arithmetic == Arithmetic::kReducedPrecision &&
+                               has_bf16_attention() && name.starts_with("avx512");
           std::vector<float>& known = is_fast ? fast : expected;
           if (known.empty()) {
             known = out.data;
@@ -145,30 +80,10 @@ TEST(Attention, AnyShapeEqualsArithmeticInDouble) {
     const Stored keys(k, head_dim, DType::kF32), values(v, head_dim, DType::kF32);
     for (std::int64_t r = 0; r < rows; r += 7) {
       expect_attended(shape, q, r, keys, values, 0, rows, false, exact);
-      expect_attended(shape, q, r, keys, values, 0, rows, has_fast(), fast);
+      expect_attended(shape, q, r, keys, values, 0, rows, has_bf16_attention(), fast);
     }
   }
 }
-
-// A cache that hands out blocks filled with NaN: what is read before it was written shows.
-class Blocks {
- public:
-  Blocks(const Backend& backend, const KvGeometry& geometry)
-      : bytes_(backend.kv_block_bytes(geometry).value()) {}
-  std::byte* take() {
-    memory_.emplace_back(bytes_, std::byte{0xFF});
-    return memory_.back().data();
-  }
-  std::vector<std::byte*> take(std::int64_t positions) {
-    std::vector<std::byte*> blocks;
-    for (std::int64_t p = 0; p < positions; p += kKvBlockTokens) blocks.push_back(take());
-    return blocks;
-  }
-
- private:
-  std::size_t bytes_;
-  std::vector<std::vector<std::byte>> memory_;
-};
 
 struct CausalCase {
   std::int64_t heads, kv_heads, head_dim, window;
@@ -187,16 +102,18 @@ class Causal : public ::testing::TestWithParam<CausalCase> {
   Rows q_{length_, c_.heads*c_.head_dim, 1}, k_{length_, c_.kv_heads*c_.head_dim, 2},
       v_{length_, c_.kv_heads*c_.head_dim, 3};
 
-  bool fast() const { return c_.arithmetic == Arithmetic::kReducedPrecision && has_fast(); }
+  bool fast() const {
+    return c_.arithmetic == Arithmetic::kReducedPrecision && has_bf16_attention();
+  }
   bool is_long() const { return length_ > 500; }
 
   // Stores and attends positions [first, first + rows) as one step of one sequence.
   void step(const Backend& backend, Workspace& workspace, std::span<std::byte* const> blocks,
             std::int64_t first, std::int64_t rows, Matrix out, bool generated = false) {
     const SequenceRows run{0, rows, first, blocks, generated};
-    ASSERT_TRUE(backend.kv_store(geometry_, kLayer, {&run, 1}, k_.view().slice_rows(first, rows),
+    ASSERT_TRUE(backend.kv_store({geometry_, kLayer}, {&run, 1}, k_.view().slice_rows(first, rows),
                                  v_.view().slice_rows(first, rows)));
-    ASSERT_TRUE(backend.causal_attention(shape_, geometry_, kLayer, {&run, 1},
+    ASSERT_TRUE(backend.causal_attention(shape_, {geometry_, kLayer}, {&run, 1},
                                          q_.view().slice_rows(first, rows), out, workspace));
   }
 
@@ -310,8 +227,8 @@ TEST_P(Causal, SequencesOfOneStepDoNotSeeEachOther) {
     }
     const SequenceRows runs[] = {
         {0, 40, 64, second}, {40, 6, 0, third}, {46, 86, 64, first}, {132, 1, last, fourth, true}};
-    ASSERT_TRUE(backend->kv_store(geometry_, kLayer, runs, k.view(), v.view()));
-    ASSERT_TRUE(backend->causal_attention(shape_, geometry_, kLayer, runs, q.view(), y.matrix(),
+    ASSERT_TRUE(backend->kv_store({geometry_, kLayer}, runs, k.view(), v.view()));
+    ASSERT_TRUE(backend->causal_attention(shape_, {geometry_, kLayer}, runs, q.view(), y.matrix(),
                                           *workspace));
     for (int s = 0; s < 4; ++s) {
       for (std::int64_t i = 0; i < counts[s]; ++i) {
@@ -352,8 +269,8 @@ TEST_P(Causal, LayersDoNotShareMemory) {
   step(*backend, *workspace, blocks, 0, length_, out.matrix());
   const Rows other(length_, k_.cols, 9);
   const SequenceRows run{0, length_, 0, blocks};
-  ASSERT_TRUE(backend->kv_store(geometry_, 0, {&run, 1}, other.view(), other.view()));
-  ASSERT_TRUE(backend->causal_attention(shape_, geometry_, kLayer, {&run, 1}, q_.view(),
+  ASSERT_TRUE(backend->kv_store({geometry_, 0}, {&run, 1}, other.view(), other.view()));
+  ASSERT_TRUE(backend->causal_attention(shape_, {geometry_, kLayer}, {&run, 1}, q_.view(),
                                         again.matrix(), *workspace));
   for (std::int64_t p = 0; p < length_; ++p) ASSERT_TRUE(same(again.row(p), out.row(p)));
 }

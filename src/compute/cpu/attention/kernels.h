@@ -22,15 +22,15 @@ inline constexpr int kKvBlockTokens = 64;  // positions of a block of the KV cac
 // 1024 positions: enough tasks for all cores when one sequence is decoded, and few merges.
 inline constexpr int kRangeBlocks = 16;
 // Query heads of rows that one call takes.
-inline constexpr int kAttentionRows = 6;
-inline constexpr int kFastRows = 12;
+inline constexpr int kF32AttentionRows = 6;
+inline constexpr int kBf16AttentionRows = 12;
 
 // How keys and values are stored. kQ8: int8 with a scale per position. kPairs: bf16, as the fast
 // products take them.
 enum class KvElement : std::uint8_t { kF32, kF16, kQ8, kPairs };
 
 // What is known of one query head of one row: a record of floats.
-inline constexpr int kStateMost = 0;   // the maximum of the scores
+inline constexpr int kStateMax = 0;    // the maximum of the scores
 inline constexpr int kStateTotal = 1;  // sum of the weights, once the range is closed
 inline constexpr int kStateSums = 16;  // [16]
 inline constexpr int kStateOut = 32;   // [stride], not yet divided by the sum
@@ -38,7 +38,7 @@ inline constexpr int kStateFixed = 32;
 
 // Some query heads of one key-value head against one block.
 struct AttentionBlock {
-  int rows;  // 1 to kAttentionRows; fast: to kFastRows
+  int rows;  // 1 to kF32AttentionRows; fast: to kBf16AttentionRows
   int head_dim;
   int stride;  // head_dim rounded up to kLanes
   float scale;
@@ -51,12 +51,12 @@ struct AttentionBlock {
   const float* key_scales;        // [64] that the scores are multiplied with, or null
   const float* value_scales;      // [64] that the weights are multiplied with, or null
   // Positions of the block that each row sees: 0 <= from <= to <= 64; none: its state stays.
-  int from[kFastRows], to[kFastRows];
+  int from[kBf16AttentionRows], to[kBf16AttentionRows];
   float* state;  // [rows] records, state_stride floats apart
   int state_stride;
   // Fast only.
-  bool whole;  // all rows see all of the block: `from` and `to` say nothing
-  bool fresh;  // no row has seen anything yet, and the records hold nothing
+  bool unmasked;     // all rows see all of the block: `from` and `to` say nothing
+  bool first_block;  // no row has seen anything yet, and the records hold nothing
 };
 
 // Consecutive positions of one key-value head inside one block, to be stored.
@@ -87,7 +87,7 @@ struct AttentionKernels {
 };
 
 // Products of bf16 with f32 sums.
-struct FastAttentionKernels {
+struct Bf16AttentionKernels {
   void (*block)(const AttentionBlock& args);
   // As in AttentionKernels; outputs are multiplied with 1 / total.
   void (*close)(float* state);
@@ -107,6 +107,6 @@ struct FastAttentionKernels {
 const AttentionKernels& scalar_attention();
 const AttentionKernels* avx2_attention();
 const AttentionKernels* avx512_attention();
-const FastAttentionKernels* avx512bf16_attention();  // the above and AVX512_BF16
+const Bf16AttentionKernels* avx512bf16_attention();  // the above and AVX512_BF16
 
 }  // namespace ocellus::compute::cpu

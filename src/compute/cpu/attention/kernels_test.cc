@@ -68,7 +68,7 @@ TEST_P(AttentionTable, BlockEqualsScalar) {
       for (const int head_dim : {1, 7, 8, 16, 33, 64, 72, 80, 96, 112, 128, 136}) {
         const int stride = stride_of(head_dim), record = kStateFixed + stride;
         const auto dim = static_cast<std::size_t>(head_dim);
-        for (int rows = 1; rows <= kAttentionRows; ++rows) {
+        for (int rows = 1; rows <= kF32AttentionRows; ++rows) {
           for (const bool full : {true, false}) {
             SCOPED_TRACE(::testing::Message() << head_dim << " wide, " << rows << " rows");
             const Edge edge = kEdges[(head_dim + rows) % 2];
@@ -96,8 +96,8 @@ TEST_P(AttentionTable, BlockEqualsScalar) {
                                 .to = {},
                                 .state = nullptr,
                                 .state_stride = record,
-                                .whole = false,
-                                .fresh = false};
+                                .unmasked = false,
+                                .first_block = false};
             for (int r = 0; r < rows; ++r) {
               args.from[r] = full ? 0 : kParts[(r + head_dim) % 8][0];
               args.to[r] = full ? 64 : kParts[(r + head_dim) % 8][1];
@@ -297,7 +297,7 @@ INSTANTIATE_TEST_SUITE_P(All, AttentionTable, ::testing::Values("scalar", "avx2"
 // The fast loops read and write no more than their operands, and a row's bits do not depend on the
 // rows beside it.
 TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
-  const FastAttentionKernels* const table = avx512bf16_attention();
+  const Bf16AttentionKernels* const table = avx512bf16_attention();
   if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
   for (const int head_dim : {1, 7, 8, 16, 33, 64, 72, 80, 96, 112, 128, 136}) {
     const int stride = stride_of(head_dim), record = kStateFixed + stride;
@@ -315,11 +315,11 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
       };
       const auto keys = fenced_bytes(half_words(static_cast<std::size_t>(padded) * 64, 1));
       const auto values = fenced_bytes(half_words(static_cast<std::size_t>(stride) * 64, 2));
-      const Fenced<std::uint16_t> q(half_words(static_cast<std::size_t>(padded) * kFastRows, 3),
-                                    edge);
+      const Fenced<std::uint16_t> q(
+          half_words(static_cast<std::size_t>(padded) * kBf16AttentionRows, 3), edge);
       const Fenced<float> scales(random_values(64, Values::kUsual, 4), edge);
       for (const bool scaled : {false, true}) {
-        for (int rows = 1; rows <= kFastRows; ++rows) {
+        for (int rows = 1; rows <= kBf16AttentionRows; ++rows) {
           for (int shift = 0; shift < 11; ++shift) {
             const bool whole = shift == 8, fresh = shift >= 9;
             // Nothing that a fresh record holds is read.
@@ -344,8 +344,8 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
                                 .to = {},
                                 .state = found.data(),
                                 .state_stride = record,
-                                .whole = whole,
-                                .fresh = fresh};
+                                .unmasked = whole,
+                                .first_block = fresh};
             for (int r = 0; r < rows; ++r) {
               // Neighbours' parts as in a prompt (shift 10), or nothing alike.
               args.from[r] = shift == 10 ? 0 : kParts[(r + shift) % 8][0];
@@ -359,7 +359,7 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
               one.q = q.data() + r * padded;
               one.from[0] = whole ? 0 : args.from[r];
               one.to[0] = whole ? 64 : args.to[r];
-              one.whole = false;
+              one.unmasked = false;
               one.state = expected.data() + r * record;
               table->block(one);
             }
@@ -368,7 +368,7 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
               const auto at = [&](const auto& records, int i) {
                 return records[static_cast<std::size_t>(r * record + i)];
               };
-              ASSERT_TRUE(same(at(found.span(), kStateMost), at(expected, kStateMost)));
+              ASSERT_TRUE(same(at(found.span(), kStateMax), at(expected, kStateMax)));
               for (int i = kStateSums; i < record; ++i) {
                 ASSERT_TRUE(same(at(found.span(), i), at(expected, i)))
                     << head_dim << " wide, row " << r << " of " << rows << ", shift " << shift;
@@ -383,7 +383,7 @@ TEST(FastAttention, RowsAreAloneAndInsideTheirMemory) {
 }
 
 TEST(FastAttention, FinishDividesByTheSumOfTheLanes) {
-  const FastAttentionKernels* const table = avx512bf16_attention();
+  const Bf16AttentionKernels* const table = avx512bf16_attention();
   if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
   for (const int n : {1, 15, 16, 17, 72, 136}) {
     const auto record = static_cast<std::size_t>(kStateFixed + stride_of(n));
@@ -406,7 +406,7 @@ TEST(FastAttention, FinishDividesByTheSumOfTheLanes) {
 
 // Storing pairs gives what storing f32 and packing that gives.
 TEST(FastAttention, StoreEqualsPackingWhatIsStored) {
-  const FastAttentionKernels* const table = avx512bf16_attention();
+  const Bf16AttentionKernels* const table = avx512bf16_attention();
   if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
   for (const int head_dim : {1, 7, 16, 31, 32, 33, 64, 72, 128, 136}) {
     const int stride = stride_of(head_dim), key_rows = head_dim + head_dim % 2;
@@ -450,7 +450,7 @@ TEST(FastAttention, StoreEqualsPackingWhatIsStored) {
 }
 
 TEST(FastAttention, PackingRoundsToNearestAndPairsRows) {
-  const FastAttentionKernels* const table = avx512bf16_attention();
+  const Bf16AttentionKernels* const table = avx512bf16_attention();
   if (table == nullptr) GTEST_SKIP() << "this machine has no AVX512_BF16";
   for (const int n : {1, 7, 16, 33, 128}) {
     for (const Edge edge : kEdges) {

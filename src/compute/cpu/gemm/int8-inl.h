@@ -9,33 +9,35 @@
 //      and store_i (as bits in memory for f32);
 //   W  64 unsigned bytes, four values of k for each lane: load_w, store_w, and_w, or_w, add_w,
 //      shift_right_w, shift_left_w (by bits within 16-bit words), or_where(64-bit mask, w, byte),
-//      byte_of(w, j) as V; max_w, min_w (by bytes), largest_byte, smallest_byte (of each lane's
+//      byte_of(w, j) as V; max_w, min_w (by bytes), max_byte, min_byte (of each lane's
 //      four, as V); words_of(V whole numbers modulo 2^16: twice in each lane), rescale(w, m, o):
 //      the high byte of byte * m + o modulo 2^16;
 //   B  four activations, the same in every lane: broadcast; dot(I, W, B) for bytes below 64;
-//   W8  bytes of 8-bit weights, ready for dot8: as_w8, dot8, begin8 (what a sum begins with, as I:
+//   W8  bytes of 8-bit weights, ready for dot8: as_w8, dot8, acc_init8 (what a sum begins with, as
+//   I:
 //      some instruction sets multiply q - 128 itself, others need -128 * sum);
 //   TileW, TileB  the same for tiles, kTileValueBytes bytes for each weight and activation:
-//      load_tile_w, tile_dot, interleave_values, broadcast_tile; kSpread, Int8Kernels::spread;
-//      row_start(a group's q and minus), tile_start(that, the panel's starts, place of the
+//      load_tile_w, tile_dot, interleave_values, broadcast_tile; kWidenI16, Int8Kernels::spread;
+//      row_acc_init(a group's q and minus), tile_acc_init(that, the panel's starts, place of the
 //      outputs);
-//   largest_lane, all_zero (of a V, -0 too), store_bytes(V whole numbers, int8*), sum_bytes(int8*)
+//   max_lane, all_zero (of a V, -0 too), store_bytes(V whole numbers, int8*), sum_bytes(int8*)
 //   of sixteen.
 
-void round_row(const float* x, std::int64_t n, std::int8_t* q, float* scales, std::int32_t* minus) {
+void round_row(const float* x, std::int64_t n, std::int8_t* q, float* scales,
+               std::int32_t* neg_sums) {
   for (std::int64_t first = 0; first < n; first += kGroup, x += kGroup, q += kGroup) {
     const std::int64_t count = n - first < kGroup ? n - first : kGroup;
-    V value[kGroup / kLanes], most = zero(), poison = zero();
+    V value[kGroup / kLanes], max = zero(), poison = zero();
 #pragma GCC unroll 8
     for (int i = 0; i < kGroup / kLanes; ++i) {
       const std::int64_t left = count - i * kLanes;
       value[i] = left >= kLanes ? load(x + i * kLanes)
                  : left > 0     ? load_part(x + i * kLanes, left)
                                 : zero();
-      most = max_of(magnitude(value[i]), most);
+      max = max_of(magnitude(value[i]), max);
       poison = fma(value[i], zero(), poison);  // 0, or NaN for whatever is not finite
     }
-    const float largest = largest_lane(most);
+    const float largest = max_lane(max);
     const bool finite = all_zero(poison);
     *scales++ = finite ? largest / 127.0f : __builtin_nanf("");
     // So small that the inverse overflows is zero.
@@ -45,12 +47,12 @@ void round_row(const float* x, std::int64_t n, std::int8_t* q, float* scales, st
     for (int i = 0; i < kGroup / kLanes; ++i) {
       store_bytes(finite ? nearest(mul(value[i], factor)) : zero(), q + i * kLanes);
       const std::int32_t sum = sum_bytes(q + i * kLanes);
-      std::int32_t* const to = minus + i / 2 * kSums;
+      std::int32_t* const to = neg_sums + i / 2 * kSums;
       to[i % 2] = -sum;
       to[2] = i % 2 == 0 ? -sum : to[2] - sum;
       to[3] = 0;
     }
-    minus += kGroup / kStretch * kSums;
+    neg_sums += kGroup / kSubBlock * kSums;
   }
 }
 
@@ -62,7 +64,7 @@ inline void int8_tile_fixed(const Int8Tile& a, const Int8Panel& panel, int from,
                             bool add_to, float* c) {
   const std::int8_t* x = a.q;
   const float *row_scales = a.scales, *scales = panel.scales + from;
-  const std::int32_t* starts = a.starts;
+  const std::int32_t* acc_init = a.acc_init;
   for (std::int64_t k = 0, group = 0; k < depth; k += kGroup, ++group) {
     const std::uint8_t* w = panel.q + group * panel.group_bytes + from * kFour;
     if (kTileValueBytes > 1 && from == 0) {
@@ -75,7 +77,7 @@ inline void int8_tile_fixed(const Int8Tile& a, const Int8Panel& panel, int from,
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
       for (int v = 0; v < C; ++v)
-        acc[r][v] = tile_start(starts[r], panel.starts, group * kPanel + from + v * kLanes);
+        acc[r][v] = tile_acc_init(acc_init[r], panel.acc_init, group * kPanel + from + v * kLanes);
     }
     const std::int64_t steps = (depth - k < kGroup ? depth - k : kGroup) / 4;
     for (std::int64_t step = 1; step < steps; ++step) {
@@ -112,7 +114,7 @@ inline void int8_tile_fixed(const Int8Tile& a, const Int8Panel& panel, int from,
     }
     x += R * kFour;
     add_to = true;
-    row_scales += R, starts += R, scales += kPanel;
+    row_scales += R, acc_init += R, scales += kPanel;
   }
 }
 
@@ -158,12 +160,13 @@ void int8_tile(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool a
   }
 }
 
-void interleave_rows(const std::int8_t* q, std::int64_t stride, const std::int32_t* minus,
-                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* starts) {
+void interleave_rows(const std::int8_t* q, std::int64_t stride, const std::int32_t* neg_sums,
+                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* acc_init) {
   interleave_values(q, stride, depth, rows, out);
   for (std::int64_t k = 0; k < depth; k += kGroup) {
     for (int r = 0; r < rows; ++r) {
-      *starts++ = row_start(q + r * stride + k, minus + (r * depth + k) / kStretch * kSums);
+      *acc_init++ =
+          row_acc_init(q + r * stride + k, neg_sums + (r * depth + k) / kSubBlock * kSums);
     }
   }
 }

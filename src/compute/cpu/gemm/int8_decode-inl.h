@@ -6,17 +6,17 @@
 
 // What the integers of one part begin with, so that zero counts as zero.
 template <typename F>
-inline I begin_part(const std::int32_t* minus) {
+inline I acc_init_of(const std::int32_t* neg_sums) {
   if constexpr (F::kLow == 8) {
-    return begin8(minus);
+    return acc_init8(neg_sums);
   } else if constexpr (F::kMins) {
     return set_i(0);
   } else {
-    return shift_left_i<F::kZeroShift>(broadcast_i(minus));
+    return shift_left_i<F::kZeroShift>(broadcast_i(neg_sums));
   }
 }
 
-// Adds one row's integer products with vectors [first, last) of a stretch, for all 32 outputs.
+// Adds one row's integer products with vectors [first, last) of a sub-block, for all 32 outputs.
 template <typename F>
 inline void dot_integers(const W* w, const std::int8_t* q, int first, int last, I& low, I& high) {
 #pragma GCC unroll 8
@@ -32,26 +32,26 @@ inline void dot_integers(const W* w, const std::int8_t* q, int first, int last, 
   }
 }
 
-// One row's products with one stretch: chain + scale * integers - minimum * sum, for each scale.
+// One row's products with one sub-block: chain + scale * integers - minimum * sum, for each scale.
 template <typename F>
-inline void dot_stretch(const W* w, const std::int8_t* q, const std::int32_t* minus,
-                        const Factors (*factors)[2], V& low, V& high) {
+inline void dot_sub_block(const W* w, const std::int8_t* q, const std::int32_t* neg_sums,
+                          const Factors (*factors)[2], V& low, V& high) {
 #pragma GCC unroll 2
   for (int part = 0; part < F::kParts; ++part) {
-    const std::int32_t* const sum = F::kParts == 2 ? minus + part : minus + 2;
-    I low_sum = begin_part<F>(sum), high_sum = low_sum;
+    const std::int32_t* const sum = F::kParts == 2 ? neg_sums + part : neg_sums + 2;
+    I low_sum = acc_init_of<F>(sum), high_sum = low_sum;
     dot_integers<F>(w, q, part * F::kSub / 4, (part + 1) * F::kSub / 4, low_sum, high_sum);
     low = fma(to_float(low_sum), factors[part][0].scale, low);
     high = fma(to_float(high_sum), factors[part][1].scale, high);
     if constexpr (F::kMins) {
-      const V least_sum = to_float(broadcast_i(sum));
-      low = fma(least_sum, factors[part][0].least, low);
-      high = fma(least_sum, factors[part][1].least, high);
+      const V min_sum = to_float(broadcast_i(sum));
+      low = fma(min_sum, factors[part][0].min, low);
+      high = fma(min_sum, factors[part][1].min, high);
     }
   }
 }
 
-// The state of one row between the stretches of a group: integers where one scale serves them all,
+// The state of one row between the sub-blocks of a group: integers where one scale serves them all,
 // else the chain.
 template <typename F>
 struct GroupSums {
@@ -79,14 +79,14 @@ struct GroupSums {
       low = high = zero();
     }
   }
-  inline void add_stretch(const W* w, const std::int8_t* q, const std::int32_t* minus,
-                          const Factors (*factors)[2]) {
+  inline void add_sub_block(const W* w, const std::int8_t* q, const std::int32_t* neg_sums,
+                            const Factors (*factors)[2]) {
     if constexpr (F::kOneScale) {
-      const I start = begin_part<F>(minus + 2);
+      const I start = acc_init_of<F>(neg_sums + 2);
       low_sum = add_i(low_sum, start), high_sum = add_i(high_sum, start);
-      dot_integers<F>(w, q, 0, kStretch / 4, low_sum, high_sum);
+      dot_integers<F>(w, q, 0, kSubBlock / 4, low_sum, high_sum);
     } else {
-      dot_stretch<F>(w, q, minus, factors, low, high);
+      dot_sub_block<F>(w, q, neg_sums, factors, low, high);
     }
   }
   inline void end(const Factors* factors, V row_scale, bool add_to, float* c) const {
@@ -106,21 +106,21 @@ template <typename F, bool kOneRow>
 inline void dot_chunk(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add_to,
                       float* scratch, float* c) {
   const std::int64_t rows = kOneRow ? 1 : x.rows;
-  Walk<F> walk(chunk, kOneRow ? kClose : distance<F>(rows));
+  ChunkReader<F> reader(chunk, kOneRow ? kClose : distance<F>(rows));
   for (std::int64_t group = 0; group < chunk.length; group += kGroup) {
     const std::int64_t end = chunk.length - group < kGroup ? chunk.length : group + kGroup;
     GroupSums<F> sums;
     sums.begin();
     Factors factors[F::kParts][2];
-    for (std::int64_t at = group; at < end; at += kStretch) {
-      walk.next(at, factors);
-      W w[kStretchVectors];
-      take_apart<F::kLow, F::kHigh>(walk.planes(), w);
+    for (std::int64_t at = group; at < end; at += kSubBlock) {
+      reader.next(at, factors);
+      W w[kSubBlockVectors];
+      unpack<F::kLow, F::kHigh>(reader.planes(), w);
       for (std::int64_t r = 0; r < rows; ++r) {
-        const std::int64_t place = (k + at) / kStretch * x.rows + r;
+        const std::int64_t place = (k + at) / kSubBlock * x.rows + r;
         float* const kept = scratch + r * kPanel;
         if constexpr (!kOneRow) at == group ? sums.begin() : sums.load_from(kept);
-        sums.add_stretch(w, x.q + place * kStretch, x.minus + place * kSums, factors);
+        sums.add_sub_block(w, x.q + place * kSubBlock, x.neg_sums + place * kSums, factors);
         if constexpr (!kOneRow) sums.store_to(kept);
       }
     }

@@ -15,24 +15,24 @@ namespace ocellus::compute::cpu {
 
 inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
 
-// Of each stretch: minus the sum of q over its first half, over its second, over both; one is
+// Of each sub-block: minus the sum of q over its first half, over its second, over both; one is
 // unused.
 inline constexpr int kSums = 4;
 
-// Rows of 8-bit activations, stretch by stretch, so that a product reads them forwards as well: x
-// is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
+// Rows of 8-bit activations, sub-block by sub-block, so that a product reads them forwards as well:
+// x is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
 struct Int8Rows {
-  const std::int8_t* q;       // [depth / kStretch][rows][kStretch], -127 to 127
-  const float* scales;        // [depth / kGroup][rows]
-  const std::int32_t* minus;  // [depth / kStretch][rows][kSums]
+  const std::int8_t* q;          // [depth / kSubBlock][rows][kSubBlock], -127 to 127
+  const float* scales;           // [depth / kGroup][rows]
+  const std::int32_t* neg_sums;  // [depth / kSubBlock][rows][kSums]
   std::int64_t rows, depth;
 };
 
 // The rows of one register tile, interleaved.
 struct Int8Tile {
-  const std::int8_t* q;        // [depth / 4][rows], as interleave() leaves them
-  const float* scales;         // [depth / kGroup][rows]
-  const std::int32_t* starts;  // [depth / kGroup][rows], as interleave() leaves them
+  const std::int8_t* q;          // [depth / 4][rows], as interleave() leaves them
+  const float* scales;           // [depth / kGroup][rows]
+  const std::int32_t* acc_init;  // [depth / kGroup][rows], as interleave() leaves them
   int rows;
   std::int64_t next = 0;  // bytes from q to that of the tile that follows: only to fetch it ahead
 };
@@ -42,8 +42,8 @@ struct Int8Panel {
   const std::uint8_t* q;  // [group] group_bytes apart: [kGroup / 4][32][4]
   std::int64_t group_bytes;
   const float* scales;  // [group][32]
-  // [group][32], as spread() leaves them, and q as well; null where tiles take bytes.
-  const std::int32_t* starts = nullptr;
+  // [group][32], as widen_i16() leaves them, and q as well; null where tiles take bytes.
+  const std::int32_t* acc_init = nullptr;
 };
 
 struct Int8Kernels {
@@ -54,22 +54,23 @@ struct Int8Kernels {
   // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
   // groups with zeros. A group with a value that is not finite has the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
-                    std::int32_t* minus);
-  // Rows of q, `stride` apart, and of their sums, [rows][depth / kStretch][kSums], in the order of
+                    std::int32_t* neg_sums);
+  // Rows of q, `stride` apart, and of their sums, [rows][depth / kSubBlock][kSums], in the order of
   // a tile: depth * rows * tile_value_bytes bytes; and for each group what its integers begin with,
   // [depth / kGroup][rows]. depth: whole groups.
-  void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* minus,
-                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* starts);
+  void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* neg_sums,
+                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* acc_init);
   // Null where tiles take 8-bit weights as they are. Else brings them to what tiles take: `to` has
   // depth * 32 * tile_value_bytes bytes without gaps, starts [groups][32] the outputs' part of what
   // a group's integers begin with. depth: as in tile().
-  void (*spread)(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32_t* starts);
+  void (*widen_i16)(const Int8Panel& w, std::int64_t depth, std::uint8_t* to,
+                    std::int32_t* acc_init);
   // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
   // multiply-add. rows <= tile_rows. `add`: else the chain begins with zero. depth: values, a
   // multiple of 4, groups beginning at 0.
   void (*tile)(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool add, float* c);
   // c[r][o] (+)= the chunk's values, exact, times the rows from value k on (a multiple of kGroup).
-  // For each group: the chain over its stretches of scale * integers (- minimum * sum), then
+  // For each group: the chain over its sub-blocks of scale * integers (- minimum * sum), then
   // c + chain * row scale; where one scale serves a whole group, what tile() does. `scratch`:
   // [rows][32].
   void (*dot)(const QuantChunk& chunk, const Int8Rows& x, std::int64_t k, bool add, float* scratch,

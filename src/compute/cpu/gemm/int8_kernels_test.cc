@@ -39,31 +39,32 @@ struct RoundedRows {
       : depth((n + kGroup - 1) / kGroup * kGroup),
         q(static_cast<std::size_t>(rows * depth), edge),
         scales(static_cast<std::size_t>(rows * depth / kGroup), edge),
-        minus(static_cast<std::size_t>(rows * depth / kStretch * kSums), edge) {
+        neg_sums(static_cast<std::size_t>(rows * depth / kSubBlock * kSums), edge) {
     std::vector<std::int8_t> row(static_cast<std::size_t>(depth));
     std::vector<float> row_scales(static_cast<std::size_t>(depth / kGroup));
-    std::vector<std::int32_t> row_minus(static_cast<std::size_t>(depth / kStretch * kSums));
+    std::vector<std::int32_t> row_neg_sums(static_cast<std::size_t>(depth / kSubBlock * kSums));
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto x = random_values(static_cast<std::size_t>(n), Values::kUsual,
                                    seed + static_cast<unsigned>(r));
-      scalar_int8_kernels().round_row(x.data(), n, row.data(), row_scales.data(), row_minus.data());
+      scalar_int8_kernels().round_row(x.data(), n, row.data(), row_scales.data(),
+                                      row_neg_sums.data());
       for (std::int64_t k = 0; k < depth; ++k) {
         const auto at = static_cast<std::size_t>(k);
-        const std::int64_t place = k / kStretch * rows + r;
-        q.data()[place * kStretch + k % kStretch] = row[at];
+        const std::int64_t place = k / kSubBlock * rows + r;
+        q.data()[place * kSubBlock + k % kSubBlock] = row[at];
         scales.data()[k / kGroup * rows + r] = row_scales[at / kGroup];
         for (std::int64_t i = 0; i < kSums; ++i)
-          minus.data()[place * kSums + i] =
-              row_minus[static_cast<std::size_t>(k / kStretch * kSums + i)];
+          neg_sums.data()[place * kSums + i] =
+              row_neg_sums[static_cast<std::size_t>(k / kSubBlock * kSums + i)];
       }
     }
-    view = {q.data(), scales.data(), minus.data(), rows, depth};
+    view = {q.data(), scales.data(), neg_sums.data(), rows, depth};
   }
   double at(std::int64_t r, std::int64_t k) const {
     return static_cast<double>(scale(r, k / kGroup)) * value(r, k);
   }
   std::int8_t value(std::int64_t r, std::int64_t k) const {
-    return view.q[(k / kStretch * view.rows + r) * kStretch + k % kStretch];
+    return view.q[(k / kSubBlock * view.rows + r) * kSubBlock + k % kSubBlock];
   }
   float scale(std::int64_t r, std::int64_t group) const {
     return view.scales[group * view.rows + r];
@@ -77,30 +78,30 @@ struct RoundedRows {
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t k = 0; k < depth; ++k) apart.push_back(value(r, k));
       apart.insert(apart.end(), kGap, 77);
-      for (std::int64_t s = 0; s < depth / kStretch; ++s) {
-        const std::int32_t* const minus = view.minus + (s * rows + r) * kSums;
-        sums.insert(sums.end(), minus, minus + kSums);
+      for (std::int64_t s = 0; s < depth / kSubBlock; ++s) {
+        const std::int32_t* const neg_sums = view.neg_sums + (s * rows + r) * kSums;
+        sums.insert(sums.end(), neg_sums, neg_sums + kSums);
       }
     }
     interleaved.resize(static_cast<std::size_t>(rows * depth) *
                        static_cast<std::size_t>(table.tile_value_bytes));
-    starts.resize(static_cast<std::size_t>(depth / kGroup * rows));
+    acc_init.resize(static_cast<std::size_t>(depth / kGroup * rows));
     table.interleave(apart.data(), depth + kGap, sums.data(), depth, static_cast<int>(rows),
-                     interleaved.data(), starts.data());
+                     interleaved.data(), acc_init.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       for (std::int64_t r = 0; r < rows; ++r) tile_scales.push_back(scale(r, g));
     }
-    return {interleaved.data(), tile_scales.data(), starts.data(), static_cast<int>(rows)};
+    return {interleaved.data(), tile_scales.data(), acc_init.data(), static_cast<int>(rows)};
   }
 
   std::int64_t depth;
   Fenced<std::int8_t> q;
   Fenced<float> scales;
-  Fenced<std::int32_t> minus;
+  Fenced<std::int32_t> neg_sums;
   Int8Rows view;
   std::vector<std::int8_t> interleaved;
   std::vector<float> tile_scales;
-  std::vector<std::int32_t> starts;
+  std::vector<std::int32_t> acc_init;
 };
 
 TEST(RoundRow, IsWithinHalfAStep) {
@@ -109,27 +110,27 @@ TEST(RoundRow, IsWithinHalfAStep) {
     const std::int64_t depth = (n + kGroup - 1) / kGroup * kGroup;
     std::vector<std::int8_t> q(static_cast<std::size_t>(depth), 99);
     std::vector<float> scales(static_cast<std::size_t>(depth / kGroup));
-    std::vector<std::int32_t> sums(static_cast<std::size_t>(depth / kStretch * kSums));
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(depth / kSubBlock * kSums));
     scalar_int8_kernels().round_row(x.data(), n, q.data(), scales.data(), sums.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
-      int most = 0;
+      int max = 0;
       for (std::int64_t k = g * kGroup; k < (g + 1) * kGroup; ++k) {
         const int value = q[static_cast<std::size_t>(k)];
-        most = std::max(most, std::abs(value));
+        max = std::max(max, std::abs(value));
         const double scale = static_cast<double>(scales[static_cast<std::size_t>(g)]);
         const double wanted = k < n ? static_cast<double>(x[static_cast<std::size_t>(k)]) : 0;
         ASSERT_LE(std::abs(scale * value - wanted), 0.5001 * scale) << n << ' ' << k;
       }
-      EXPECT_EQ(most, 127);
+      EXPECT_EQ(max, 127);
     }
-    for (std::int64_t s = 0; s < depth / kStretch; ++s) {
+    for (std::int64_t s = 0; s < depth / kSubBlock; ++s) {
       std::int32_t halves[2] = {};
-      for (int i = 0; i < kStretch; ++i)
-        halves[i / 16] += q[static_cast<std::size_t>(s * kStretch + i)];
-      const std::int32_t* const minus = sums.data() + s * kSums;
-      ASSERT_EQ(minus[0], -halves[0]);
-      ASSERT_EQ(minus[1], -halves[1]);
-      ASSERT_EQ(minus[2], -halves[0] - halves[1]);
+      for (int i = 0; i < kSubBlock; ++i)
+        halves[i / 16] += q[static_cast<std::size_t>(s * kSubBlock + i)];
+      const std::int32_t* const neg_sums = sums.data() + s * kSums;
+      ASSERT_EQ(neg_sums[0], -halves[0]);
+      ASSERT_EQ(neg_sums[1], -halves[1]);
+      ASSERT_EQ(neg_sums[2], -halves[0] - halves[1]);
     }
   }
 }
@@ -144,7 +145,7 @@ TEST(RoundRow, ZerosTinyAndInfiniteValues) {
     x[2 * kGroup + 127] = -std::numeric_limits<float>::infinity();
     std::vector<std::int8_t> q(x.size(), 1);
     float scales[3];
-    std::int32_t sums[3 * kGroup / kStretch * kSums];
+    std::int32_t sums[3 * kGroup / kSubBlock * kSums];
     table->round_row(x.data(), std::ssize(x), q.data(), scales, sums);
     EXPECT_EQ(scales[0], 0.0f);
     EXPECT_TRUE(std::isnan(scales[2]));
@@ -162,8 +163,8 @@ TEST(RoundRow, EveryTableGivesTheScalarBits) {
           const auto depth = static_cast<std::size_t>((n + kGroup - 1) / kGroup * kGroup);
           const Fenced<std::int8_t> q(depth, edge), expected_q(depth, edge);
           const Fenced<float> scales(depth / kGroup, edge), expected_scales(depth / kGroup, edge);
-          const Fenced<std::int32_t> sums(depth / kStretch * kSums, edge),
-              expected_sums(depth / kStretch * kSums, edge);
+          const Fenced<std::int32_t> sums(depth / kSubBlock * kSums, edge),
+              expected_sums(depth / kSubBlock * kSums, edge);
           scalar_int8_kernels().round_row(x.data(), n, expected_q.data(), expected_scales.data(),
                                           expected_sums.data());
           table->round_row(x.data(), n, q.data(), scales.data(), sums.data());
@@ -304,19 +305,19 @@ TEST(Requantize, EveryTableGivesTheScalarBits) {
 // A panel as a table's tiles take it.
 struct TilePanel {
   TilePanel(const Int8Kernels& table, const Int8Panel& bytes, std::int64_t depth)
-      : q(table.spread == nullptr
+      : q(table.widen_i16 == nullptr
               ? 0
               : static_cast<std::size_t>(depth * kPanel * table.tile_value_bytes),
           Edge::kBack),
-        starts(static_cast<std::size_t>((depth + kGroup - 1) / kGroup * kPanel), Edge::kBack),
+        acc_init(static_cast<std::size_t>((depth + kGroup - 1) / kGroup * kPanel), Edge::kBack),
         view(bytes) {
-    if (table.spread == nullptr) return;
-    table.spread(bytes, depth, q.data(), starts.data());
-    view = {q.data(), kGroup * kPanel * table.tile_value_bytes, bytes.scales, starts.data()};
+    if (table.widen_i16 == nullptr) return;
+    table.widen_i16(bytes, depth, q.data(), acc_init.data());
+    view = {q.data(), kGroup * kPanel * table.tile_value_bytes, bytes.scales, acc_init.data()};
   }
 
   Fenced<std::uint8_t> q;
-  Fenced<std::int32_t> starts;
+  Fenced<std::int32_t> acc_init;
   Int8Panel view;
 };
 
@@ -362,7 +363,7 @@ TEST(Int8Tile, EveryTableGivesTheScalarBitsForAnyRows) {
         const Fenced<float> scales(random_values(groups * kPanel, Values::kUsual, 59), Edge::kBack);
         const Int8Panel panel{q.data(), group_bytes, scales.data()};
         const TilePanel own(*table, panel, depth);
-        ASSERT_TRUE(own.q.guards_unchanged() && own.starts.guards_unchanged());
+        ASSERT_TRUE(own.q.guards_unchanged() && own.acc_init.guards_unchanged());
         for (const bool add : {false, true}) {
           const auto n = static_cast<std::size_t>(count * kPanel);
           const Fenced<float> c(std::vector<float>(n, 0.75f), Edge::kBack);

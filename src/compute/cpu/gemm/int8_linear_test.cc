@@ -61,9 +61,9 @@ TEST(QuantLinear, IsNearTheExactProduct) {
     const auto weight = backend->make_weight(blocks.view, type);
     ASSERT_TRUE(weight.has_value()) << weight.error().message;
     const Rows x(30, in, 5);
-    for (const std::int64_t generated : {0, 30, 7}) {
+    for (const std::int64_t decode_rows : {0, 30, 7}) {
       Rows y(30, out, 6);
-      ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, generated));
+      ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, decode_rows));
       // Activations keep about 7 bits and so do weights: 1/200 each, five deviations.
       expect_near(x, blocks.values, y, 0.06);
       ASSERT_TRUE(y.gaps_unchanged());
@@ -72,33 +72,33 @@ TEST(QuantLinear, IsNearTheExactProduct) {
 }
 
 TEST(QuantLinear, BitsDependOnTheRowAlone) {
-  const std::int64_t out = 77, in = 256 + 512, most = 40;
-  const Rows x(most, in, 3), residual(most, out, 4);
+  const std::int64_t out = 77, in = 256 + 512, max = 40;
+  const Rows x(max, in, 3), residual(max, out, 4);
   for (const DType type : kBlockTypes) {
     const Blocks blocks(type, out, in, 9);
-    Rows prompt(most, out, 0), generated(most, out, 0);
+    Rows prompt(max, out, 0), decode_rows(max, out, 0);
     for (const auto& [name, backend] : all_backends()) {
       SCOPED_TRACE(name);
       const auto workspace = backend->make_workspace();
       const auto weight = backend->make_weight(blocks.view, type);
       ASSERT_TRUE(weight.has_value());
       const bool truth = name == "scalar, 1";
-      for (std::int64_t row = 0; truth && row < most; ++row) {
+      for (std::int64_t row = 0; truth && row < max; ++row) {
         const Epilogue epilogue{nullptr, Activation::kSilu, residual.view().slice_rows(row, 1)};
         for (const bool is_generated : {false, true}) {
-          Rows& y = is_generated ? generated : prompt;
+          Rows& y = is_generated ? decode_rows : prompt;
           ASSERT_TRUE(backend->linear(**weight, x.view().slice_rows(row, 1), epilogue,
                                       y.matrix().slice_rows(row, 1), *workspace, is_generated));
         }
       }
       if (name == "scalar, 5") continue;  // slow, and like two threads
-      for (const std::int64_t split : {std::int64_t{0}, std::int64_t{1}, std::int64_t{9}, most}) {
-        Rows y(most, out, 0);
+      for (const std::int64_t split : {std::int64_t{0}, std::int64_t{1}, std::int64_t{9}, max}) {
+        Rows y(max, out, 0);
         const Epilogue epilogue{nullptr, Activation::kSilu, residual.view()};
         ASSERT_TRUE(backend->linear(**weight, x.view(), epilogue, y.matrix(), *workspace, split));
-        for (std::int64_t row = 0; row < most; ++row) {
-          ASSERT_TRUE(same(y.row(row), row < split ? generated.row(row) : prompt.row(row)))
-              << tensor::dtype_name(type) << ' ' << split << " generated, row " << row;
+        for (std::int64_t row = 0; row < max; ++row) {
+          ASSERT_TRUE(same(y.row(row), row < split ? decode_rows.row(row) : prompt.row(row)))
+              << tensor::dtype_name(type) << ' ' << split << " decode_rows, row " << row;
         }
       }
     }
@@ -114,11 +114,11 @@ TEST(QuantLinear, OurTypesTakeRowsThatAreNoWholeBlocks) {
       const auto weight = backend->make_weight(source.view, type);
       ASSERT_TRUE(weight.has_value()) << weight.error().message;
       const Rows x(13, in, 5);
-      for (const std::int64_t generated : {0, 13}) {
+      for (const std::int64_t decode_rows : {0, 13}) {
         SCOPED_TRACE(::testing::Message()
-                     << tensor::dtype_name(type) << ' ' << in << ' ' << generated);
+                     << tensor::dtype_name(type) << ' ' << in << ' ' << decode_rows);
         Rows y(13, 33, 6);
-        ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, generated));
+        ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, decode_rows));
         expect_near(x, source.values, y, type == DType::kQ8 ? 0.1 : 0.9);
       }
     }
@@ -134,11 +134,11 @@ TEST(QuantLinear, OneBadRowHarmsNoOther) {
   const Blocks blocks(DType::kQ4_0, 40, 128, 1);
   const auto weight = backend->make_weight(blocks.view, DType::kQ4_0);
   ASSERT_TRUE(weight.has_value());
-  for (const std::int64_t generated : {0, 13}) {
+  for (const std::int64_t decode_rows : {0, 13}) {
     Rows x(13, 128, 2), y(13, 40, 3), z(13, 40, 3);
-    ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, generated));
+    ASSERT_TRUE(backend->linear(**weight, x.view(), {}, y.matrix(), *workspace, decode_rows));
     x.matrix().row(6)[9] = std::numeric_limits<float>::quiet_NaN();
-    ASSERT_TRUE(backend->linear(**weight, x.view(), {}, z.matrix(), *workspace, generated));
+    ASSERT_TRUE(backend->linear(**weight, x.view(), {}, z.matrix(), *workspace, decode_rows));
     for (std::int64_t r = 0; r < 13; ++r) {
       if (r == 6) {
         EXPECT_TRUE(std::isnan(z.at(r, 0)));
@@ -258,16 +258,16 @@ TEST(LinearCalls, GatedLayersOfManyPanels) {
                b = backend->make_weight(gate.view, DType::kQ8_0);
     ASSERT_TRUE(a && b);
     for (const std::int64_t rows : {1, 2, 9, 40, 150}) {
-      for (const std::int64_t generated : {std::int64_t{0}, rows}) {
+      for (const std::int64_t decode_rows : {std::int64_t{0}, rows}) {
         const Rows x(rows, in, 3);
         Rows y(rows, out, 0), ya(rows, out, 0), yb(rows, out, 0);
         const LinearCall together[] = {{.weight = a->get(),
                                         .epilogue = {.activation = Activation::kSilu},
                                         .y = y.matrix(),
                                         .gate = b->get()}};
-        ASSERT_TRUE(backend->linear(x.view(), generated, together, *workspace));
-        ASSERT_TRUE(backend->linear(**a, x.view(), {}, ya.matrix(), *workspace, generated));
-        ASSERT_TRUE(backend->linear(**b, x.view(), {}, yb.matrix(), *workspace, generated));
+        ASSERT_TRUE(backend->linear(x.view(), decode_rows, together, *workspace));
+        ASSERT_TRUE(backend->linear(**a, x.view(), {}, ya.matrix(), *workspace, decode_rows));
+        ASSERT_TRUE(backend->linear(**b, x.view(), {}, yb.matrix(), *workspace, decode_rows));
         gate_rows(Activation::kSilu, yb.matrix(), ya.view());
         for (std::int64_t r = 0; r < rows; ++r) ASSERT_TRUE(same(y.row(r), yb.row(r)));
         ASSERT_TRUE(y.gaps_unchanged());

@@ -14,8 +14,8 @@ inline Units load_units(const std::int8_t* p) {
 inline void store_units(std::int8_t* p, Units units) { __builtin_memcpy(p, &units, sizeof(units)); }
 
 // Four rows of four units, turned: what was a row's neighbour comes to stand `step` bytes behind.
-inline void turn_units(const std::int8_t* from, std::int64_t stride, std::int8_t* to,
-                       std::int64_t step) {
+inline void transpose_units(const std::int8_t* from, std::int64_t stride, std::int8_t* to,
+                            std::int64_t step) {
   const Units a = load_units(from), b = load_units(from + stride),
               c = load_units(from + 2 * stride), d = load_units(from + 3 * stride);
   const Units ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
@@ -37,10 +37,10 @@ inline void interleave_units(const std::int8_t* from, std::int64_t stride, int r
     const std::int8_t* const source = from + u * kUnit;
     std::int8_t* const target = to + u * step;
     for (int r = 0; r + 4 <= rows; r += 4)
-      turn_units(source + r * stride, stride, target + r * kUnit, step);
+      transpose_units(source + r * stride, stride, target + r * kUnit, step);
     // The last rows, some of them for the second time.
     if (const int r = rows - 4; rows % 4 != 0)
-      turn_units(source + r * stride, stride, target + r * kUnit, step);
+      transpose_units(source + r * stride, stride, target + r * kUnit, step);
   }
   for (; u < units; ++u) {
     for (int r = 0; r < rows; ++r)

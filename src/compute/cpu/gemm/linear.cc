@@ -25,9 +25,9 @@ const PackedWeight& packed(const Weight* weight) {
 std::int64_t panels_of_task(const LinearCall& call, std::int64_t rows, int threads) {
   if (call.gate == nullptr) return 1;
   constexpr std::int64_t kMaxSums = 4096, kTasksOfThread = 8;
-  const std::int64_t most = std::min(kMaxSums / (rows * kPanel),
-                                     packed(call.weight).panels() / (threads * kTasksOfThread));
-  return std::max<std::int64_t>(most, 1);
+  const std::int64_t max = std::min(kMaxSums / (rows * kPanel),
+                                    packed(call.weight).panels() / (threads * kTasksOfThread));
+  return std::max<std::int64_t>(max, 1);
 }
 
 // Rows [first, first + rows) through the calls, all of which are of one product.
@@ -36,17 +36,17 @@ Status run_block(const ProductTools& tools, ConstMatrix x, std::int64_t first, s
                  std::span<const LinearCall* const> calls) {
   OCELLUS_ASSIGN_OR_RETURN(const Product product,
                            Product::prepare(tools, x.slice_rows(first, rows)));
-  std::int64_t tasks = 0, most_gates = 0;
+  std::int64_t tasks = 0, max_gates = 0;
   for (const LinearCall* call : calls) {
     const std::int64_t each = panels_of_task(*call, rows, tools.pool.threads());
     tasks += divide_up(packed(call->weight).panels(), each);
-    if (call->gate != nullptr) most_gates = std::max(most_gates, each);
+    if (call->gate != nullptr) max_gates = std::max(max_gates, each);
   }
   const std::int64_t panel_sums = rows * kPanel;
   const std::size_t sums_bytes = static_cast<std::size_t>(panel_sums) * sizeof(float);
   const std::size_t scratch_bytes = (product.scratch_bytes() + 63) / 64 * 64;
   const std::size_t each_bytes =
-      scratch_bytes + static_cast<std::size_t>(1 + most_gates) * sums_bytes;
+      scratch_bytes + static_cast<std::size_t>(1 + max_gates) * sums_bytes;
   OCELLUS_ASSIGN_OR_RETURN(
       std::byte* const memory,
       tools.workspace.take(CpuWorkspace::kTiles,
@@ -155,7 +155,7 @@ Status linear(const ProductTools& tools, ConstMatrix x, std::int64_t decode_rows
       OCELLUS_RETURN_IF_ERROR(run_rows<Bf16Product>(tools, x, 0, x.rows, same));
     } else {
       OCELLUS_RETURN_IF_ERROR(run_rows<Int8DecodeProduct>(tools, x, 0, decode_rows, same));
-      OCELLUS_RETURN_IF_ERROR(run_rows<Int8PromptProduct>(tools, x, decode_rows, x.rows, same));
+      OCELLUS_RETURN_IF_ERROR(run_rows<Int8PrefillProduct>(tools, x, decode_rows, x.rows, same));
     }
   }
   return {};

@@ -144,12 +144,12 @@ TEST(Linear, EveryActivationIsApplied) {
 // Each row alone on the scalar backend is the truth; every other backend must give its bits for any
 // number of rows.
 TEST(Linear, BitsDependNeitherOnRowsNorThreadsNorInstructions) {
-  const std::int64_t out = 77, in = 523, most = 520;
+  const std::int64_t out = 77, in = 523, max = 520;
   const auto bias = random_values(static_cast<std::size_t>(out), Values::kUsual, 2);
-  const Rows x(most, in, 3), residual(most, out, 4);
+  const Rows x(max, in, 3), residual(max, out, 4);
   for (const DType dtype : kTypes) {
     const Source source(out, in, dtype, 1);
-    Rows expected(most, out, 0);
+    Rows expected(max, out, 0);
     for (const auto& [name, backend] : all_backends()) {
       SCOPED_TRACE(name);
       const auto workspace = backend->make_workspace();
@@ -157,12 +157,12 @@ TEST(Linear, BitsDependNeitherOnRowsNorThreadsNorInstructions) {
       ASSERT_TRUE(weight.has_value());
       const bool truth = name == "scalar, 1";
       std::vector<std::int64_t> counts = {1, 2, 3, 5, 6, 7, 11, 12, 13, 24, 25, 40, 100};
-      if (!name.starts_with("scalar")) counts.push_back(most);
+      if (!name.starts_with("scalar")) counts.push_back(max);
       if (truth) counts = {1};
       for (const std::int64_t rows : counts) {
-        for (std::int64_t first = 0; first < (truth ? most : std::min(most, 3 * rows));
+        for (std::int64_t first = 0; first < (truth ? max : std::min(max, 3 * rows));
              first += rows) {
-          const std::int64_t count = std::min(rows, most - first);
+          const std::int64_t count = std::min(rows, max - first);
           Rows y(count, out, 0);
           const Epilogue epilogue{bias.data(), Activation::kSilu,
                                   residual.view().slice_rows(first, count)};

@@ -65,7 +65,7 @@ void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::in
   std::byte blocks[kPanel * kBlockK * 2];  // no block type has more than 2 bytes a value
   for (std::int64_t k = 0; k < in; k += kBlockK) {
     const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k),
-                       padded = (length + kStretch - 1) / kStretch * kStretch;
+                       padded = (length + kSubBlock - 1) / kSubBlock * kSubBlock;
     const std::byte* rows_of_chunk = source + bytes_of(from, k);
     std::size_t row_bytes = bytes_of(from, in);
     if (from != to) {

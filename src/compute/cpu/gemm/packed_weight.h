@@ -53,7 +53,7 @@ class PackedWeight final : public Weight {
   Element element() const;
   // kQuant: bytes of a chunk of kBlockK values; value k of a panel begins in chunk k / kBlockK.
   std::size_t chunk_bytes() const { return chunk_bytes_; }
-  // kQuant: inputs that the chunks hold: in(), rounded up to whole stretches of 32.
+  // kQuant: inputs that the chunks hold: in(), rounded up to whole sub-blocks of 32.
   std::int64_t padded_in() const { return (in_ + 31) / 32 * 32; }
 
  private:

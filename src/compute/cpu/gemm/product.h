@@ -76,15 +76,15 @@ class Bf16Product {
 
 // Rows of a prompt, rounded to 8 bits, with kQuant weights brought to 8 bits with one scale for
 // each 128 values: once for a panel, however many rows there are.
-class Int8PromptProduct {
+class Int8PrefillProduct {
  public:
-  static Result<Int8PromptProduct> prepare(const ProductTools& tools, ConstMatrix x);
+  static Result<Int8PrefillProduct> prepare(const ProductTools& tools, ConstMatrix x);
   std::size_t scratch_bytes() const;
   void multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch, float* sums,
                 const TileEpilogue& epilogue) const;
 
  private:
-  Int8PromptProduct(const GemmTables& kernels, std::int64_t rows, std::int64_t depth)
+  Int8PrefillProduct(const GemmTables& kernels, std::int64_t rows, std::int64_t depth)
       : kernels_(&kernels), tiles_(rows, kernels.int8->tile_rows), depth_(depth) {}
 
   const GemmTables* kernels_;
@@ -92,7 +92,7 @@ class Int8PromptProduct {
   std::int64_t depth_;        // in whole groups
   std::int8_t* q_ = nullptr;  // [tile][depth / 4][rows of the tile], Int8Kernels::interleave
   float* scales_ = nullptr;   // [tile][depth / kGroup][rows of the tile]
-  std::int32_t* starts_ = nullptr;
+  std::int32_t* acc_init_ = nullptr;
 };
 
 // Rows of generated tokens, rounded to 8 bits, with kQuant weights as they are: what is read from

@@ -24,28 +24,28 @@ std::int64_t row_stride(std::int64_t depth) { return depth + 64; }
 // Memory for `rows` rows of 8-bit activations, one part behind the other. Rows have a line between
 // them: a power of two apart, all would be in one set of the cache.
 struct RowMemory {
-  std::size_t q, scales, minus, end;
+  std::size_t q, scales, neg_sums, end;
 
   RowMemory(std::int64_t rows, std::int64_t depth) {
     const auto values = static_cast<std::size_t>(rows * depth);
     q = 0;
     scales = aligned(static_cast<std::size_t>(rows * row_stride(depth)));
-    minus = scales + aligned(values / kGroup * sizeof(float));
-    end = minus + aligned(values / kStretch * kSums * sizeof(std::int32_t));
+    neg_sums = scales + aligned(values / kGroup * sizeof(float));
+    end = neg_sums + aligned(values / kSubBlock * kSums * sizeof(std::int32_t));
   }
 };
 
 // Of a thread: a block of weights as tiles take them, and a chunk on its way there.
 struct Scratch {
-  std::size_t q, scales, starts, chunk, end;
+  std::size_t q, scales, acc_init, chunk, end;
 
   explicit Scratch(const Int8Kernels& kernels) {
     const std::int64_t block = block_k(kernels);
     const auto groups = static_cast<std::size_t>(block / kGroup);
     q = 0;
     scales = static_cast<std::size_t>(block * kPanel * kernels.tile_value_bytes);
-    starts = scales + groups * kPanel * sizeof(float);
-    chunk = starts + groups * kPanel * sizeof(std::int32_t);
+    acc_init = scales + groups * kPanel * sizeof(float);
+    chunk = acc_init + groups * kPanel * sizeof(std::int32_t);
     end = chunk + kBlockK * kPanel;
   }
 };
@@ -57,14 +57,14 @@ Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const
   const Scratch parts(kernels);
   auto* const q = reinterpret_cast<std::uint8_t*>(memory + parts.q);
   auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
-  auto* const starts = reinterpret_cast<std::int32_t*>(memory + parts.starts);
+  auto* const acc_init = reinterpret_cast<std::int32_t*>(memory + parts.acc_init);
   auto* const bytes = reinterpret_cast<std::uint8_t*>(memory + parts.chunk);
-  Int8Panel ready{q, kGroup * kPanel * kernels.tile_value_bytes, scales, starts};
+  Int8Panel ready{q, kGroup * kPanel * kernels.tile_value_bytes, scales, acc_init};
   for (std::int64_t at = 0; at < length; at += kBlockK, from += weight.chunk_bytes()) {
     const QuantChunk chunk =
         quant_chunk(weight.dtype(), from, std::min<std::int64_t>(kBlockK, length - at));
     const std::int64_t place = at / kGroup * kPanel;  // of what each group has once
-    std::uint8_t* const to = kernels.spread == nullptr ? q + at * kPanel : bytes;
+    std::uint8_t* const to = kernels.widen_i16 == nullptr ? q + at * kPanel : bytes;
     Int8Panel eight{to, kGroup * kPanel, scales};
     if (chunk.low == 8 && chunk.values == kGroup) {
       // These are ready as they lie.
@@ -76,9 +76,9 @@ Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const
     } else {
       kernels.requantize(chunk, to, scales + place);
     }
-    if (kernels.spread != nullptr) {
-      kernels.spread(eight, chunk.length, q + at * kPanel * kernels.tile_value_bytes,
-                     starts + place);
+    if (kernels.widen_i16 != nullptr) {
+      kernels.widen_i16(eight, chunk.length, q + at * kPanel * kernels.tile_value_bytes,
+                        acc_init + place);
     } else if (at == 0) {
       ready = eight;
     }
@@ -88,10 +88,10 @@ Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const
 
 }  // namespace
 
-Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, ConstMatrix x) {
+Result<Int8PrefillProduct> Int8PrefillProduct::prepare(const ProductTools& tools, ConstMatrix x) {
   const Int8Kernels& kernels = *tools.kernels.int8;
   const std::int64_t depth = whole_groups(x.cols), groups = depth / kGroup;
-  Int8PromptProduct product(tools.kernels, x.rows, depth);
+  Int8PrefillProduct product(tools.kernels, x.rows, depth);
   const auto count = static_cast<std::size_t>(x.rows * groups);
   const std::size_t scale_bytes = aligned(count * sizeof(float));
   OCELLUS_ASSIGN_OR_RETURN(
@@ -101,7 +101,7 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
           count * kGroup * static_cast<std::size_t>(kernels.tile_value_bytes) + 2 * scale_bytes));
   product.q_ = reinterpret_cast<std::int8_t*>(memory + 2 * scale_bytes);
   product.scales_ = reinterpret_cast<float*>(memory);
-  product.starts_ = reinterpret_cast<std::int32_t*>(memory + scale_bytes);
+  product.acc_init_ = reinterpret_cast<std::int32_t*>(memory + scale_bytes);
   // A tile's rows before they are interleaved.
   const RowMemory parts(kernels.tile_rows, depth);
   OCELLUS_ASSIGN_OR_RETURN(
@@ -113,25 +113,26 @@ Result<Int8PromptProduct> Int8PromptProduct::prepare(const ProductTools& tools, 
     std::byte* const mine = rounded + static_cast<std::size_t>(thread) * parts.end;
     auto* const q = reinterpret_cast<std::int8_t*>(mine);
     auto* const scales = reinterpret_cast<float*>(mine + parts.scales);
-    auto* const minus = reinterpret_cast<std::int32_t*>(mine + parts.minus);
+    auto* const neg_sums = reinterpret_cast<std::int32_t*>(mine + parts.neg_sums);
     const std::int64_t first = tiles.first(tile);
     const int rows = tiles.rows(tile);
     for (int r = 0; r < rows; ++r) {
       kernels.round_row(x.row(first + r), x.cols, q + r * row_stride(depth), scales + r * groups,
-                        minus + r * (depth / kStretch) * kSums);
+                        neg_sums + r * (depth / kSubBlock) * kSums);
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
-    kernels.interleave(q, row_stride(depth), minus, depth, rows,
+    kernels.interleave(q, row_stride(depth), neg_sums, depth, rows,
                        product.q_ + first * depth * kernels.tile_value_bytes,
-                       product.starts_ + first * groups);
+                       product.acc_init_ + first * groups);
   });
   return product;
 }
 
-std::size_t Int8PromptProduct::scratch_bytes() const { return Scratch(*kernels_->int8).end; }
+std::size_t Int8PrefillProduct::scratch_bytes() const { return Scratch(*kernels_->int8).end; }
 
-void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel, std::byte* scratch,
-                                 float* sums, const TileEpilogue& epilogue) const {
+void Int8PrefillProduct::multiply(const PackedWeight& weight, std::int64_t panel,
+                                  std::byte* scratch, float* sums,
+                                  const TileEpilogue& epilogue) const {
   const Int8Kernels& kernels = *kernels_->int8;
   const std::int64_t depth = weight.padded_in(), block = block_k(kernels);
   const std::byte* from = weight.panel(panel);
@@ -148,7 +149,7 @@ void Int8PromptProduct::multiply(const PackedWeight& weight, std::int64_t panel,
       const std::int64_t after = (tile + 1) % tiles_.count();
       const std::int64_t next = tiles_.first(after) * depth_ + k * tiles_.rows(after);
       const Int8Tile operand{q_ + place * kernels.tile_value_bytes, scales_ + scale_at,
-                             starts_ + scale_at, rows, (next - place) * kernels.tile_value_bytes};
+                             acc_init_ + scale_at, rows, (next - place) * kernels.tile_value_bytes};
       kernels.tile(operand, ready, length, k > 0, sums + first * kPanel);
       if (k + length == depth) epilogue.apply(first, rows);
     }
@@ -163,11 +164,11 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
                            tools.workspace.take(CpuWorkspace::kActivations, parts.end));
   auto* const q = reinterpret_cast<std::int8_t*>(memory);
   auto* const scales = reinterpret_cast<float*>(memory + parts.scales);
-  auto* const minus = reinterpret_cast<std::int32_t*>(memory + parts.minus);
-  const Int8DecodeProduct product(kernels, {q, scales, minus, rows, depth});
+  auto* const neg_sums = reinterpret_cast<std::int32_t*>(memory + parts.neg_sums);
+  const Int8DecodeProduct product(kernels, {q, scales, neg_sums, rows, depth});
   if (rows == 1) {
     // Already in order, and waking a thread would take longer.
-    kernels.round_row(x.row(0), x.cols, q, scales, minus);
+    kernels.round_row(x.row(0), x.cols, q, scales, neg_sums);
     return product;
   }
   // A row of each thread before it takes its places.
@@ -179,12 +180,12 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
     std::byte* const mine = rounded + static_cast<std::size_t>(thread) * one.end;
     auto* const row_q = reinterpret_cast<std::int8_t*>(mine);
     auto* const row_scales = reinterpret_cast<float*>(mine + one.scales);
-    auto* const row_minus = reinterpret_cast<std::int32_t*>(mine + one.minus);
-    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_minus);
+    auto* const row_neg_sums = reinterpret_cast<std::int32_t*>(mine + one.neg_sums);
+    kernels.round_row(x.row(row), x.cols, row_q, row_scales, row_neg_sums);
     for (std::int64_t g = 0; g < depth / kGroup; ++g) scales[g * rows + row] = row_scales[g];
-    for (std::int64_t s = 0; s < depth / kStretch; ++s) {
-      std::copy_n(row_q + s * kStretch, kStretch, q + (s * rows + row) * kStretch);
-      std::copy_n(row_minus + s * kSums, kSums, minus + (s * rows + row) * kSums);
+    for (std::int64_t s = 0; s < depth / kSubBlock; ++s) {
+      std::copy_n(row_q + s * kSubBlock, kSubBlock, q + (s * rows + row) * kSubBlock);
+      std::copy_n(row_neg_sums + s * kSums, kSums, neg_sums + (s * rows + row) * kSums);
     }
   });
   return product;

@@ -4,11 +4,11 @@
 // Include inside an unnamed namespace of ocellus::compute::cpu, after the instruction set's
 // vector-inl.h. Any instruction set.
 
-inline void turn(V (&v)[kLanes]) {
-  alignas(64) float lanes[kLanes][kLanes], turned[kLanes];
+inline void transpose(V (&v)[kLanes]) {
+  alignas(64) float lanes[kLanes][kLanes], transposed[kLanes];
   for (int i = 0; i < kLanes; ++i) store(lanes[i], v[i]);
   for (int i = 0; i < kLanes; ++i) {
-    for (int j = 0; j < kLanes; ++j) turned[j] = lanes[j][i];
-    v[i] = load(turned);
+    for (int j = 0; j < kLanes; ++j) transposed[j] = lanes[j][i];
+    v[i] = load(transposed);
   }
 }

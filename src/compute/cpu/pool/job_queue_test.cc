@@ -129,9 +129,9 @@ TEST(JobQueue, CannotBeMadeWithoutThreadsOrRoom) {
   EXPECT_EQ(JobQueue::create(0, 1).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(JobQueue::create(1, 0).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(make_jobs(1, std::size_t{1} << 62).error().code, ErrorCode::kOutOfMemory);
-  int starts = 0;
+  int acc_init = 0;
   base::set_thread_start_hook(
-      [&](const std::string& name) { return !name.starts_with("ocellus-job") || ++starts < 2; });
+      [&](const std::string& name) { return !name.starts_with("ocellus-job") || ++acc_init < 2; });
   const auto refused = JobQueue::create(2, 1);
   base::set_thread_start_hook({});
   ASSERT_FALSE(refused);

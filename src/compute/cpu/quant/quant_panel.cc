@@ -7,9 +7,11 @@ namespace {
 
 using tensor::QuantLayout;
 
-std::size_t plane_bytes(int bits) { return static_cast<std::size_t>(bits) * kStretch * kPanel / 8; }
+std::size_t plane_bytes(int bits) {
+  return static_cast<std::size_t>(bits) * kSubBlock * kPanel / 8;
+}
 
-// Where the parts of a stretch begin, counted from its begin.
+// Where the parts of a sub-block begin, counted from its begin.
 struct Offsets {
   std::size_t d, dmin, scales, mins, low, high, end;
 };
@@ -18,7 +20,7 @@ Offsets offsets_of(const QuantLayout& layout, std::int64_t k) {
   const bool begins = k % layout.values == 0;
   const std::size_t halves = begins ? kPanel * sizeof(std::uint16_t) : 0;
   const std::size_t bytes =
-      layout.scales ? static_cast<std::size_t>(kStretch / layout.sub) * kPanel : 0;
+      layout.scales ? static_cast<std::size_t>(kSubBlock / layout.sub) * kPanel : 0;
   Offsets o{};
   o.dmin = o.d + halves;
   o.scales = o.dmin + (layout.mins ? halves : 0);
@@ -44,11 +46,11 @@ void or_word(std::byte* to, std::uint32_t word) {
   std::memcpy(to, &word, sizeof(word));
 }
 
-// The 32 values of one row, as bytes, take their places in a stretch's planes, which begin as
+// The 32 values of one row, as bytes, take their places in a sub-block's planes, which begin as
 // zeros. Four values of k are one word everywhere.
 void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
   const int half = lane / kLanes, place = lane % kLanes * 4;
-  for (int i = 0; i < kStretch / 4; ++i) {
+  for (int i = 0; i < kSubBlock / 4; ++i) {
     const std::uint32_t four = word_at(values + i * 4);
     if (bits == 8) {
       std::memcpy(plane + (2 * i + half) * 64 + place, &four, sizeof(four));
@@ -62,7 +64,7 @@ void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
 
 void put_high(const std::byte* values, int low, int bits, int lane, std::byte* plane) {
   const int half = lane / kLanes;
-  for (int i = 0; i < kStretch / 4; ++i) {
+  for (int i = 0; i < kSubBlock / 4; ++i) {
     const std::uint32_t four = word_at(values + i * 4) >> low;
     if (bits == 2) {
       or_word(plane + i / 2 * 64 + lane % kLanes * 4, (four & 0x03030303u)
@@ -81,7 +83,7 @@ void put_high(const std::byte* values, int low, int bits, int lane, std::byte* p
 std::size_t quant_chunk_bytes(tensor::DType type, std::int64_t length) {
   const QuantLayout layout = tensor::quant_layout(type);
   std::size_t bytes = 0;
-  for (std::int64_t k = 0; k < length; k += kStretch) bytes += offsets_of(layout, k).end;
+  for (std::int64_t k = 0; k < length; k += kSubBlock) bytes += offsets_of(layout, k).end;
   return bytes;
 }
 
@@ -89,34 +91,35 @@ void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t r
                       std::int64_t rows, std::int64_t length, std::byte* chunk) {
   const QuantLayout layout = tensor::quant_layout(type);
   std::memset(chunk, 0, quant_chunk_bytes(type, length));
-  const int parts_of_stretch = kStretch / layout.sub;
+  const int parts_of_sub_block = kSubBlock / layout.sub;
   tensor::QuantParts parts;
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::byte* block = source + static_cast<std::size_t>(row) * row_bytes;
     const int lane = static_cast<int>(row);
-    std::byte* stretch = chunk;
-    for (std::int64_t k = 0; k < length; k += kStretch) {
+    std::byte* sub_block = chunk;
+    for (std::int64_t k = 0; k < length; k += kSubBlock) {
       const Offsets o = offsets_of(layout, k);
       const int inside = static_cast<int>(k % layout.values);
       if (inside == 0) {
-        tensor::split_block(type, block, parts);
+        tensor::unpack_block(type, block, parts);
         block += tensor::block_bytes(type);
-        put_half(stretch + o.d, static_cast<std::size_t>(lane), parts.d);
-        if (layout.mins) put_half(stretch + o.dmin, static_cast<std::size_t>(lane), parts.dmin);
+        put_half(sub_block + o.d, static_cast<std::size_t>(lane), parts.d);
+        if (layout.mins) put_half(sub_block + o.dmin, static_cast<std::size_t>(lane), parts.dmin);
       }
-      for (int part = 0; layout.scales && part < parts_of_stretch; ++part) {
+      for (int part = 0; layout.scales && part < parts_of_sub_block; ++part) {
         const int at = part * kPanel + lane, from = inside / layout.sub + part;
-        stretch[o.scales + static_cast<std::size_t>(at)] =
+        sub_block[o.scales + static_cast<std::size_t>(at)] =
             static_cast<std::byte>(parts.scales[from]);
         if (layout.mins)
-          stretch[o.mins + static_cast<std::size_t>(at)] = static_cast<std::byte>(parts.mins[from]);
+          sub_block[o.mins + static_cast<std::size_t>(at)] =
+              static_cast<std::byte>(parts.mins[from]);
       }
-      std::byte values[kStretch];
-      for (int i = 0; i < kStretch; ++i)
+      std::byte values[kSubBlock];
+      for (int i = 0; i < kSubBlock; ++i)
         values[i] = static_cast<std::byte>(parts.q[inside + i] + layout.offset);
-      put_low(values, layout.low, lane, stretch + o.low);
-      if (layout.high > 0) put_high(values, layout.low, layout.high, lane, stretch + o.high);
-      stretch += o.end;
+      put_low(values, layout.low, lane, sub_block + o.low);
+      if (layout.high > 0) put_high(values, layout.low, layout.high, lane, sub_block + o.high);
+      sub_block += o.end;
     }
   }
 }

@@ -10,13 +10,13 @@
 
 namespace ocellus::compute::cpu {
 
-// A chunk holds up to kBlockK values of 32 rows, stretch by stretch of 32 values. A stretch is, in
-// this order and without gaps:
+// A chunk holds up to kBlockK values of 32 rows, sub-block by sub-block of 32 values. A sub-block
+// is, in this order and without gaps:
 //   d [32] f16, and dmin [32] f16 where the type has minimums: where a block begins
 //   scales [32 / sub][32] and mins likewise, signed bytes: where the type has them
 //   the low plane and the high plane
-// As bytes, a stretch's integers are sixteen vectors of 64: vector 2 i + h has values 4 i to 4 i +
-// 3 of rows 16 h to 16 h + 15, one row behind the other. Planes keep a few bits of each byte:
+// As bytes, a sub-block's integers are sixteen vectors of 64: vector 2 i + h has values 4 i to 4 i
+// + 3 of rows 16 h to 16 h + 15, one row behind the other. Planes keep a few bits of each byte:
 //   low 8: the vectors. low 4: 64-byte words, word w = 2 j + h holds vector 4 j + h in its low and
 //   vector 4 j + 2 + h in its high nibbles. low 2: word w holds vectors 4 w to 4 w + 3, lowest bits
 //   first. high 1: for each vector 8 bytes, bit b for byte b. high 2: like low 2.

@@ -4,24 +4,25 @@
 // Include inside an unnamed namespace of ocellus::compute::cpu, after compute/cpu/quant/chunk.h and
 // the vectors V, I and W that gemm/int8-inl.h lists. Any instruction set.
 
-// The vectors of one stretch: vector 2 i + h holds values 4 i to 4 i + 3 of rows 16 h to 16 h + 15.
-constexpr int kStretchVectors = kStretch / 4 * kPanel / kLanes;
+// The vectors of one sub-block: vector 2 i + h holds values 4 i to 4 i + 3 of rows 16 h to 16 h
+// + 15.
+constexpr int kSubBlockVectors = kSubBlock / 4 * kPanel / kLanes;
 
 template <int kLow, int kHigh>
-inline void take_apart(const std::uint8_t* planes, W* w) {
+inline void unpack(const std::uint8_t* planes, W* w) {
   if constexpr (kLow == 8) {
 #pragma GCC unroll 16
-    for (int z = 0; z < kStretchVectors; ++z) w[z] = load_w(planes + z * 64);
+    for (int z = 0; z < kSubBlockVectors; ++z) w[z] = load_w(planes + z * 64);
   } else if constexpr (kLow == 4) {
 #pragma GCC unroll 8
-    for (int i = 0; i < kStretchVectors / 2; ++i) {
+    for (int i = 0; i < kSubBlockVectors / 2; ++i) {
       const W both = load_w(planes + i * 64);
       w[i / 2 * 4 + i % 2] = and_w(both, 15);
       w[i / 2 * 4 + 2 + i % 2] = and_w(shift_right_w<4>(both), 15);
     }
   } else {
 #pragma GCC unroll 4
-    for (int i = 0; i < kStretchVectors / 4; ++i) {
+    for (int i = 0; i < kSubBlockVectors / 4; ++i) {
       const W four = load_w(planes + i * 64);
       w[i * 4] = and_w(four, 3);
       w[i * 4 + 1] = and_w(shift_right_w<2>(four), 3);
@@ -29,17 +30,17 @@ inline void take_apart(const std::uint8_t* planes, W* w) {
       w[i * 4 + 3] = and_w(shift_right_w<6>(four), 3);
     }
   }
-  const std::uint8_t* const high = planes + kLow * kStretch * kPanel / 8;
+  const std::uint8_t* const high = planes + kLow * kSubBlock * kPanel / 8;
   if constexpr (kHigh == 1) {
 #pragma GCC unroll 16
-    for (int z = 0; z < kStretchVectors; ++z) {
+    for (int z = 0; z < kSubBlockVectors; ++z) {
       std::uint64_t mask;
       __builtin_memcpy(&mask, high + z * sizeof(mask), sizeof(mask));
       w[z] = or_where(mask, w[z], 1 << kLow);
     }
   } else if constexpr (kHigh == 2) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kStretchVectors / 4; ++i) {
+    for (int i = 0; i < kSubBlockVectors / 4; ++i) {
       const W four = load_w(high + i * 64);
       w[i * 4] = or_w(w[i * 4], and_w(shift_left_w<4>(four), 0x30));
       w[i * 4 + 1] = or_w(w[i * 4 + 1], and_w(shift_left_w<2>(four), 0x30));
@@ -58,8 +59,8 @@ struct Form {
   static constexpr bool kScales = kHasScales, kMins = kHasMins;
   static constexpr bool kOneScale = kValues == kGroup;  // of a group
   static constexpr int kZeroShift = kLow + kHigh - 1;   // without minimums, zero is 2 to this
-  static constexpr int kParts = kStretch / kSub;  // of a stretch, each with a scale of its own
-  static constexpr int kPlaneBytes = (kLow + kHigh) * kStretch * kPanel / 8;
+  static constexpr int kParts = kSubBlock / kSub;  // of a sub-block, each with a scale of its own
+  static constexpr int kPlaneBytes = (kLow + kHigh) * kSubBlock * kPanel / 8;
 };
 
 template <typename Take>
@@ -85,7 +86,7 @@ inline void with_form(const QuantChunk& c, Take take) {
 
 // Scale and minimum of sixteen rows.
 struct Factors {
-  V scale, least;
+  V scale, min;
 };
 
 // How many bytes ahead of a walk to ask for. Where the rows take less time than reading, asking for
@@ -99,15 +100,15 @@ inline std::int64_t distance(std::int64_t rows) {
   return rows == 1 || (rows == 2 && F::kLow == 8) ? kClose : kFar;
 }
 
-// Walks through a chunk, stretch by stretch, always forwards: memory is read at its full speed only
-// by those who never look back.
+// Walks through a chunk, sub-block by sub-block, always forwards: memory is read at its full speed
+// only by those who never look back.
 template <typename F>
-class Walk {
+class ChunkReader {
  public:
-  explicit Walk(const QuantChunk& chunk, std::int64_t ahead = kClose)
+  explicit ChunkReader(const QuantChunk& chunk, std::int64_t ahead = kClose)
       : p_(chunk.data), ahead_(ahead) {}
 
-  // The factors of the stretch at k, [part][half of the rows]; leaves planes() there.
+  // The factors of the sub-block at k, [part][half of the rows]; leaves planes() there.
   inline void next(std::int64_t k, Factors (*factors)[2]) {
     p_ += step_;
     const std::uint8_t* planes = p_;
@@ -130,12 +131,11 @@ class Walk {
       for (int h = 0; h < 2; ++h) {
         Factors& f = factors[part][h];
         f.scale = d_[h];
-        if constexpr (F::kMins) f.least = dmin_[h];
+        if constexpr (F::kMins) f.min = dmin_[h];
         if constexpr (F::kScales) {
           const int at = part * kPanel + h * kLanes;
           f.scale = mul(f.scale, load_bytes(scales + at));
-          if constexpr (F::kMins)
-            f.least = mul(f.least, load_bytes(scales + kPanel * F::kParts + at));
+          if constexpr (F::kMins) f.min = mul(f.min, load_bytes(scales + kPanel * F::kParts + at));
         }
       }
     }
@@ -158,17 +158,17 @@ void int8_expand(const QuantChunk& chunk, float* to) {
   const V zero_point = set1(static_cast<float>(chunk.zero));
   with_form(chunk, [&](auto form) {
     using F = decltype(form);
-    Walk<F> walk(chunk);
-    for (std::int64_t at = 0; at < chunk.length; at += kStretch, to += kStretch * kPanel) {
+    ChunkReader<F> reader(chunk);
+    for (std::int64_t at = 0; at < chunk.length; at += kSubBlock, to += kSubBlock * kPanel) {
       Factors factors[F::kParts][2];
-      walk.next(at, factors);
-      W w[kStretchVectors];
-      take_apart<F::kLow, F::kHigh>(walk.planes(), w);
-      for (int k = 0; k < kStretch; ++k) {
+      reader.next(at, factors);
+      W w[kSubBlockVectors];
+      unpack<F::kLow, F::kHigh>(reader.planes(), w);
+      for (int k = 0; k < kSubBlock; ++k) {
         for (int h = 0; h < 2; ++h) {
           const Factors& f = factors[k / F::kSub][h];
           V value = mul(f.scale, sub(byte_of(w[k / 4 * 2 + h], k % 4), zero_point));
-          if constexpr (F::kMins) value = sub(value, f.least);
+          if constexpr (F::kMins) value = sub(value, f.min);
           store(to + k * kPanel + h * kLanes, value);
         }
       }
@@ -178,34 +178,34 @@ void int8_expand(const QuantChunk& chunk, float* to) {
 
 // One scale already: only the zero moves.
 template <typename F>
-inline void move_zero(Walk<F>& walk, int zero_point, std::int64_t group, std::int64_t length,
-                      std::uint8_t* q, float* scales) {
-  for (std::int64_t at = 0; at < length; at += kStretch) {
+inline void move_zero(ChunkReader<F>& reader, int zero_point, std::int64_t group,
+                      std::int64_t length, std::uint8_t* q, float* scales) {
+  for (std::int64_t at = 0; at < length; at += kSubBlock) {
     Factors factors[F::kParts][2];
-    walk.next(group + at, factors);
-    W w[kStretchVectors];
-    take_apart<F::kLow, F::kHigh>(walk.planes(), w);
+    reader.next(group + at, factors);
+    W w[kSubBlockVectors];
+    unpack<F::kLow, F::kHigh>(reader.planes(), w);
 #pragma GCC unroll 16
-    for (int z = 0; z < kStretchVectors; ++z)
+    for (int z = 0; z < kSubBlockVectors; ++z)
       store_w(q + at * kPanel + z * 64, add_w(w[z], 128 - zero_point));
     for (int h = 0; h < 2; ++h) store(scales + h * kLanes, factors[0][h].scale);
   }
 }
 
-// A group's stretches to one scale. What the integers stand for is scale * (u - zero) - least, so
-// the largest and the smallest of each stretch tell the group's range, and the new integers are
+// A group's sub-blocks to one scale. What the integers stand for is scale * (u - zero) - least, so
+// the largest and the smallest of each sub-block tell the group's range, and the new integers are
 // (u * m + o) / 256 with 16-bit m and o: exact to a fraction of a step.
 template <typename F>
-inline void rescale_group(Walk<F>& walk, int zero, std::int64_t group, std::int64_t length,
+inline void rescale_group(ChunkReader<F>& reader, int zero, std::int64_t group, std::int64_t length,
                           std::uint8_t* q, float* scales) {
-  const int stretches = static_cast<int>(length / kStretch);
+  const int sub_blocks = static_cast<int>(length / kSubBlock);
   const V zero_point = set1(static_cast<float>(zero));
   Factors factors[kGroup / F::kSub][2];
-  V most[2] = {set1(0.0f), set1(0.0f)}, poison[2] = {set1(0.0f), set1(0.0f)};
-  for (int i = 0; i < stretches; ++i) {
-    walk.next(group + i * kStretch, factors + i * F::kParts);
-    W w[kStretchVectors];
-    take_apart<F::kLow, F::kHigh>(walk.planes(), w);
+  V max[2] = {set1(0.0f), set1(0.0f)}, poison[2] = {set1(0.0f), set1(0.0f)};
+  for (int i = 0; i < sub_blocks; ++i) {
+    reader.next(group + i * kSubBlock, factors + i * F::kParts);
+    W w[kSubBlockVectors];
+    unpack<F::kLow, F::kHigh>(reader.planes(), w);
 #pragma GCC unroll 2
     for (int part = 0; part < F::kParts; ++part) {
 #pragma GCC unroll 2
@@ -219,28 +219,28 @@ inline void rescale_group(Walk<F>& walk, int zero, std::int64_t group, std::int6
           lowest = min_w(lowest, first[2 * z]);
         }
         const Factors& f = factors[i * F::kParts + part][h];
-        V above = mul(f.scale, sub(largest_byte(highest), zero_point));
-        V below = mul(f.scale, sub(smallest_byte(lowest), zero_point));
-        if constexpr (F::kMins) above = sub(above, f.least), below = sub(below, f.least);
-        most[h] = max_of(magnitude(above), max_of(magnitude(below), most[h]));
+        V above = mul(f.scale, sub(max_byte(highest), zero_point));
+        V below = mul(f.scale, sub(min_byte(lowest), zero_point));
+        if constexpr (F::kMins) above = sub(above, f.min), below = sub(below, f.min);
+        max[h] = max_of(magnitude(above), max_of(magnitude(below), max[h]));
         poison[h] = fma(add(above, below), set1(0.0f), poison[h]);
       }
     }
     // The integers, once taken apart, pass through the memory that they end in.
 #pragma GCC unroll 16
-    for (int z = 0; z < kStretchVectors; ++z) store_w(q + (i * kStretchVectors + z) * 64, w[z]);
+    for (int z = 0; z < kSubBlockVectors; ++z) store_w(q + (i * kSubBlockVectors + z) * 64, w[z]);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < 2; ++h) {
-    store(scales + h * kLanes, add(div(most[h], set1(127.0f)), poison[h]));
+    store(scales + h * kLanes, add(div(max[h], set1(127.0f)), poison[h]));
     // So small that the inverse overflows is zero.
     const V factor =
-        less_select(set1(1e-34f), most[h], div(set1(127.0f * 256.0f), most[h]), set1(0.0f));
-    for (int part = 0; part < stretches * F::kParts; ++part) {
+        less_select(set1(1e-34f), max[h], div(set1(127.0f * 256.0f), max[h]), set1(0.0f));
+    for (int part = 0; part < sub_blocks * F::kParts; ++part) {
       const Factors& f = factors[part][h];
       const V m = nearest(mul(f.scale, factor));
       V o = sub(set1(128.0f * 256.0f + 128.0f), mul(zero_point, m));
-      if constexpr (F::kMins) o = sub(o, mul(f.least, factor));
+      if constexpr (F::kMins) o = sub(o, mul(f.min, factor));
       const W multiplier = words_of(m), offset = words_of(nearest(o));
 #pragma GCC unroll 8
       for (int z = 0; z < F::kSub / 4; ++z) {
@@ -254,13 +254,13 @@ inline void rescale_group(Walk<F>& walk, int zero, std::int64_t group, std::int6
 void int8_requantize(const QuantChunk& chunk, std::uint8_t* q, float* scales) {
   with_form(chunk, [&](auto form) {
     using F = decltype(form);
-    Walk<F> walk(chunk);
+    ChunkReader<F> reader(chunk);
     for (std::int64_t group = 0; group < chunk.length; group += kGroup) {
       const std::int64_t length = chunk.length - group < kGroup ? chunk.length - group : kGroup;
       if constexpr (F::kValues == kGroup) {
-        move_zero<F>(walk, chunk.zero, group, length, q, scales);
+        move_zero<F>(reader, chunk.zero, group, length, q, scales);
       } else {
-        rescale_group<F>(walk, chunk.zero, group, length, q, scales);
+        rescale_group<F>(reader, chunk.zero, group, length, q, scales);
       }
       q += kGroup * kPanel;
       scales += kPanel;

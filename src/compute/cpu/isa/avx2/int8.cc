@@ -41,7 +41,7 @@ inline I dot8(I acc, W8 w, B x) {
   return {dot_half(acc.low, w.size.low, _mm256_sign_epi8(x, w.value.low)),
           dot_half(acc.high, w.size.high, _mm256_sign_epi8(x, w.value.high))};
 }
-inline I begin8(const std::int32_t*) { return set_i(0); }
+inline I acc_init8(const std::int32_t*) { return set_i(0); }
 
 // Values of even k stand in one vector, those of odd k in the other.
 struct TileW {
@@ -73,17 +73,17 @@ inline void interleave_values(const std::int8_t* q, std::int64_t stride, std::in
     }
   }
 }
-inline std::int32_t row_start(const std::int8_t* q, const std::int32_t*) {
+inline std::int32_t row_acc_init(const std::int8_t* q, const std::int32_t*) {
   std::int32_t sum = 0;
   for (int k = 0; k < kGroup; k += 2) sum -= q[k] * q[k + 1];
   return sum;
 }
-inline I tile_start(std::int32_t start, const std::int32_t* outputs, std::int64_t place) {
+inline I tile_acc_init(std::int32_t start, const std::int32_t* outputs, std::int64_t place) {
   return add_i(set_i(start), load_w(reinterpret_cast<const std::uint8_t*>(outputs + place)));
 }
 
-void spread(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32_t* starts) {
-  for (std::int64_t k = 0, group = 0; k < depth; k += kGroup, ++group, starts += kPanel) {
+void widen_i16(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32_t* acc_init) {
+  for (std::int64_t k = 0, group = 0; k < depth; k += kGroup, ++group, acc_init += kPanel) {
     const std::uint8_t* from = w.q + group * w.group_bytes;
     I sums[kPanel / kLanes] = {set_i(0), set_i(0)};
     const std::int64_t steps = (depth - k < kGroup ? depth - k : kGroup) / 4;
@@ -100,10 +100,10 @@ void spread(const Int8Panel& w, std::int64_t depth, std::uint8_t* to, std::int32
       }
     }
     for (int h = 0; h < kPanel / kLanes; ++h)
-      store_w(reinterpret_cast<std::uint8_t*>(starts + h * kLanes), sums[h]);
+      store_w(reinterpret_cast<std::uint8_t*>(acc_init + h * kLanes), sums[h]);
   }
 }
-constexpr decltype(Int8Kernels::spread) kSpread = spread;
+constexpr decltype(Int8Kernels::widen_i16) kWidenI16 = widen_i16;
 
 // In this order.
 // clang-format off

@@ -67,9 +67,9 @@ inline __m256i bytes_where(std::uint32_t mask) {
   const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
                                          2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
   const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201ull));
-  const __m256i spread =
+  const __m256i copies =
       _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<std::int32_t>(mask)), which);
-  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+  return _mm256_cmpeq_epi8(_mm256_and_si256(copies, bit), bit);
 }
 inline W or_where(std::uint64_t mask, W w, int byte) {
   const __m256i low = bytes_where(static_cast<std::uint32_t>(mask)),
@@ -85,7 +85,7 @@ inline B broadcast(const std::int8_t* p) {
   __builtin_memcpy(&four, p, sizeof(four));
   return _mm256_set1_epi32(four);
 }
-inline float largest_lane(V v) {
+inline float max_lane(V v) {
   const __m256 eight = _mm256_max_ps(v.low, v.high);
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   four = _mm_max_ps(four, _mm_movehl_ps(four, four));
@@ -110,11 +110,11 @@ inline W max_w(W a, W b) {
 inline W min_w(W a, W b) {
   return {_mm256_min_epu8(a.low, b.low), _mm256_min_epu8(a.high, b.high)};
 }
-inline V largest_byte(W w) {
+inline V max_byte(W w) {
   w = max_w(w, {_mm256_srli_epi32(w.low, 16), _mm256_srli_epi32(w.high, 16)});
   return byte_of(max_w(w, {_mm256_srli_epi32(w.low, 8), _mm256_srli_epi32(w.high, 8)}), 0);
 }
-inline V smallest_byte(W w) { return sub(set1(255.0f), largest_byte(xor_w(w, 255))); }
+inline V min_byte(W w) { return sub(set1(255.0f), max_byte(xor_w(w, 255))); }
 inline __m256i words_of_half(__m256 x) {
   const __m256i whole = _mm256_cvtps_epi32(x);
   return _mm256_or_si256(_mm256_and_si256(whole, _mm256_set1_epi32(0xFFFF)),

@@ -23,11 +23,11 @@ inline void store_half(std::uint16_t* p, V v) {
 inline void store_bytes(std::int8_t* p, V v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
 }
-inline void turn(V (&v)[kLanes]) {
+inline void transpose(V (&v)[kLanes]) {
   __m512i bits[kLanes];
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) bits[i] = _mm512_castps_si512(v[i]);
-  turn_words(bits);
+  transpose_i32(bits);
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) v[i] = _mm512_castsi512_ps(bits[i]);
 }

@@ -66,7 +66,7 @@ inline I dot(I acc, W w, B x) { return _mm512_dpbusd_epi32(acc, w, x); }
 
 #include "compute/cpu/gemm/int8_bytes-inl.h"
 
-inline float largest_lane(V v) { return _mm512_reduce_max_ps(v); }
+inline float max_lane(V v) { return _mm512_reduce_max_ps(v); }
 inline bool all_zero(V v) {
   return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_OQ) == 0xFFFF;
 }
@@ -75,11 +75,11 @@ inline void store_bytes(V x, std::int8_t* p) {
 }
 inline W max_w(W a, W b) { return _mm512_max_epu8(a, b); }
 inline W min_w(W a, W b) { return _mm512_min_epu8(a, b); }
-inline V largest_byte(W w) {
+inline V max_byte(W w) {
   w = max_w(w, _mm512_srli_epi32(w, 16));
   return byte_of(max_w(w, _mm512_srli_epi32(w, 8)), 0);
 }
-inline V smallest_byte(W w) {
+inline V min_byte(W w) {
   // Bytes shifted in must not count.
   w = min_w(w, _mm512_rol_epi32(w, 16));
   return byte_of(min_w(w, _mm512_rol_epi32(w, 8)), 0);

@@ -1,7 +1,7 @@
 // Include inside an unnamed namespace, after immintrin.h. Needs AVX-512 F.
 
 // Lane j of vector i becomes lane i of vector j.
-inline void turn_words(__m512i (&v)[16]) {
+inline void transpose_i32(__m512i (&v)[16]) {
   __m512i a[16];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {

@@ -14,7 +14,7 @@ constexpr int kGroups = kKvBlockTokens / kLanes;
 inline __m512bh as_pairs(__m512i bits) { return __m512bh(bits); }
 inline __m512i load_pairs(const std::uint8_t* from) { return _mm512_loadu_si512(from); }
 // The pair at `from`, in every lane.
-inline __m512i spread_pair(const std::uint16_t* from) {
+inline __m512i broadcast_pair(const std::uint16_t* from) {
   int pair;
   __builtin_memcpy(&pair, from, sizeof(pair));
   return _mm512_set1_epi32(pair);
@@ -36,7 +36,7 @@ template <int R, int G>
     for (int g = 0; g < G; ++g) k[g] = load_pairs(keys + (d * kGroups + g) * 64);
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
-      const __m512i x = spread_pair(q + r * q_stride + 2 * d);
+      const __m512i x = broadcast_pair(q + r * q_stride + 2 * d);
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g)
         acc[r][g] = _mm512_dpbf16_ps(acc[r][g], as_pairs(x), as_pairs(k[g]));
@@ -63,11 +63,12 @@ inline unsigned halves_of(int j, int from, int to) {
 constexpr int kHalves[] = {0, 0xFFFF, ~0xFFFF, -1};
 
 // C vectors of the outputs of R rows from `row` on: what is there (nothing, where args.fresh) times
-// `fade` (null: times 1), then a chain over the pairs of positions. Where the rows do not see the
-// same, values pass through a mask for each row, so that a position outside takes part in nothing.
+// `rescale` (null: times 1), then a chain over the pairs of positions. Where the rows do not see
+// the same, values pass through a mask for each row, so that a position outside takes part in
+// nothing.
 template <int R, int C>
 [[gnu::noinline]] void value_tile(const AttentionBlock& args, const SeenPairs& seen, int row,
-                                  const std::uint16_t* weights, const float* fade, int first) {
+                                  const std::uint16_t* weights, const float* rescale, int first) {
   const std::uint8_t* const values = args.values + first * 4;
   const std::int64_t pair_bytes = args.stride * 4, state_stride = args.state_stride;
   float* const out = args.state + row * state_stride + kStateOut + first;
@@ -76,15 +77,15 @@ template <int R, int C>
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
-      acc[r][c] =
-          args.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(out + r * state_stride + c * kLanes);
+      acc[r][c] = args.first_block ? _mm512_setzero_ps()
+                                   : _mm512_loadu_ps(out + r * state_stride + c * kLanes);
     }
   }
-  if (fade != nullptr) {
+  if (rescale != nullptr) {
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int c = 0; c < C; ++c) acc[r][c] = _mm512_mul_ps(acc[r][c], _mm512_set1_ps(fade[r]));
+      for (int c = 0; c < C; ++c) acc[r][c] = _mm512_mul_ps(acc[r][c], _mm512_set1_ps(rescale[r]));
     }
   }
   const auto add_seen = [&](int j) {
@@ -93,7 +94,7 @@ template <int R, int C>
     for (int r = 0; r < R; ++r) {
       const unsigned halves = halves_of(j, args.from[row + r], args.to[row + r]);
       if (halves == 0) continue;
-      const __m512i w = spread_pair(weights + r * kKvBlockTokens + 2 * j);
+      const __m512i w = broadcast_pair(weights + r * kKvBlockTokens + 2 * j);
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) {
         const __m512i v =
@@ -109,7 +110,7 @@ template <int R, int C>
     for (int c = 0; c < C; ++c) v[c] = load_pairs(values + j * pair_bytes + c * 64);
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
-      const __m512i w = spread_pair(weights + r * kKvBlockTokens + 2 * j);
+      const __m512i w = broadcast_pair(weights + r * kKvBlockTokens + 2 * j);
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c)
         acc[r][c] = _mm512_dpbf16_ps(acc[r][c], as_pairs(w), as_pairs(v[c]));
@@ -125,11 +126,11 @@ template <int R, int C>
 
 template <int R, int C>
 inline void add_values(const AttentionBlock& args, const SeenPairs& seen, int row,
-                       const std::uint16_t* weights, const float* fade, int first) {
+                       const std::uint16_t* weights, const float* rescale, int first) {
   for (; first + C * kLanes <= args.stride; first += C * kLanes)
-    value_tile<R, C>(args, seen, row, weights, fade, first);
+    value_tile<R, C>(args, seen, row, weights, rescale, first);
   if constexpr (C > 1) {
-    if (first < args.stride) add_values<R, C / 2>(args, seen, row, weights, fade, first);
+    if (first < args.stride) add_values<R, C / 2>(args, seen, row, weights, rescale, first);
   }
 }
 
@@ -152,7 +153,7 @@ inline __mmask64 visible(int from, int to) {
 
 // One row's scores of G groups through key scales and mask, and their maximum by lanes.
 template <int G>
-inline V most_scores(const AttentionBlock& args, __mmask64 seen, float* scores) {
+inline V max_scores(const AttentionBlock& args, __mmask64 seen, float* scores) {
   constexpr __mmask64 kAll = G == kGroups ? ~__mmask64{0} : (__mmask64{1} << (G * kLanes)) - 1;
   V s[G];
 #pragma GCC unroll 4
@@ -173,12 +174,12 @@ inline V most_scores(const AttentionBlock& args, __mmask64 seen, float* scores) 
   return _mm512_max_ps(_mm512_max_ps(s[0], s[1]), _mm512_max_ps(s[2], s[kGroups - 1]));
 }
 
-inline V larger_halves(V a, V b) {
+inline V max_halves(V a, V b) {
   return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
 }
 
 // The largest lane of each of sixteen vectors, side by side: the same tree for each.
-inline V largest_lanes(const V* v) {
+inline V max_lanes(const V* v) {
   V two[8], four[4];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {
@@ -191,43 +192,43 @@ inline V largest_lanes(const V* v) {
     four[i] = _mm512_max_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
                             _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
   }
-  return larger_halves(larger_halves(four[0], four[1]), larger_halves(four[2], four[3]));
+  return max_halves(max_halves(four[0], four[1]), max_halves(four[2], four[3]));
 }
 
 // Scores of G groups to weights; gives the rows' factors of what was there before.
 template <int G>
-[[gnu::noinline]] void soften(const AttentionBlock& args, const __mmask64* seen, float* scores,
-                              std::uint16_t* weights, float* fade) {
-  alignas(64) float most_of[kLanes];
+[[gnu::noinline]] void softmax(const AttentionBlock& args, const __mmask64* seen, float* scores,
+                               std::uint16_t* weights, float* rescale) {
+  alignas(64) float row_max[kLanes];
   V lanes[kLanes];
   std::uint32_t any = 0;
   for (int r = 0; r < args.rows; ++r) {
     any |= static_cast<std::uint32_t>(seen[r] != 0) << r;
-    lanes[r] = most_scores<G>(args, seen[r], scores + r * kKvBlockTokens);
+    lanes[r] = max_scores<G>(args, seen[r], scores + r * kKvBlockTokens);
   }
   for (int r = args.rows; r < kLanes; ++r) lanes[r] = lanes[0];
-  const V before = _mm512_load_ps(fade), most = _mm512_max_ps(before, largest_lanes(lanes));
+  const V before = _mm512_load_ps(rescale), max = _mm512_max_ps(before, max_lanes(lanes));
   // A row that sees nothing stays as it is.
-  _mm512_store_ps(fade, _mm512_mask_blend_ps(static_cast<__mmask16>(any), _mm512_set1_ps(1.0f),
-                                             exp2_of(_mm512_sub_ps(before, most))));
-  _mm512_store_ps(most_of, most);
+  _mm512_store_ps(rescale, _mm512_mask_blend_ps(static_cast<__mmask16>(any), _mm512_set1_ps(1.0f),
+                                                exp2_of(_mm512_sub_ps(before, max))));
+  _mm512_store_ps(row_max, max);
   for (int r = 0; r < args.rows; ++r) {
     if (seen[r] == 0) continue;
     float* const state = args.state + r * args.state_stride;
     const float* const from = scores + r * kKvBlockTokens;
-    const V here = _mm512_set1_ps(most_of[r]);
+    const V here = _mm512_set1_ps(row_max[r]);
     V e[G + G % 2];
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g)
       e[g] = exp2_of(_mm512_sub_ps(_mm512_load_ps(from + g * kLanes), here));
     if constexpr (G % 2 != 0) e[G] = _mm512_setzero_ps();
-    V sum = args.fresh
+    V sum = args.first_block
                 ? _mm512_setzero_ps()
-                : _mm512_mul_ps(_mm512_loadu_ps(state + kStateSums), _mm512_set1_ps(fade[r]));
+                : _mm512_mul_ps(_mm512_loadu_ps(state + kStateSums), _mm512_set1_ps(rescale[r]));
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum = _mm512_add_ps(sum, e[g]);
     _mm512_storeu_ps(state + kStateSums, sum);
-    state[kStateMost] = most_of[r];
+    state[kStateMax] = row_max[r];
     if (args.value_scales != nullptr) {
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) {
@@ -245,7 +246,7 @@ template <int G>
 }
 
 SeenPairs seen_pairs(const AttentionBlock& args, int first, int rows) {
-  if (args.whole) return {0, 0, kKvBlockTokens / 2, kKvBlockTokens / 2};
+  if (args.unmasked) return {0, 0, kKvBlockTokens / 2, kKvBlockTokens / 2};
   int from = kKvBlockTokens, to = 0, all_from = 0, all_to = kKvBlockTokens;
   for (int r = first; r < first + rows; ++r) {
     const bool any = args.from[r] < args.to[r];
@@ -279,18 +280,18 @@ void score_rows(const AttentionBlock& args, int first, int groups, float* scores
 
 template <int R>
 void add_rows(const AttentionBlock& args, int first, const std::uint16_t* weights,
-              const float* fade) {
-  bool fades = false;
-  for (int r = 0; r < R; ++r) fades = fades || fade[first + r] != 1.0f;
+              const float* rescale) {
+  bool rescales = false;
+  for (int r = 0; r < R; ++r) rescales = rescales || rescale[first + r] != 1.0f;
   add_values<R, (R <= 2 ? 8 : 4)>(args, seen_pairs(args, first, R), first,
                                   weights + first * kKvBlockTokens,
-                                  fades && !args.fresh ? fade + first : nullptr, 0);
+                                  rescales && !args.first_block ? rescale + first : nullptr, 0);
 }
 
 struct RowTile {
   void (*score)(const AttentionBlock& args, int first, int groups, float* scores);
   void (*add)(const AttentionBlock& args, int first, const std::uint16_t* weights,
-              const float* fade);
+              const float* rescale);
 };
 constexpr RowTile kRowTiles[] = {{score_rows<1>, add_rows<1>}, {score_rows<2>, add_rows<2>},
                                  {score_rows<3>, add_rows<3>}, {score_rows<4>, add_rows<4>},
@@ -299,20 +300,20 @@ constexpr int kTileRows = 6;
 
 // Two tiles of rows together: what their scores become waits for no single one of them.
 void attend_block(const AttentionBlock& args) {
-  alignas(64) float scores[kFastRows * kKvBlockTokens];
-  alignas(64) std::uint16_t weights[kFastRows * kKvBlockTokens];
-  alignas(64) float fade[kLanes] = {};
-  __mmask64 seen[kFastRows];
-  int last = args.whole ? kKvBlockTokens : 1;
+  alignas(64) float scores[kBf16AttentionRows * kKvBlockTokens];
+  alignas(64) std::uint16_t weights[kBf16AttentionRows * kKvBlockTokens];
+  alignas(64) float rescale[kLanes] = {};
+  __mmask64 seen[kBf16AttentionRows];
+  int last = args.unmasked ? kKvBlockTokens : 1;
   for (int r = 0; r < args.rows; ++r) {
     float* const state = args.state + r * args.state_stride;
-    fade[r] = args.fresh ? -__builtin_inff() : state[kStateMost];
-    seen[r] = args.whole ? ~__mmask64{0} : visible(args.from[r], args.to[r]);
-    if (args.fresh && seen[r] == 0) {
-      state[kStateMost] = -__builtin_inff();
+    rescale[r] = args.first_block ? -__builtin_inff() : state[kStateMax];
+    seen[r] = args.unmasked ? ~__mmask64{0} : visible(args.from[r], args.to[r]);
+    if (args.first_block && seen[r] == 0) {
+      state[kStateMax] = -__builtin_inff();
       _mm512_storeu_ps(state + kStateSums, _mm512_setzero_ps());
     }
-    if (!args.whole) last = args.to[r] > last && seen[r] != 0 ? args.to[r] : last;
+    if (!args.unmasked) last = args.to[r] > last && seen[r] != 0 ? args.to[r] : last;
   }
   // Behind the last position that any row sees, scores are not needed.
   const int groups = (last + kLanes - 1) / kLanes;
@@ -323,20 +324,20 @@ void attend_block(const AttentionBlock& args) {
   }
   switch (groups) {
     case 1:
-      soften<1>(args, seen, scores, weights, fade);
+      softmax<1>(args, seen, scores, weights, rescale);
       break;
     case 2:
-      soften<2>(args, seen, scores, weights, fade);
+      softmax<2>(args, seen, scores, weights, rescale);
       break;
     case 3:
-      soften<3>(args, seen, scores, weights, fade);
+      softmax<3>(args, seen, scores, weights, rescale);
       break;
     default:
-      soften<kGroups>(args, seen, scores, weights, fade);
+      softmax<kGroups>(args, seen, scores, weights, rescale);
   }
   for (int first = 0; first < args.rows; first += high) {
     const int rows = args.rows - first < high ? args.rows - first : high;
-    kRowTiles[rows - 1].add(args, first, weights, fade);
+    kRowTiles[rows - 1].add(args, first, weights, rescale);
   }
 }
 
@@ -360,7 +361,7 @@ void finish_attention(const float* state, int n, float* out) {
   }
 }
 
-constexpr FastAttentionKernels kTable = {
+constexpr Bf16AttentionKernels kTable = {
     .block = attend_block,
     .close = close_range,
     .finish = finish_attention,
@@ -371,6 +372,6 @@ constexpr FastAttentionKernels kTable = {
 
 }  // namespace
 
-const FastAttentionKernels* avx512bf16_attention() { return has_avx512bf16() ? &kTable : nullptr; }
+const Bf16AttentionKernels* avx512bf16_attention() { return has_avx512bf16() ? &kTable : nullptr; }
 
 }  // namespace ocellus::compute::cpu

@@ -58,7 +58,7 @@ void store_keys(const KvRun& run) {
                                              load_part(row, run.head_dim - d)));
         }
       }
-      turn_words(v);
+      transpose_i32(v);
       std::uint8_t* const to = run.keys + (d / 2 * kKvBlockTokens + run.token + t) * 4;
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i) {

@@ -7,7 +7,7 @@
 
 namespace ocellus::compute::cpu {
 
-// The functions of FastAttentionKernels.
+// The functions of Bf16AttentionKernels.
 void pack_query(const float* q, int n, float scale, std::uint16_t* to);
 void pack_pairs(KvElement element, const std::uint8_t* from, int rows, int n, std::uint16_t* to);
 void store_pairs(const KvRun& run);

@@ -93,10 +93,10 @@ inline I dot(I acc, const W& w, B x) {
 
 #include "compute/cpu/gemm/int8_bytes-inl.h"
 
-inline float largest_lane(V v) {
-  float most = v.lane[0];
-  for (const float lane : v.lane) most = lane > most ? lane : most;
-  return most;
+inline float max_lane(V v) {
+  float max = v.lane[0];
+  for (const float lane : v.lane) max = lane > max ? lane : max;
+  return max;
 }
 inline bool all_zero(V v) {
   for (const float lane : v.lane)
@@ -117,10 +117,10 @@ inline W max_w(const W& a, const W& b) {
 inline W min_w(const W& a, const W& b) {
   return each_byte([&](int i) { return a.byte[i] < b.byte[i] ? a.byte[i] : b.byte[i]; });
 }
-inline V largest_byte(const W& w) {
+inline V max_byte(const W& w) {
   return max_of(max_of(byte_of(w, 0), byte_of(w, 1)), max_of(byte_of(w, 2), byte_of(w, 3)));
 }
-inline V smallest_byte(const W& w) {
+inline V min_byte(const W& w) {
   return min_of(min_of(byte_of(w, 0), byte_of(w, 1)), min_of(byte_of(w, 2), byte_of(w, 3)));
 }
 inline W words_of(V x) {

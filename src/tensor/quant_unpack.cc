@@ -14,7 +14,7 @@ std::int8_t small(int value) noexcept { return static_cast<std::int8_t>(value); 
 // x = d q + m is x = d q - (-m).
 std::uint16_t negated(std::uint16_t half) noexcept { return half ^ 0x8000u; }
 
-void split_nibbles(const Byte* q, const Byte* fifth, int bias, std::int8_t* out) noexcept {
+void unpack_nibbles(const Byte* q, const Byte* fifth, int bias, std::int8_t* out) noexcept {
   for (int i = 0; i < 32; ++i) {
     const int nibble = i < 16 ? q[i] & 15 : q[i - 16] >> 4;
     const int top = fifth == nullptr ? 0 : (fifth[i / 8] >> (i % 8) & 1) << 4;
@@ -22,7 +22,7 @@ void split_nibbles(const Byte* q, const Byte* fifth, int bias, std::int8_t* out)
   }
 }
 
-void split_q2_k(const Byte* block, QuantParts& parts) noexcept {
+void unpack_q2_k(const Byte* block, QuantParts& parts) noexcept {
   parts.d = half_at(block + 80);
   parts.dmin = half_at(block + 82);
   for (int i = 0; i < 16; ++i) {
@@ -33,7 +33,7 @@ void split_q2_k(const Byte* block, QuantParts& parts) noexcept {
     parts.q[v] = small(block[16 + v / 128 * 32 + v % 32] >> (v / 32 % 4 * 2) & 3);
 }
 
-void split_q3_k(const Byte* block, QuantParts& parts) noexcept {
+void unpack_q3_k(const Byte* block, QuantParts& parts) noexcept {
   const Byte* const packed = block + 96;
   parts.d = half_at(block + 108);
   for (int i = 0; i < 16; ++i) {
@@ -46,7 +46,7 @@ void split_q3_k(const Byte* block, QuantParts& parts) noexcept {
   }
 }
 
-void split_q4_or_q5_k(const Byte* block, bool five, QuantParts& parts) noexcept {
+void unpack_q4_or_q5_k(const Byte* block, bool five, QuantParts& parts) noexcept {
   const Byte *const packed = block + 4, *const high = block + 16,
                     *const nibbles = five ? block + 48 : block + 16;
   parts.d = half_at(block);
@@ -64,7 +64,7 @@ void split_q4_or_q5_k(const Byte* block, bool five, QuantParts& parts) noexcept 
   }
 }
 
-void split_q6_k(const Byte* block, QuantParts& parts) noexcept {
+void unpack_q6_k(const Byte* block, QuantParts& parts) noexcept {
   parts.d = half_at(block + 208);
   for (int i = 0; i < 16; ++i) parts.scales[i] = small(block[192 + i]);
   for (int v = 0; v < 256; ++v) {
@@ -105,29 +105,29 @@ QuantLayout quant_layout(DType type) noexcept {
   }
 }
 
-void split_block(DType type, const std::byte* bytes, QuantParts& parts) noexcept {
+void unpack_block(DType type, const std::byte* bytes, QuantParts& parts) noexcept {
   const auto* const block = reinterpret_cast<const Byte*>(bytes);
   parts.d = half_at(block);
   switch (type) {
     case DType::kQ4_0:
-      return split_nibbles(block + 2, nullptr, 0, parts.q);  // the bias is the layout's
+      return unpack_nibbles(block + 2, nullptr, 0, parts.q);  // the bias is the layout's
     case DType::kQ4_1:
       parts.dmin = negated(half_at(block + 2));
-      return split_nibbles(block + 4, nullptr, 0, parts.q);
+      return unpack_nibbles(block + 4, nullptr, 0, parts.q);
     case DType::kQ5_0:
-      return split_nibbles(block + 6, block + 2, 16, parts.q);
+      return unpack_nibbles(block + 6, block + 2, 16, parts.q);
     case DType::kQ5_1:
       parts.dmin = negated(half_at(block + 2));
-      return split_nibbles(block + 8, block + 4, 0, parts.q);
+      return unpack_nibbles(block + 8, block + 4, 0, parts.q);
     case DType::kQ2_K:
-      return split_q2_k(block, parts);
+      return unpack_q2_k(block, parts);
     case DType::kQ3_K:
-      return split_q3_k(block, parts);
+      return unpack_q3_k(block, parts);
     case DType::kQ4_K:
     case DType::kQ5_K:
-      return split_q4_or_q5_k(block, type == DType::kQ5_K, parts);
+      return unpack_q4_or_q5_k(block, type == DType::kQ5_K, parts);
     case DType::kQ6_K:
-      return split_q6_k(block, parts);
+      return unpack_q6_k(block, parts);
     case DType::kQ8:
       for (int i = 0; i < 128; ++i) parts.q[i] = small(block[2 + i]);
       return;

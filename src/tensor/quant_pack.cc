@@ -15,7 +15,7 @@ void put_half(Byte* to, std::uint16_t half) noexcept {
 // Sets bits in a block that begins as zeros.
 void set(Byte& byte, int bits) noexcept { byte = static_cast<Byte>(byte | bits); }
 
-void join_nibbles(const std::int8_t* q, int bias, Byte* nibbles, Byte* fifth) noexcept {
+void pack_nibbles(const std::int8_t* q, int bias, Byte* nibbles, Byte* fifth) noexcept {
   for (int i = 0; i < 32; ++i) {
     const int value = q[i] + bias;
     set(nibbles[i % 16], (value & 15) << (i / 16 * 4));
@@ -23,7 +23,7 @@ void join_nibbles(const std::int8_t* q, int bias, Byte* nibbles, Byte* fifth) no
   }
 }
 
-void join_q2_k(const QuantParts& parts, Byte* block) noexcept {
+void pack_q2_k(const QuantParts& parts, Byte* block) noexcept {
   put_half(block + 80, parts.d);
   put_half(block + 82, parts.dmin);
   for (int i = 0; i < 16; ++i) set(block[i], (parts.scales[i] & 15) | (parts.mins[i] & 15) << 4);
@@ -31,7 +31,7 @@ void join_q2_k(const QuantParts& parts, Byte* block) noexcept {
     set(block[16 + v / 128 * 32 + v % 32], (parts.q[v] & 3) << (v / 32 % 4 * 2));
 }
 
-void join_q3_k(const QuantParts& parts, Byte* block) noexcept {
+void pack_q3_k(const QuantParts& parts, Byte* block) noexcept {
   Byte* const packed = block + 96;
   put_half(block + 108, parts.d);
   for (int i = 0; i < 16; ++i) {
@@ -45,7 +45,7 @@ void join_q3_k(const QuantParts& parts, Byte* block) noexcept {
   }
 }
 
-void join_q4_or_q5_k(const QuantParts& parts, bool five, Byte* block) noexcept {
+void pack_q4_or_q5_k(const QuantParts& parts, bool five, Byte* block) noexcept {
   Byte *const packed = block + 4, *const high = block + 16,
               *const nibbles = five ? block + 48 : block + 16;
   put_half(block, parts.d);
@@ -62,7 +62,7 @@ void join_q4_or_q5_k(const QuantParts& parts, bool five, Byte* block) noexcept {
   }
 }
 
-void join_q6_k(const QuantParts& parts, Byte* block) noexcept {
+void pack_q6_k(const QuantParts& parts, Byte* block) noexcept {
   put_half(block + 208, parts.d);
   std::memcpy(block + 192, parts.scales, 16);
   for (int v = 0; v < 256; ++v) {
@@ -74,31 +74,31 @@ void join_q6_k(const QuantParts& parts, Byte* block) noexcept {
 
 }  // namespace
 
-void join_block(DType type, const QuantParts& parts, std::byte* bytes) noexcept {
+void pack_block(DType type, const QuantParts& parts, std::byte* bytes) noexcept {
   auto* const block = reinterpret_cast<Byte*>(bytes);
   std::memset(block, 0, block_bytes(type));
   if (block_values(type) < 256) put_half(block, parts.d);
-  const std::uint16_t m = parts.dmin ^ 0x8000u;  // split_block() turned its sign
+  const std::uint16_t m = parts.dmin ^ 0x8000u;  // unpack_block() turned its sign
   switch (type) {
     case DType::kQ4_0:
-      return join_nibbles(parts.q, 0, block + 2, nullptr);
+      return pack_nibbles(parts.q, 0, block + 2, nullptr);
     case DType::kQ4_1:
       put_half(block + 2, m);
-      return join_nibbles(parts.q, 0, block + 4, nullptr);
+      return pack_nibbles(parts.q, 0, block + 4, nullptr);
     case DType::kQ5_0:
-      return join_nibbles(parts.q, 16, block + 6, block + 2);
+      return pack_nibbles(parts.q, 16, block + 6, block + 2);
     case DType::kQ5_1:
       put_half(block + 2, m);
-      return join_nibbles(parts.q, 0, block + 8, block + 4);
+      return pack_nibbles(parts.q, 0, block + 8, block + 4);
     case DType::kQ2_K:
-      return join_q2_k(parts, block);
+      return pack_q2_k(parts, block);
     case DType::kQ3_K:
-      return join_q3_k(parts, block);
+      return pack_q3_k(parts, block);
     case DType::kQ4_K:
     case DType::kQ5_K:
-      return join_q4_or_q5_k(parts, type == DType::kQ5_K, block);
+      return pack_q4_or_q5_k(parts, type == DType::kQ5_K, block);
     case DType::kQ6_K:
-      return join_q6_k(parts, block);
+      return pack_q6_k(parts, block);
     case DType::kQ8:
       std::memcpy(block + 2, parts.q, 128);
       return;
