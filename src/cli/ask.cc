@@ -1,88 +1,134 @@
-// ocellus ask: one picture, one question, the answer as it comes.
-#include <fmt/format.h>
+// ocellus ask: pictures and a question, the answer as it comes; or a conversation on a terminal.
+#include <unistd.h>
 
-#include <boost/json/object.hpp>
 #include <memory>
+#include <utility>
 
 #include "base/result.h"
+#include "cli/answer_report.h"
 #include "cli/commands.h"
+#include "cli/conversation.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/prompt_flags.h"
 #include "cli/report.h"
 
 namespace ocellus::cli {
 namespace {
 
 struct AskCommand {
-  std::string picture;
-  std::string question;
+  PromptFlags prompt;
   ModelFlags model;
   SamplingFlags sampling;
-  bool json = false;
+  ProgressFlags progress;
+  bool json = false, logprobs = false;
+  int top_logprobs = 0;
 
+  void add_to(CLI::App& command);
   Status run() const;
-  Result<Answer> ask() const;
+
+ private:
+  Result<Model> open(const std::shared_ptr<Progress>& shown) const;
+  Result<AskOptions> options() const;
+  Status ask() const;
+  Status converse() const;
 };
 
-std::string_view finish_name(FinishReason reason) {
-  return reason == FinishReason::kStop ? "stop" : "length";
+void AskCommand::add_to(CLI::App& command) {
+  prompt.add_to(command);
+  sampling.add_to(command);
+  model.add_to(command);
+  CLI::Option* const as_json =
+      command
+          .add_flag("--json", json,
+                    "One JSON object: answer, finish reason, token ids and counts, timings")
+          ->group("Output");
+  CLI::Option* const with_logprobs =
+      command.add_flag("--logprobs", logprobs, "With --json: the log-probability of each token")
+          ->needs(as_json)
+          ->group("Output");
+  command
+      .add_option("--top-logprobs", top_logprobs,
+                  "With --logprobs: as many of the likeliest tokens at each place (default: 0)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 20))
+      ->needs(with_logprobs)
+      ->group("Output");
+  progress.add_to(command);
 }
 
-Result<Answer> AskCommand::ask() const {
-  OCELLUS_ASSIGN_OR_RETURN(const ModelOptions model_options, model.options());
-  OCELLUS_ASSIGN_OR_RETURN(AskOptions ask_options, sampling.options());
+Result<Model> AskCommand::open(const std::shared_ptr<Progress>& shown) const {
+  OCELLUS_ASSIGN_OR_RETURN(ModelOptions options, model.options());
+  options.progress = load_progress(shown);
   OCELLUS_ASSIGN_OR_RETURN(Registry registry, Registry::create({.threads = model.threads}));
-  OCELLUS_ASSIGN_OR_RETURN(Model opened, registry.open(model_options));
+  return registry.open(options);
+}
+
+Result<AskOptions> AskCommand::options() const {
+  OCELLUS_ASSIGN_OR_RETURN(AskOptions options, sampling.options());
+  options.logprobs = logprobs;
+  options.top_logprobs = top_logprobs;
+  return options;
+}
+
+Status AskCommand::ask() const {
+  const std::shared_ptr<Progress> shown = Progress::make(progress);
+  OCELLUS_ASSIGN_OR_RETURN(AskOptions options, this->options());
+  OCELLUS_ASSIGN_OR_RETURN(std::vector<Message> messages, prompt.messages());
+  OCELLUS_ASSIGN_OR_RETURN(Model opened, open(shown));
+  options.progress = ask_progress(shown);
   OCELLUS_ASSIGN_OR_RETURN(AnswerStream stream,
-                           opened.ask(sampling.conversation(Picture::parse(picture), question),
-                                      std::move(ask_options)));
+                           opened.ask(std::move(messages), std::move(options)));
+  // Whatever ends this, the line of progress is wiped before anything else is written.
+  const std::unique_ptr<Progress, void (*)(Progress*)> wipe(shown.get(),
+                                                            [](Progress* p) { p->end(); });
   const InterruptGuard guard([&stream] { stream.cancel(); });
-  Answer answer;
-  while (true) {
-    OCELLUS_ASSIGN_OR_RETURN(std::optional<AnswerPiece> piece, stream.next());
-    if (!piece) break;
-    answer.text += piece->text;
-    // Where nobody can read it there is no reason to go on computing.
-    if (!json) OCELLUS_RETURN_IF_ERROR(print(piece->text));
+  if (json) {
+    OCELLUS_ASSIGN_OR_RETURN(const Answer answer, stream.wait());
+    if (shown) shown->end();
+    return print_json(to_json(answer, logprobs));
   }
-  answer.stats = stream.stats();
-  return answer;
+  while (true) {
+    OCELLUS_ASSIGN_OR_RETURN(const std::optional<AnswerPiece> piece, stream.next());
+    if (!piece) return print("\n");
+    if (shown && !piece->text.empty()) shown->end();
+    // Where nobody can read it there is no reason to go on computing.
+    OCELLUS_RETURN_IF_ERROR(print_answer(piece->text));
+  }
+}
+
+Status AskCommand::converse() const {
+  const std::shared_ptr<Progress> shown = Progress::make(progress);
+  OCELLUS_ASSIGN_OR_RETURN(AskOptions options, this->options());
+  OCELLUS_ASSIGN_OR_RETURN(PromptFlags::Start start, prompt.start());
+  OCELLUS_ASSIGN_OR_RETURN(Model opened, open(shown));
+  // Now, so that a model that is none is told before anything is typed.
+  const Status loaded = opened.load();
+  if (shown) shown->end();
+  OCELLUS_RETURN_IF_ERROR(loaded);
+  return Conversation(std::move(opened), std::move(options), std::move(start.messages),
+                      std::move(start.pictures), shown)
+      .run();
 }
 
 Status AskCommand::run() const {
-  OCELLUS_ASSIGN_OR_RETURN(const Answer answer, ask());
-  const AnswerStats& stats = answer.stats;
-  if (!json) return print("\n");
-  const std::string_view finish = finish_name(stats.finish);
-  return print_json({{"answer", answer.text},
-                     {"finish_reason", boost::json::string(finish.data(), finish.size())},
-                     {"tokens",
-                      {{"prompt", stats.prompt_tokens},
-                       {"image", stats.image_tokens},
-                       {"generated", stats.generated_tokens},
-                       {"drafted", stats.drafted_tokens},
-                       {"accepted", stats.accepted_tokens}}},
-                     {"seconds",
-                      {{"queue", stats.queue_seconds},
-                       {"image", stats.image_seconds},
-                       {"tower", stats.tower_seconds},
-                       {"first_token", stats.first_token_seconds},
-                       {"total", stats.total_seconds}}}});
+  const bool person = ::isatty(STDIN_FILENO) != 0;
+  return prompt.has_question() || json || !person ? ask() : converse();
 }
 
 }  // namespace
 
 void add_ask(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("ask", "Ask a question about a picture");
+  auto* command = app.add_subcommand(
+      "ask", "Ask a question about pictures, or hold a conversation on a terminal");
+  command->footer(
+      "  ocellus ask photo.jpg \"What is it?\"\n"
+      "  ocellus ask --image a.jpg --image b.jpg \"What is different?\"\n"
+      "  ocellus ask --messages conversation.json --json\n"
+      "  ocellus ask photo.jpg                          a conversation; /help there\n");
   auto flags = std::make_shared<AskCommand>();
-  command->add_option("picture", flags->picture, "Path or URL of the picture")
-      ->required()
-      ->type_name("IMAGE|URL");
-  command->add_option("question", flags->question, "The question")->required()->type_name("TEXT");
-  flags->model.add_to(*command);
-  flags->sampling.add_to(*command);
-  command->add_flag("--json", flags->json,
-                    "One JSON object: answer, finish reason, token counts, timings");
+  flags->add_to(*command);
   command->callback(
       [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cli/options.h"
+#include "cli/progress.h"
 
 namespace ocellus::cli {
 
@@ -27,9 +27,9 @@ CLI::Option* ConversionFlags::add_to(CLI::App& command, const Words& words) {
 }
 
 std::function<void(double fraction)> stage_progress(const char* stage) {
-  LoadProgress progress = terminal_progress();
-  if (!progress) return {};
-  return [progress = std::move(progress), stage](double fraction) { progress(fraction, stage); };
+  const LoadProgress shown = load_progress(Progress::make());
+  if (!shown) return {};
+  return [shown, stage](double fraction) { shown(fraction, stage); };
 }
 
 }  // namespace ocellus::cli

@@ -23,7 +23,7 @@ struct ConversionFlags {
   CLI::Option* add_to(CLI::App& command, const Words& words);
 };
 
-// terminal_progress() for work of one stage: "packing 12 %". Empty where that is.
+// load_progress() for work of one stage: "packing 12 %". Empty where nobody is to be told.
 std::function<void(double fraction)> stage_progress(const char* stage);
 
 }  // namespace ocellus::cli

@@ -12,6 +12,7 @@
 #include "cli/inspect_gguf.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "image/image.h"
 #include "models/checkpoint.h"
@@ -207,7 +208,7 @@ Status InspectCommand::verify_packed() const {
   std::atomic<bool> interrupted = false;
   const InterruptGuard guard([&] { interrupted = true; });
   models::Progress progress;
-  if (LoadProgress show = terminal_progress())
+  if (LoadProgress show = load_progress(Progress::make()))
     progress = [show = std::move(show)](double fraction) { show(fraction, "verifying"); };
   return models::verify_packed_model(subject, progress, [&] { return interrupted.load(); });
 }

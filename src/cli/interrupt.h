@@ -6,11 +6,15 @@
 
 namespace ocellus::cli {
 
-// While it lives, SIGINT and SIGTERM call `on_signal` (on a runtime thread) instead of ending the
-// process. A second signal ends it at once. Does nothing where the shared runtime cannot be had.
+// While it lives, signals call `on_signal` (on a runtime thread) instead of ending the process.
+// Does nothing where the shared runtime cannot be had.
 class InterruptGuard {
  public:
-  explicit InterruptGuard(std::function<void()> on_signal);
+  enum class Signals {
+    kFirst,           // SIGINT or SIGTERM, once: a second one ends the process
+    kEveryInterrupt,  // SIGINT, as often as it comes
+  };
+  explicit InterruptGuard(std::function<void()> on_signal, Signals signals = Signals::kFirst);
   ~InterruptGuard();
 
  private:

@@ -1,10 +1,9 @@
 #include "cli/options.h"
 
-#include <unistd.h>
-
-#include <cstdio>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,6 +44,19 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
                           "--preprocess: expected model, crop or pad, found {}", name);
 }
 
+// "17=-2.5"
+Result<std::pair<std::int32_t, float>> parse_logit_bias(const std::string& text) {
+  std::pair<std::int32_t, float> bias;
+  const char* const end = text.data() + text.size();
+  const auto [equals, no_id] = std::from_chars(text.data(), end, bias.first);
+  if (no_id == std::errc() && equals != end && *equals == '=') {
+    const auto [rest, no_bias] = std::from_chars(equals + 1, end, bias.second);
+    if (no_bias == std::errc() && rest == end) return bias;
+  }
+  return base::make_error(ErrorCode::kInvalidArgument, "--logit-bias: expected ID=BIAS, found {}",
+                          text);
+}
+
 }  // namespace
 
 std::vector<std::string> weight_names() {
@@ -58,67 +70,53 @@ std::string tower_weights_for(const std::string& weights, const std::string& tow
   return tower_weights == "auto" && plain ? weights : tower_weights;
 }
 
-LoadProgress terminal_progress() {
-  if (::isatty(STDERR_FILENO) == 0) return {};
-  return [shown = -1](double fraction, const char* stage) mutable {
-    const int percent = static_cast<int>(100 * fraction);
-    if (percent == shown) return;
-    shown = percent;
-    if (percent < 100) {
-      std::fprintf(stderr, "\r%s %d %%", stage, percent);
-    } else {
-      std::fprintf(stderr, "\r\x1b[K");
-    }
-    std::fflush(stderr);
-  };
-}
-
 void ModelFlags::add_to(CLI::App& command) {
-  command
-      .add_option(
-          "-m,--model", model,
-          "Model folder, a .gguf language model, or a packed model (default: the demo model)")
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group("Model");
+  };
+  add("-m,--model", model,
+      "Model folder, a .gguf language model, or a packed model (default: the demo model)")
       ->type_name("DIR|FILE");
-  command.add_option("--mmproj", mmproj, "Tower and projector of a .gguf language model")
+  add("--mmproj", mmproj, "Tower and projector of a .gguf language model (default: beside it)")
       ->type_name("FILE");
-  command
-      .add_option("--weights,--dtype", dtype,
-                  "How weights are held: as stored (auto), or rounded while loading")
+  add("--weights,--dtype", dtype,
+      "How weights are held: auto (as stored), or rounded while loading (default: auto)")
       ->type_name("TYPE")
       ->check(CLI::IsMember(weight_names()));
-  command
-      .add_option(
-          "--tower-weights,--tower-dtype", tower_dtype,
-          "The same for tower and projector (default: as --weights where that is f32, f16 or "
-          "bf16; bf16 beside block types)")
+  add("--tower-weights,--tower-dtype", tower_dtype,
+      "The same for tower and projector (default: as --weights where that is f32, f16 or bf16; "
+      "bf16 beside block types)")
       ->type_name("TYPE")
       ->check(CLI::IsMember(weight_names()));
-  command
-      .add_option("--preprocess", preprocess,
-                  "Pictures that are not square: model (as the checkpoint says), crop or pad")
+  add("--preprocess", preprocess,
+      "Pictures that are not square: model (as the checkpoint says), crop or pad (default: model)")
+      ->type_name("HOW")
       ->check(CLI::IsMember({"model", "crop", "pad"}));
-  command.add_option("--prompt-template", prompt_template,
-                     "Instead of the checkpoint's: llava-1.5, vicuna, mistral, llama-3, chatml, "
-                     "plain, or a text with {question} and <image>");
-  command
-      .add_option("--allow-host", allow_hosts,
-                  "Let pictures come from HOST[:PORT] or CIDR though it is not public (repeatable)")
+  add("--prompt-template", prompt_template,
+      "llava-1.5, vicuna, mistral, llama-3, chatml, plain, or a text with {question} and <image> "
+      "(default: the checkpoint's own)")
+      ->type_name("NAME|TEXT");
+  add("--allow-host", allow_hosts,
+      "Let pictures come from this address though it is not public (repeatable)")
       ->type_name("HOST[:PORT]|CIDR")
       ->allow_extra_args(false);
-  command
-      .add_option("--context", context_tokens, "Tokens of context (default: the model's, <= 4096)")
+  add("--context", context_tokens, "Tokens of context (default: the model's, at most 4096)")
+      ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("--threads", threads, "Compute threads (default: all cores)")
+  add("--threads", threads, "Compute threads (default: all cores)")
+      ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  command
-      .add_option(
-          "--kv", kv,
-          "How keys and values are kept: auto (f32 beside f32 and f16 weights, else f16), f32, "
-          "f16 or q8")
+  add("--kv", kv,
+      "How keys and values are kept: f32, f16, q8, or auto, which is f32 beside f32 and f16 "
+      "weights, else f16 (default: auto)")
+      ->type_name("TYPE")
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8"}));
-  command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)");
-  command.add_flag("--no-speculation", no_speculation,
-                   "One token a step, also where the text repeats itself (same text)");
+  command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)")
+      ->group("Model");
+  command
+      .add_flag("--no-speculation", no_speculation,
+                "One token a step, also where the text repeats itself (same text)")
+      ->group("Model");
 }
 
 Result<ModelOptions> ModelFlags::options() const {
@@ -139,37 +137,57 @@ Result<ModelOptions> ModelFlags::options() const {
   options.context_tokens = context_tokens;
   options.kv_cache = !no_kv_cache;
   options.speculation = !no_speculation;
-  options.progress = terminal_progress();
   return options;
 }
 
 void SamplingFlags::add_to(CLI::App& command) {
-  command.add_option("-n,--max-tokens", max_tokens, "Tokens to generate at most")
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group("Answer");
+  };
+  add("-n,--max-tokens", max_tokens, "Tokens to generate at most (default: the model's, else 512)")
+      ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("-t,--temperature", temperature, "0: always the likeliest token")
+  add("-t,--temperature", temperature,
+      "0: always the likeliest token (default: the model's, else 0.2)")
+      ->type_name("T")
       ->check(CLI::Range(0.0, 100.0));
-  command.add_option("--top-p", top_p, "Keep the likeliest tokens up to this probability")
+  add("--top-p", top_p,
+      "Keep the likeliest tokens up to this probability (default: the model's, else 1)")
+      ->type_name("P")
       ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--top-k", top_k, "Keep the K likeliest tokens (0: all)")
+  add("--top-k", top_k, "Keep the K likeliest tokens; 0: all (default: the model's, else 0)")
+      ->type_name("K")
       ->check(CLI::Range(0, 1 << 21));
-  command
-      .add_option("--min-p", min_p,
-                  "Drop tokens below this share of the likeliest one's probability")
+  add("--min-p", min_p,
+      "Drop tokens below this share of the likeliest one's probability (default: 0)")
+      ->type_name("P")
       ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--repetition-penalty", repetition_penalty, "1: none")
+  add("--repetition-penalty", repetition_penalty,
+      "Divides logits of tokens that prompt or answer have (default: the model's, else 1: none)")
+      ->type_name("X")
       ->check(CLI::Range(0.01, 100.0));
-  command.add_option("--seed", seed, "The same seed gives the same answer");
-  command.add_option("--stop", stop, "End the answer before this text (repeatable)")
+  add("--presence-penalty", presence_penalty,
+      "Subtracted once from the logit of each token that the answer has (default: 0)")
+      ->type_name("X")
+      ->check(CLI::Range(-2.0, 2.0));
+  add("--frequency-penalty", frequency_penalty,
+      "Subtracted for each time that the answer has it (default: 0)")
+      ->type_name("X")
+      ->check(CLI::Range(-2.0, 2.0));
+  add("--logit-bias", logit_bias, "Added to a token's logit, -100 to 100 (repeatable)")
+      ->type_name("ID=BIAS")
       ->allow_extra_args(false);
-  command.add_option("--system", system, "System text");
-  command
-      .add_option("--earlier", earlier,
-                  "An earlier turn about the same picture: QUESTION ANSWER (repeatable)")
-      ->type_name("QUESTION ANSWER")
-      ->type_size(2)
-      ->expected(-1)  // one pair or more; a bounded range would take the picture as well
+  add("--min-tokens", min_tokens, "No end token before so many (default: 0)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1 << 20));
+  command.add_flag("--ignore-eos", ignore_eos, "No end token at all: go on to the limit")
+      ->group("Answer");
+  add("--seed", seed, "The same seed gives the same answer (default: 0)")->type_name("N");
+  add("--stop", stop, "End the answer before this text (repeatable)")
+      ->type_name("TEXT")
       ->allow_extra_args(false);
-  command.add_option("--deadline", deadline_seconds, "Give up after this many seconds")
+  add("--deadline", deadline_seconds, "Give up after so long (default: never)")
+      ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 600.0));
 }
 
@@ -181,6 +199,14 @@ Result<AskOptions> SamplingFlags::options() const {
   options.top_k = top_k;
   options.min_p = min_p;
   options.repetition_penalty = repetition_penalty;
+  options.presence_penalty = presence_penalty;
+  options.frequency_penalty = frequency_penalty;
+  for (const std::string& each : logit_bias) {
+    OCELLUS_ASSIGN_OR_RETURN(const auto bias, parse_logit_bias(each));
+    options.logit_bias[bias.first] = bias.second;
+  }
+  options.min_tokens = min_tokens;
+  options.ignore_eos = ignore_eos;
   options.seed = seed;
   options.stop = stop;
   if (deadline_seconds > 0) {
@@ -188,19 +214,6 @@ Result<AskOptions> SamplingFlags::options() const {
         std::chrono::milliseconds(static_cast<std::int64_t>(deadline_seconds * 1000));
   }
   return options;
-}
-
-std::vector<Message> SamplingFlags::conversation(Picture picture, std::string question) const {
-  std::vector<Message> messages;
-  if (!system.empty()) messages.push_back(Message::system(system));
-  // The picture stands in the first message of the user.
-  std::string next = earlier.size() < 2 ? std::move(question) : earlier[0];
-  messages.push_back(Message::user(std::move(picture), std::move(next)));
-  for (std::size_t i = 0; i + 1 < earlier.size(); i += 2) {
-    messages.push_back(Message::assistant(earlier[i + 1]));
-    messages.push_back(Message::user(i + 3 < earlier.size() ? earlier[i + 2] : question));
-  }
-  return messages;
 }
 
 Result<std::string> find_default_model() {

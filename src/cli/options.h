@@ -24,7 +24,7 @@ struct ModelFlags {
   bool no_speculation = false;
 
   void add_to(CLI::App& command);
-  // kNotFound when no model is given and no demo model can be found.
+  // Without progress. kNotFound when no model is given and no demo model can be found.
   Result<ModelOptions> options() const;
 };
 
@@ -34,12 +34,11 @@ struct SamplingFlags {
   std::optional<std::int64_t> top_k;
   std::uint64_t seed = 0;
   std::vector<std::string> stop;
-  std::string system;
-  std::vector<std::string> earlier;  // question, answer, question, answer ...
-
-  // With the system text and the earlier turns.
-  std::vector<Message> conversation(Picture picture, std::string question) const;
-  double deadline_seconds = 0;       // 0: none
+  float presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::string> logit_bias;  // ID=BIAS
+  std::int64_t min_tokens = 0;
+  bool ignore_eos = false;
+  double deadline_seconds = 0;  // 0: none
 
   void add_to(CLI::App& command);
   Result<AskOptions> options() const;
@@ -51,10 +50,6 @@ std::vector<std::string> weight_names();
 // What --tower-weights auto comes to beside `weights`. Plain floats are said for the whole model;
 // block types for the language model, beside which the tower is better kept in bf16.
 std::string tower_weights_for(const std::string& weights, const std::string& tower_weights);
-
-// One line on a terminal that is written over and wiped at the end; nothing (empty) where stderr is
-// a file.
-LoadProgress terminal_progress();
 
 // Where the demo model is: OCELLUS_MODEL, beside the executable's source tree, or in its install
 // tree.

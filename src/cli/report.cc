@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json/serialize.hpp>
 #include <cerrno>
@@ -40,18 +41,32 @@ void indent(const boost::json::value& value, int depth, std::string& out) {
   }
 }
 
-}  // namespace
-
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char c : base::replace_invalid_utf8(text)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+// Control characters are spelled \\xNN, but those in `kept`. Of Unicode's second set too (U+0080 to
+// U+009F), which some terminals obey.
+std::string without_controls(std::string_view text, std::string_view kept) {
+  std::string out;
+  const std::string valid = base::replace_invalid_utf8(text);
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const auto c = static_cast<unsigned char>(valid[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < valid.size() ? valid[i + 1] : 0);
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
+      out += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if ((c < 0x20 || c == 0x7F) && kept.find(valid[i]) == std::string_view::npos) {
+      out += fmt::format("\\x{:02x}", c);
     } else {
-      line += c;
+      out += valid[i];
     }
   }
-  return line;
+  return out;
+}
+
+}  // namespace
+
+std::string one_line(std::string_view text) { return without_controls(text, ""); }
+
+Status print_answer(std::string_view text) {
+  return ::isatty(STDOUT_FILENO) != 0 ? print(without_controls(text, "\n\t")) : print(text);
 }
 
 Status print(std::string_view text) {

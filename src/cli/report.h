@@ -21,6 +21,10 @@ int exit_code(const Status& status, bool as_json = false);
 // for example a full disk.
 [[nodiscard]] Status print(std::string_view text);
 
+// The same for what a model says: on a terminal, control characters but line breaks and tabs are
+// spelled \xNN, because a picture's text must not steer it.
+[[nodiscard]] Status print_answer(std::string_view text);
+
 // The text without line breaks and other control characters (they are spelled \xNN) and in UTF-8:
 // what comes from a file must not steer a terminal.
 std::string one_line(std::string_view text);

@@ -3,13 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
-#include "base/mapped_file.h"
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
+#include "cli/progress.h"
+#include "cli/prompt_flags.h"
 #include "cli/report.h"
 #include "formats/safetensors.h"
 
@@ -17,9 +19,11 @@ namespace ocellus::cli {
 namespace {
 
 struct TraceCommand {
-  std::string picture, question, out;
+  std::string out;
+  PromptFlags prompt;
   ModelFlags model;
   SamplingFlags sampling;
+  ProgressFlags progress;
   vision::TraceOptions measuring;
 
   Status run() const;
@@ -31,23 +35,47 @@ formats::NamedTensor tensor(std::string name, std::string dtype, std::vector<std
   return {std::move(name), std::move(dtype), std::move(shape), std::as_bytes(std::span(values))};
 }
 
+// What the tower took: of one image as the processor gives it; several behind each other, on an
+// axis of their own where all have one shape, else each as a tensor.
+std::vector<formats::NamedTensor> pixel_tensors(const vision::Trace& t) {
+  const auto& shapes = t.pixel_shapes;
+  if (shapes.empty()) return {};
+  if (std::ranges::all_of(shapes, [&](const auto& shape) { return shape == shapes.front(); })) {
+    std::vector<std::int64_t> shape = shapes.front();
+    if (shapes.size() > 1) shape.insert(shape.begin(), static_cast<std::int64_t>(shapes.size()));
+    return {tensor("pixel_values", "F32", std::move(shape), t.pixel_values)};
+  }
+  std::vector<formats::NamedTensor> tensors;
+  auto rest = std::as_bytes(std::span(t.pixel_values));
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    std::size_t bytes = sizeof(float);
+    for (const std::int64_t size : shapes[i]) bytes *= static_cast<std::size_t>(size);
+    tensors.push_back({fmt::format("pixel_values.{}", i), "F32", shapes[i], rest.first(bytes)});
+    rest = rest.subspan(bytes);
+  }
+  return tensors;
+}
+
 Status TraceCommand::run() const {
-  OCELLUS_ASSIGN_OR_RETURN(const ModelOptions model_options, model.options());
+  OCELLUS_ASSIGN_OR_RETURN(ModelOptions model_options, model.options());
+  model_options.progress = load_progress(Progress::make(progress));
   OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<Message> messages, prompt.messages());
   OCELLUS_ASSIGN_OR_RETURN(
       const vision::Trace t,
-      vision::trace(model_options, {.threads = model.threads},
-                    sampling.conversation(Picture::parse(picture), question), ask_options,
-                    measuring));
+      vision::trace(model_options, {.threads = model.threads}, messages, ask_options, measuring));
   const auto generated = static_cast<std::int64_t>(t.tokens.size());
-  std::vector<formats::NamedTensor> tensors = {
-      tensor("pixel_values", "F32", t.pixel_shapes.front(), t.pixel_values),
-      tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features),
-      tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings),
-      tensor("input_ids", "I64", {static_cast<std::int64_t>(t.input_ids.size())}, t.input_ids),
-      tensor("logits", "F32", {generated, t.vocabulary}, t.logits),
-      tensor("tokens", "I64", {generated}, t.tokens),
-  };
+  std::vector<formats::NamedTensor> tensors = pixel_tensors(t);
+  if (t.image_tokens > 0) {
+    tensors.push_back(
+        tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features));
+    tensors.push_back(
+        tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings));
+  }
+  tensors.push_back(
+      tensor("input_ids", "I64", {static_cast<std::int64_t>(t.input_ids.size())}, t.input_ids));
+  tensors.push_back(tensor("logits", "F32", {generated, t.vocabulary}, t.logits));
+  tensors.push_back(tensor("tokens", "I64", {generated}, t.tokens));
   if (measuring.prompt_logits) {
     tensors.push_back(tensor("prompt_logits", "F32",
                              {static_cast<std::int64_t>(t.input_ids.size()), t.vocabulary},
@@ -68,25 +96,29 @@ void add_trace(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "trace", "Write every stage of an answer as tensors, for comparing engines");
   auto flags = std::make_shared<TraceCommand>();
-  command->add_option("picture", flags->picture, "Path of the picture")
-      ->required()
-      ->type_name("IMAGE");
-  command->add_option("question", flags->question, "The question")->required()->type_name("TEXT");
+  flags->prompt.add_to(*command);
   command->add_option("-o,--out", flags->out, "The safetensors file to write")
       ->required()
-      ->type_name("FILE");
-  command->add_flag("--all-logits", flags->measuring.prompt_logits,
-                    "Write the logits of every position of the prompt too (prompt_logits)");
+      ->type_name("FILE")
+      ->group("Output");
+  command
+      ->add_flag("--all-logits", flags->measuring.prompt_logits,
+                 "Write the logits of every position of the prompt too (prompt_logits)")
+      ->group("Output");
   command
       ->add_option("--force-tokens", flags->measuring.forced_tokens,
                    "Generate these, whatever the logits say, and nothing after them")
       ->type_name("ID,ID,...")
       ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_flag("--expand-weights", flags->measuring.expand_weights,
-                    "Round the weights, then compute with the rounded values in f32");
-  flags->model.add_to(*command);
+      ->allow_extra_args(false)
+      ->group("Answer");
+  command
+      ->add_flag("--expand-weights", flags->measuring.expand_weights,
+                 "Round the weights, then compute with the rounded values in f32")
+      ->group("Model");
   flags->sampling.add_to(*command);
+  flags->model.add_to(*command);
+  flags->progress.add_to(*command);
   command->callback([flags, &action] { action = [flags] { return exit_code(flags->run()); }; });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/utf8.h"
+#include "formats/file_url.h"
 #include "json/json.h"
 
 namespace ocellus::formats {
@@ -66,37 +67,6 @@ bool has_prefix(std::string_view text, std::string_view prefix) {
          });
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The path of file:///path or file://localhost/path (RFC 8089).
-Result<std::string> path_of_file_url(std::string_view url, std::string_view what) {
-  std::string_view rest = url.substr(std::string_view("file://").size());
-  if (has_prefix(rest, "localhost/")) rest.remove_prefix(std::string_view("localhost").size());
-  if (!rest.starts_with('/')) {
-    return invalid("{}: expected file:///PATH, found {}", what, quoted(url));
-  }
-  std::string path;
-  for (std::size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] != '%') {
-      path += rest[i];
-      continue;
-    }
-    const int high = i + 2 < rest.size() ? hex_digit(rest[i + 1]) : -1;
-    const int low = i + 2 < rest.size() ? hex_digit(rest[i + 2]) : -1;
-    if (high < 0 || low < 0) {
-      return invalid("{}: expected two hexadecimal digits after %, found {}", what, quoted(url));
-    }
-    path += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return path;
-}
-
 // "gs://bucket/a.png": a scheme, and not a path.
 bool has_scheme(std::string_view text) {
   const std::size_t end = text.find("://");
@@ -135,10 +105,7 @@ Result<Picture> Reader::picture(std::string_view url, std::string_view what) con
   }
   std::string path(url);
   if (has_prefix(url, "file://")) {
-    OCELLUS_ASSIGN_OR_RETURN(path, path_of_file_url(url, what));
-    if (path.find('\0') != std::string::npos) {
-      return invalid("{}: expected a path, found one with %00", what);
-    }
+    OCELLUS_ASSIGN_OR_RETURN(path, parse_file_url(url, what));
   } else if (url.empty() || has_scheme(url)) {
     return invalid("{}: expected an http, https, data: or file: URL or a path, found {}", what,
                    quoted(url));

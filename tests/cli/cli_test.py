@@ -2,6 +2,7 @@
 
 Needs only Python's standard library. OCELLUS_BINARY names the program, OCELLUS_SOURCE_DIR the checkout.
 """
+import base64
 import http.server
 import json
 import os
@@ -28,6 +29,8 @@ def some_picture() -> pathlib.Path:
 def run(*arguments, **options):
     """Runs ocellus to its end; the demo model is the default."""
     environment = {**os.environ, "OCELLUS_MODEL": str(DEMO), **options.pop("env", {})}
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, timeout=120,
                           env=environment, check=False, **options)
 
@@ -90,6 +93,128 @@ class Ask(unittest.TestCase):
             if picture.suffix in {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}:
                 with self.subTest(picture=picture.name):
                     self.assertTrue(self.ask_json(picture=picture)["answer"])
+
+
+    def test_json_has_ids_and_log_probabilities(self):
+        plain = self.ask_json()
+        self.assertEqual(len(plain["ids"]), plain["tokens"]["generated"])
+        self.assertNotIn("logprobs", plain)
+        answer = self.ask_json("--logprobs", "--top-logprobs", "3")
+        self.assertEqual(answer["ids"], plain["ids"])
+        self.assertEqual([token["id"] for token in answer["logprobs"]], answer["ids"])
+        for token in answer["logprobs"]:
+            self.assertLessEqual(token["logprob"], 0)
+            self.assertEqual(len(token["top_logprobs"]), 3)
+            self.assertEqual(token["top_logprobs"][0]["id"], token["id"])  # greedy
+            self.assertEqual(bytes(token["bytes"]).decode(), token["token"])
+        for arguments in (["--logprobs"], ["--json", "--top-logprobs", "3"], ["--json", "--logprobs", "--top-logprobs", "21"]):
+            self.assertEqual(run("ask", some_picture(), self.question, *arguments).returncode, 2, arguments)
+
+    def test_options_of_sampling_reach_the_model(self):
+        self.assertEqual(self.ask_json("--logit-bias", "7=100", "--max-tokens", "2")["ids"], [7, 7])
+        longer = self.ask_json("--ignore-eos", "--max-tokens", "20")
+        self.assertEqual((longer["tokens"]["generated"], longer["finish_reason"]), (20, "length"))
+        self.assertGreaterEqual(self.ask_json("--min-tokens", "5")["tokens"]["generated"], 5)
+        # Each token once: the penalty is more than any of these logits can win back.
+        repeated = self.ask_json("--logit-bias", "7=2", "--logit-bias", "8=1.5", "--ignore-eos", "--max-tokens", "30")
+        penalised = self.ask_json("--logit-bias", "7=2", "--logit-bias", "8=1.5", "--ignore-eos", "--max-tokens", "30",
+                                  "--presence-penalty", "2", "--frequency-penalty", "2")
+        self.assertGreater(len(set(penalised["ids"])), len(set(repeated["ids"])))
+        for wrong in ("7", "=1", "7=", "7=x", "x=1", "7=1e999"):
+            self.assertEqual(run("ask", some_picture(), self.question, "--logit-bias", wrong).returncode, 2, wrong)
+
+    def test_several_images(self):
+        one, two = PICTURES / "scene.png", PICTURES / "stop.jpg"
+        answers = [json.loads(run("ask", *arguments, self.question, "--json", "--temperature", "0").stdout)
+                   for arguments in (["--image", one, "--image", two], [one, two], [one, "-i", two],
+                                     ["-i", one, "-i", two, "--seed", "1"])]
+        for answer in answers:
+            self.assertEqual(answer["tokens"]["image"], 2 * self.ask_json()["tokens"]["image"])
+            self.assertEqual(answer["ids"], answers[0]["ids"])
+        self.assertEqual(self.ask_json()["ids"],
+                         json.loads(run("ask", "--image", some_picture(), self.question, "--json",
+                                        "--temperature", "0").stdout)["ids"])
+
+    def test_pictures_from_pipes(self):
+        content = some_picture().read_bytes()
+        expected = self.ask_json()["answer"]
+
+        def answer(picture, **options):
+            result = run("ask", picture, self.question, "--temperature", "0", **options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout.decode().strip()
+
+        self.assertEqual(answer("-", input=content), expected)
+        self.assertEqual(answer("/dev/stdin", input=content), expected)
+        self.assertEqual(answer(some_picture().absolute().as_uri()), expected)
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = pathlib.Path(folder) / "a b.png"
+            os.mkfifo(fifo)
+            for name in (fifo, fifo.as_uri()):
+                writer = threading.Thread(target=fifo.write_bytes, args=(content,))
+                writer.start()
+                self.assertEqual(answer(name), expected)
+                writer.join()
+        twice = run("ask", "-", "-", self.question, input=content)
+        self.assertEqual(twice.returncode, 2)
+        self.assertIn(b"one picture from standard input", twice.stderr)
+
+
+class Messages(unittest.TestCase):
+    question = "What is at the top left?"
+
+    def conversation(self, image):
+        return json.dumps({"messages": [
+            {"role": "system", "content": "Be short."},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": str(image)}},
+                                         {"type": "text", "text": "How many objects are there?"}]},
+            {"role": "assistant", "content": "4"},
+            {"role": "user", "content": self.question}]}).encode()
+
+    def ask(self, *arguments, **options):
+        result = run("ask", *arguments, "--json", "--temperature", "0", **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        answer = json.loads(result.stdout)
+        return answer["ids"], answer["tokens"]["prompt"]
+
+    def test_the_same_as_its_options(self):
+        expected = self.ask("--system", "Be short.", "--earlier", "How many objects are there?", "4", some_picture(),
+                            self.question)
+        self.assertEqual(self.ask("--messages", "-", input=self.conversation(some_picture())), expected)
+        data = "data:image/png;base64," + base64.b64encode(some_picture().read_bytes()).decode()
+        self.assertEqual(self.ask("--messages", "-", input=self.conversation(data)), expected)
+        with tempfile.TemporaryDirectory() as folder:
+            # A path is one from the file's folder, wherever the program runs.
+            file = pathlib.Path(folder) / "talk.json"
+            shutil.copy(some_picture(), pathlib.Path(folder) / "its own.png")
+            for image in ("its own.png", (pathlib.Path(folder) / "its own.png").as_uri()):
+                file.write_bytes(self.conversation(image))
+                self.assertEqual(self.ask("--messages", file), expected)
+
+    def test_errors_name_file_message_and_field(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "talk.json"
+            file.write_text(json.dumps([{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]))
+            result = run("ask", "--messages", file)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f"{file}: messages[1].role: expected system".encode(), result.stderr)
+            file.write_text(json.dumps([{"role": "user", "content": [
+                {"type": "image_url", "image_url": "missing.png"}, {"type": "text", "text": "What?"}]}]))
+            result = run("ask", "--messages", file)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn(f"{folder}/missing.png".encode(), result.stderr)
+            for arguments in (["What?"], ["--image", "a.png"], ["--system", "x"], ["--earlier", "q", "a"]):
+                self.assertEqual(run("ask", "--messages", file, *arguments).returncode, 2, arguments)
+            self.assertEqual(run("ask", "--messages", pathlib.Path(folder) / "none.json").returncode, 3)
+
+
+class Progress(unittest.TestCase):
+    def test_nothing_unless_asked_for_where_stderr_is_a_file(self):
+        quiet, loud = (run("ask", some_picture(), "What is it?", *arguments) for arguments in ([], ["--progress"]))
+        self.assertEqual(quiet.stderr, b"")
+        stages = [line.split()[1] for line in loud.stderr.decode().splitlines() if line.startswith("ocellus: ")]
+        self.assertEqual(stages, ["loading", "queue", "fetch", "decode", "tower", "prefill"])
+        self.assertEqual(run("ask", some_picture(), "What is it?", "--progress", "--quiet").returncode, 2)
 
 
 class AskUrl(unittest.TestCase):
@@ -333,6 +458,38 @@ class Trace(unittest.TestCase):
         for i, token in enumerate(struct.unpack(f"<{tokens[1][0]}q", tokens[2])):
             row = struct.unpack_from(f"<{width}f", logits[2], 4 * width * i)
             self.assertEqual(token, row.index(max(row)))
+
+    def trace(self, *arguments, **options):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "trace.safetensors"
+            result = run("trace", "--model", DEMO, "--out", out, "--max-tokens", "4", "--temperature", "0", *arguments,
+                         **options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return read_safetensors(out)
+
+    def test_several_images(self):
+        """Rows and pixels of all, in the prompt's order."""
+        one, two = PICTURES / "scene.png", PICTURES / "stop.jpg"
+        question = "What is it?"
+        singles = [self.trace(picture, question) for picture in (one, two)]
+        both = self.trace("--image", one, "--image", two, question)
+        for name in ("pixel_values", "tower_features", "image_embeddings"):
+            self.assertEqual(both[name][2], singles[0][name][2] + singles[1][name][2], name)
+        shape = singles[0]["pixel_values"][1]
+        self.assertEqual(both["pixel_values"][1], [2, *shape])
+        rows, width = singles[0]["image_embeddings"][1]
+        self.assertEqual(both["image_embeddings"][1], [2 * rows, width])
+        between = both["input_ids"][1][0] - singles[0]["input_ids"][1][0] - rows
+        self.assertIn(between, range(5))  # what the template writes between two images
+        messages = [{"role": "user", "content": [
+            {"type": "image_url", "image_url": str(one)}, {"type": "image_url", "image_url": str(two)},
+            {"type": "text", "text": question}]}]
+        self.assertEqual(self.trace("--messages", "-", input=json.dumps(messages).encode()), both)
+
+    def test_text_alone(self):
+        messages = [{"role": "user", "content": "hello"}]
+        tensors = self.trace("--messages", "-", input=json.dumps(messages).encode())
+        self.assertEqual(set(tensors), {"input_ids", "logits", "tokens"})
 
     def trace_to(self, out):
         return run("trace", some_picture(), "How many objects are there?", "--model", DEMO, "--out", out,
