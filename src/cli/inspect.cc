@@ -245,7 +245,7 @@ void add_inspect(CLI::App& app, Action& action) {
                    "A model folder, a .gguf file, a packed model or a picture")
       ->required()
       ->type_name("MODEL|IMAGE");
-  flags->model.add_to(*command);
+  flags->model.add_files_to(*command);
   command->add_flag("--verify", flags->verify,
                     "Of a packed model: read all of it and compare every checksum");
   command->add_flag("--json", flags->json, "One JSON object");

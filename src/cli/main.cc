@@ -5,10 +5,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <sstream>
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/help_formatter.h"
 #include "cli/report.h"
 
 namespace {
@@ -39,7 +41,7 @@ int run(int argc, char** argv) {
   // A reader that goes away is an error of one write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Ocellus answers questions about pictures.", "ocellus");
-  app.footer(kFooter);
+  app.formatter(std::make_shared<ocellus::cli::HelpFormatter>());
   app.set_version_flag("--version", OCELLUS_VERSION);
   bool verbose = false;
   app.add_flag("--verbose", verbose, "Log what happens on stderr");
@@ -52,6 +54,8 @@ int run(int argc, char** argv) {
   ocellus::cli::add_bench(app, action);
   ocellus::cli::add_pack(app, action);
   ocellus::cli::add_quantize(app, action);
+  for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
+  app.footer(kFooter);  // now, so that not every command has it
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -70,7 +70,7 @@ std::string tower_weights_for(const std::string& weights, const std::string& tow
   return tower_weights == "auto" && plain ? weights : tower_weights;
 }
 
-void ModelFlags::add_to(CLI::App& command) {
+void ModelFlags::add_files_to(CLI::App& command) {
   const auto add = [&](const char* name, auto& value, const char* text) {
     return command.add_option(name, value, text)->group("Model");
   };
@@ -79,6 +79,17 @@ void ModelFlags::add_to(CLI::App& command) {
       ->type_name("DIR|FILE");
   add("--mmproj", mmproj, "Tower and projector of a .gguf language model (default: beside it)")
       ->type_name("FILE");
+  add("--preprocess", preprocess,
+      "Pictures that are not square: model (as the checkpoint says), crop or pad (default: model)")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"model", "crop", "pad"}));
+}
+
+void ModelFlags::add_to(CLI::App& command) {
+  add_files_to(command);
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group("Model");
+  };
   add("--weights,--dtype", dtype,
       "How weights are held: auto (as stored), or rounded while loading (default: auto)")
       ->type_name("TYPE")
@@ -88,10 +99,6 @@ void ModelFlags::add_to(CLI::App& command) {
       "bf16 beside block types)")
       ->type_name("TYPE")
       ->check(CLI::IsMember(weight_names()));
-  add("--preprocess", preprocess,
-      "Pictures that are not square: model (as the checkpoint says), crop or pad (default: model)")
-      ->type_name("HOW")
-      ->check(CLI::IsMember({"model", "crop", "pad"}));
   add("--prompt-template", prompt_template,
       "llava-1.5, vicuna, mistral, llama-3, chatml, plain, or a text with {question} and <image> "
       "(default: the checkpoint's own)")

@@ -24,6 +24,8 @@ struct ModelFlags {
   bool no_speculation = false;
 
   void add_to(CLI::App& command);
+  // Only what says which model it is and what it makes of pictures.
+  void add_files_to(CLI::App& command);
   // Without progress. kNotFound when no model is given and no demo model can be found.
   Result<ModelOptions> options() const;
 };

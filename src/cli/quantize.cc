@@ -92,7 +92,7 @@ void add_quantize(CLI::App& app, Action& action) {
   flags
       ->add_to(*command,
                {.target = "NAME.gguf to write; the tower goes to mmproj-NAME.gguf beside it",
-                .weights = "The language model's type: q8_0, q6_k, q5_k, q4_k ..., f16, bf16, f32",
+                .weights = "The language model's type",
                 .tower_weights = "The tower's type (default: f16)",
                 .force = "Replace files of these names",
                 .json = "One JSON object: files, bytes, types, seconds",

@@ -294,8 +294,16 @@ class Errors(unittest.TestCase):
         self.assertEqual(json.loads(result.stdout)["error"]["code"], "not_found")
 
     def test_help_is_not_an_error(self):
-        for arguments in (["--help"], ["ask", "--help"], ["inspect", "--help"], ["trace", "--help"], ["bench", "--help"], ["--version"]):
-            self.assertEqual(run(*arguments).returncode, 0, arguments)
+        for command in ([], ["ask"], ["inspect"], ["trace"], ["bench"], ["pack"], ["quantize"]):
+            result = run(*command, "--help")
+            self.assertEqual(result.returncode, 0, command)
+            for line in result.stdout.decode().splitlines():
+                self.assertLessEqual(len(line), 100, command)
+        shown = run("ask", "--help").stdout.decode()
+        for text in ("Usage: ocellus ask [IMAGE|URL... QUESTION] [OPTIONS]\n", "\nPrompt:\n", "\nAnswer:\n", "\nModel:\n",
+                     "\nOutput:\n", "HOST[:PORT]|CIDR\n", "(default: all cores)"):
+            self.assertIn(text, shown)
+        self.assertEqual(run("--version").returncode, 0)
 
     def test_repeatable_options_take_one_value_each(self):
         """Picture and question may follow them."""
