@@ -87,7 +87,7 @@ void render_tools(const text::jinja::Template& parsed) {
                                    {"enable_thinking", false}},
                                   small_limits());
   if (!text) return check(text.error());
-  require(text->bytes.size() == text->trusted.size());
+  require(text->text.bytes.size() == text->text.trusted.size());
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)text::read_vocabulary_json(text, "", "f");
       break;
     case 2: {
-      // tokenizer.model, and what stands behind a line of its own in tokenizer_config.json.
+      // tokenizer.model, then tokenizer_config.json on a line of its own.
       const std::size_t cut = std::min(text.find("\n{"), text.size());
       use(text::Tokenizer::parse_sentencepiece(text.substr(0, cut), text.substr(cut), "", "f"));
       (void)text::read_vocabulary_sentencepiece(text.substr(0, cut), text.substr(cut), "", "f");

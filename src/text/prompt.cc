@@ -85,7 +85,13 @@ std::string_view role_name(Message::Role role) {
 }
 
 // The shapes of a message's content that templates read.
-enum class Content { kParts, kUrlParts, kTextWithImage, kTextOnly };
+enum class Content {
+  kParts,          // lists of {type: image} and {type: text, text}
+  kPartsOrText,    // the same for messages with images, strings for the others
+  kUrlParts,       // lists with {type: image_url}
+  kTextWithImage,  // strings with image tokens
+  kTextOnly,       // strings; the template writes the image tokens itself
+};
 
 Value content_of(const Message& message, const SpecialTokens& tokens, Content form) {
   List parts;
@@ -107,7 +113,10 @@ Value content_of(const Message& message, const SpecialTokens& tokens, Content fo
       if (form == Content::kTextWithImage) add(Text(tokens.image + "\n", true));
     }
   }
+  const bool has_image = std::ranges::any_of(
+      message.parts, [](const Part& part) { return std::holds_alternative<ImagePart>(part); });
   if (form == Content::kParts || form == Content::kUrlParts) return parts;
+  if (form == Content::kPartsOrText && has_image) return parts;
   return text;
 }
 
@@ -199,26 +208,34 @@ Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> mes
     return template_.render(variables, options.limits);
   };
   // The shape that the template seems to read first; the others where that gives another number of
-  // image tokens.
+  // image tokens, or where the template writes a list as if it were a string.
   constexpr Content kTextFirst[] = {Content::kTextWithImage, Content::kTextOnly, Content::kParts,
-                                    Content::kUrlParts};
-  constexpr Content kPartsFirst[] = {Content::kParts, Content::kUrlParts, Content::kTextWithImage,
-                                     Content::kTextOnly};
+                                    Content::kPartsOrText, Content::kUrlParts};
+  constexpr Content kPartsFirst[] = {Content::kParts, Content::kPartsOrText, Content::kUrlParts,
+                                     Content::kTextWithImage, Content::kTextOnly};
   const std::ptrdiff_t images = count_images(messages);
-  std::optional<Error> first_error;
+  std::optional<Error> error;
+  std::optional<Text> second_best;
   for (const Content form : wants_parts_ ? kPartsFirst : kTextFirst) {
-    Result<Text> text = attempt(form);
-    const std::ptrdiff_t found = text ? count_trusted(*text, tokens.image) : 0;
-    if (text && found == images) return segments_of(*text);
-    if (first_error) continue;
-    first_error = text ? make_error(ErrorCode::kInvalidArgument,
-                                    "chat template: wrong number of image tokens: expected {} (one "
-                                    "for each image), found {}",
-                                    images, found)
-                             .error()
-                       : std::move(text).error();
+    Result<jinja::Rendering> rendering = attempt(form);
+    if (!rendering) {
+      if (!error) error = std::move(rendering).error();
+      continue;
+    }
+    const std::ptrdiff_t found = count_trusted(rendering->text, tokens.image);
+    if (found == images) {
+      if (!rendering->wrote_container) return segments_of(rendering->text);
+      if (!second_best) second_best = std::move(rendering->text);
+    } else if (!error) {
+      error = make_error(ErrorCode::kInvalidArgument,
+                         "chat template: wrong number of image tokens: expected {} (one for each "
+                         "image), found {}",
+                         images, found)
+                  .error();
+    }
   }
-  return std::unexpected(*std::move(first_error));
+  if (second_best) return segments_of(*second_best);
+  return std::unexpected(*std::move(error));
 }
 
 }  // namespace ocellus::text

@@ -35,7 +35,7 @@ struct SpecialTokens {
 // values) belong here when they are added.
 struct RenderOptions {
   bool add_generation_prompt = true;  // end with the beginning of the assistant's next message
-  jinja::Limits limits = {};          // of each shape of content that is tried, at most four
+  jinja::Limits limits = {};          // of each shape of content that is tried, at most five
 };
 
 // A checkpoint's chat template, or one of the known formats. Immutable; any thread.
@@ -55,8 +55,9 @@ class PromptTemplate {
   //
   // Message contents take the shape that the template reads: a list of {type: image} and
   // {type: text, text}, as transformers gives them; a list with {type: image_url}, as OpenAI's API
-  // has them; or one text with the image token and a newline for each image. A template that reads
-  // one text and writes the image tokens itself gets the text alone.
+  // has them; or one string with the image token and a newline for each image. A template that
+  // reads strings and writes the image tokens itself gets the text alone; one that reads lists, but
+  // strings of some messages, gets strings for messages without images.
   //
   // kInvalidArgument: the template refuses the conversation (with its own message), fails, or
   // writes another number of image tokens in every shape.

@@ -146,6 +146,11 @@ TEST(PromptTemplate, ImagesStandWhereTheirPartsStandInEveryShapeOfContent) {
        "{% if c.type == 'image_url' and c.image_url.url is string %}<image>"
        "{% elif c.type == 'text' %}{{ c.text }}{% endif %}|{% endfor %}{% endfor %}",
        "S|a|<image>|b <image>|<image>|c|d|e|<image>|"},
+      // lists of parts, but the system message is a string
+      {"{{ messages[0].content | trim }}|{% for m in messages[1:] %}{% if m.content is string %}"
+       "{{ m.content }}|{% else %}{% for c in m.content %}"
+       "{{ '<image>' if c.type == 'image' else c.text }}|{% endfor %}{% endif %}{% endfor %}",
+       "S|a|<image>|b <image>|<image>|c|d|e|<image>|"},
       // one text
       {"{% for m in messages %}{{ m.content + '|' }}{% endfor %}",
        "S|a<image>\nb <image><image>\nc|d|e<image>\n|"},

@@ -39,7 +39,7 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   if (!compiled->code) {
     PCRE2_UCHAR message[128] = {};
     pcre2_get_error_message(error, message, sizeof(message));
-    return base::make_error(ErrorCode::kUnsupported, "pattern \"{}\": {} at {}", pattern,
+    return base::make_error(ErrorCode::kUnsupported, "pattern \"{}\": {} at byte {}", pattern,
                             reinterpret_cast<const char*>(message), offset);
   }
   pcre2_jit_compile(compiled->code.get(),
@@ -68,7 +68,7 @@ bool Regex::each_match(std::string_view text,
       found(span[0], span[1]);
       position = span[1];
     } else {
-      // An empty match: go on behind the next character.
+      // An empty match: go on after the next character.
       position = span[1] + 1;
       while (position < text.size() && (static_cast<unsigned char>(text[position]) & 0xC0) == 0x80)
         ++position;

@@ -34,6 +34,10 @@ class Budget {
   // A list or mapping of this depth is about to be made.
   void value_depth(int depth) const;
 
+  // A list or mapping with something of a user's in it was written as Python's str() does.
+  bool wrote_container() const { return wrote_container_; }
+  void set_wrote_container() { wrote_container_ = true; }
+
   // Where the template is, for messages.
   int line() const { return line_; }
   void set_line(int line) { line_ = line; }
@@ -61,6 +65,7 @@ class Budget {
   std::int64_t steps_ = 0, bytes_ = 0, items_ = 0;
   int depth_ = 0;
   int line_ = 0;
+  bool wrote_container_ = false;
 };
 
 }  // namespace ocellus::text::jinja

@@ -1,4 +1,4 @@
-// Filters: what stands behind "|".
+// Filters: value | name(arguments).
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Tests: what stands behind "is".
+// Tests: value is name(arguments).
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -10,7 +10,7 @@ namespace ocellus::text::jinja {
 // Of one rendering. Published templates need a hundredth of these for a prompt of 100,000 tokens.
 struct Limits {
   // Statements, expressions, items walked and values compared; every 64 bytes searched count as
-  // one. About 0.2 s.
+  // one. At most about half a second.
   std::int64_t steps = 2'000'000;
   // Bytes written to strings, all together, intermediate ones included. Memory is twice that: each
   // byte has a mark of who wrote it.

@@ -46,11 +46,12 @@ Result<Template> Template::parse(std::string_view source, std::string_view file)
   });
 }
 
-Result<Text> Template::render(const Variables& variables, const Limits& limits) const {
-  return guarded("chat template", [&]() -> Result<Text> {
+Result<Rendering> Template::render(const Variables& variables, const Limits& limits) const {
+  return guarded("chat template", [&]() -> Result<Rendering> {
     Budget budget(limits);
     try {
-      return Evaluator(variables, budget).run(*block_);
+      Text text = Evaluator(variables, budget).run(*block_);
+      return Rendering{std::move(text), budget.wrote_container()};
     } catch (const Refusal& refusal) {
       return make_error(ErrorCode::kInvalidArgument, "chat template: {}",
                         one_line(refusal.message->bytes));

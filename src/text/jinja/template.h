@@ -13,6 +13,13 @@
 
 namespace ocellus::text::jinja {
 
+struct Rendering {
+  Text text;
+  // A list or mapping with something of a user's in it was written as Python's str() does: the
+  // template expected a string.
+  bool wrote_container = false;
+};
+
 // Immutable; any thread. Nothing throws, whatever the template says.
 class Template {
  public:
@@ -21,7 +28,7 @@ class Template {
 
   // kInvalidArgument: what the template refuses (raise_exception), in its own words; or the line
   // where it cannot do something with these values, or needs more than `limits`. kOutOfMemory.
-  Result<Text> render(const Variables& variables, const Limits& limits = {}) const;
+  Result<Rendering> render(const Variables& variables, const Limits& limits = {}) const;
 
  private:
   explicit Template(Block block) : block_(std::make_shared<const Block>(std::move(block))) {}

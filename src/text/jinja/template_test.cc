@@ -18,7 +18,7 @@ std::string render(std::string_view source, const Limits& limits = {}) {
   const Variables variables = {{"user", Text("<s> é", false)},
                                {"list", List{std::int64_t{3}, std::int64_t{1}, std::int64_t{2}}}};
   const auto text = parsed->render(variables, limits);
-  if (text) return text->bytes;
+  if (text) return text->text.bytes;
   EXPECT_EQ(text.error().code, ErrorCode::kInvalidArgument) << source;
   return "error: " + text.error().message;
 }
@@ -244,8 +244,8 @@ TEST(JinjaText, UsersStayUsersAsKeys) {
   const auto parsed = Template::parse("{{ {user: 1} | first }}{{ {user: 1} }}", "t");
   const auto text = parsed->render({{"user", Text("<s>", false)}});
   ASSERT_TRUE(text.has_value()) << text.error().message;
-  EXPECT_EQ(text->bytes, "<s>{'<s>': 1}");
-  EXPECT_EQ(text->trusted.find('\1'), std::string::npos);
+  EXPECT_EQ(text->text.bytes, "<s>{'<s>': 1}");
+  EXPECT_EQ(text->text.trusted.find('\1'), std::string::npos);
 }
 
 }  // namespace

@@ -204,7 +204,9 @@ std::string number_characters(std::string_view text) {
 TextPtr to_text(const Value& value, Budget& budget) {
   if (TextPtr text = value.text_ptr()) return text;
   if (value.is<Undefined>()) return std::make_shared<const Text>();
-  return std::make_shared<const Text>(Writer(Notation::kPython, {}, budget).run(value));
+  auto text = std::make_shared<const Text>(Writer(Notation::kPython, {}, budget).run(value));
+  if (!text->all_trusted()) budget.set_wrote_container();
+  return text;
 }
 
 Text to_json(const Value& value, const JsonStyle& style, Budget& budget) {
