@@ -4,6 +4,7 @@
 #include <langinfo.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
@@ -74,7 +75,9 @@ LineEditor::Input LineEditor::read(const std::string& prompt) {
   state_->interrupted = false;
   int size = 0;
   const char* const line = el_gets(state_->editor, &size);
-  if (state_->interrupted) return {.event = Event::kInterrupt, .text = {}};
+  // A signal from elsewhere is no end of input.
+  if (state_->interrupted || (line == nullptr && size < 0 && errno == EINTR))
+    return {.event = Event::kInterrupt, .text = {}};
   if (line == nullptr || size <= 0) return {};
   std::string_view text(line, static_cast<std::size_t>(size));
   while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);

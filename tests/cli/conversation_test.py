@@ -7,6 +7,7 @@ import pathlib
 import pty
 import select
 import signal
+import tempfile
 import termios
 import time
 import unittest
@@ -22,11 +23,13 @@ SECONDS = 60
 class Terminal:
     """A program at a terminal of its own, and what it has shown since the last look."""
 
-    def __init__(self, *arguments):
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": "/nowhere", "TERM": "xterm",
+    def __init__(self, *arguments, term="xterm", stdout=None):
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": "/nowhere", "TERM": term,
                        "OCELLUS_MODEL": str(SOURCE / "models" / "demo")}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            if stdout is not None:
+                os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT), 1)
             os.execve(BINARY, [BINARY, *map(str, arguments)], environment)
         self.shown = b""
         self.status = None
@@ -93,8 +96,8 @@ class Terminal:
 
 
 class Conversation(unittest.TestCase):
-    def open(self, *arguments, prompt="[1] > "):
-        terminal = Terminal("ask", "-t", "0", *arguments)
+    def open(self, *arguments, prompt="[1] > ", **options):
+        terminal = Terminal("ask", "-t", "0", *arguments, **options)
         self.addCleanup(terminal.close)
         terminal.prompt(prompt)
         return terminal
@@ -188,6 +191,28 @@ class Conversation(unittest.TestCase):
         self.assertTrue(terminal.ask(QUESTION))
         terminal.ask("/system")
         self.assertTrue(terminal.ask(QUESTION))
+
+    def test_answers_alone_go_to_a_file(self):
+        with tempfile.NamedTemporaryFile() as file:
+            terminal = self.open(SCENE, stdout=file.name)
+            self.assertEqual(terminal.ask(QUESTION), "")
+            terminal.ask("/help")
+            terminal.keys("\x04")
+            self.assertEqual(terminal.end(), 0)
+            self.assertEqual(file.read(), b"4\n")
+
+    def test_a_full_disk_ends_it(self):
+        terminal = self.open(SCENE, stdout="/dev/full")
+        terminal.keys(QUESTION + "\r")
+        self.assertEqual(terminal.end(), 3)
+        self.assertIn(b"No space left", terminal.shown)
+
+    def test_a_simple_terminal(self):
+        terminal = self.open(SCENE, term="dumb")
+        self.assertEqual(terminal.ask(QUESTION), "4")
+        os.kill(terminal.pid, signal.SIGINT)  # not from its keyboard
+        terminal.prompt()
+        self.assertEqual(terminal.ask("What is at the top left?"), "a big red circle")
 
     def test_a_model_that_is_none(self):
         terminal = Terminal("ask", "--model", "/no/such/model", SCENE)
