@@ -6,14 +6,22 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/hf_config.h"
+#include "formats/hf_files.h"
 #include "formats/packed_model.h"
 #include "formats/safetensors.h"
+#include "models/llava/config.h"
+#include "models/parts/image_processor.h"
 #include "text/prompt.h"
 
 namespace {
 
 using namespace ocellus;
+
+void read_image_processor(std::string_view text) {
+  models::Checkpoint checkpoint;
+  checkpoint.texts.emplace("preprocessor_config.json", text);
+  (void)models::read_image_processor(checkpoint, {});
+}
 
 // A directory whose checksums are right: no fuzzer finds those. The first byte says how many pages
 // of matrices stand before it.
@@ -50,10 +58,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 8) {
     case 0:
-      (void)formats::parse_model_config(text, "f");
+      (void)models::parse_llava_config(text, "f");
       break;
     case 1:
-      (void)formats::parse_image_processor(text, "f");
+      read_image_processor(text);
       break;
     case 2:
       (void)formats::parse_generation_config(text, "f");

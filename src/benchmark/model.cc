@@ -12,7 +12,7 @@
 #include "benchmark/scale.h"
 #include "benchmark/stepper.h"
 #include "compute/profiling_backend.h"
-#include "models/llava/model.h"
+#include "models/families.h"
 #include "models/random_checkpoint.h"
 
 namespace ocellus::benchmark {
@@ -39,19 +39,18 @@ struct Source {
 bool in_files(DType type) { return type != DType::kQ8 && type != DType::kQ4; }
 
 Result<Source> open_random(const ModelSource& wanted) {
-  std::optional<formats::ModelConfig> config = models::random_model_config(wanted.random);
-  if (!config) {
+  const models::RandomModel* const model = models::find_random_model(wanted.random);
+  if (model == nullptr) {
     return make_error(ErrorCode::kInvalidArgument, "random model: expected {}, found {}",
                       fmt::join(models::random_model_names(), ", "), wanted.random);
   }
   Source source;
   source.random = true;
-  source.full_layers = config->language.layers;
-  if (wanted.layers > source.full_layers) {
-    return make_error(ErrorCode::kInvalidArgument, "layers: {} has {}, found {}", wanted.random,
-                      source.full_layers, wanted.layers);
+  source.full_layers = model->layers;
+  if (wanted.layers > model->layers) {
+    return make_error(ErrorCode::kInvalidArgument, "layers: {}: expected at most {}, found {}",
+                      model->name, model->layers, wanted.layers);
   }
-  if (wanted.layers > 0) config->language.layers = wanted.layers;
   const DType weights = wanted.weights.value_or(DType::kQ8_0);
   const DType tower =
       wanted.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
@@ -59,9 +58,10 @@ Result<Source> open_random(const ModelSource& wanted) {
   // multiplied as such.
   if (!in_files(weights) || tensor::is_plain_float(weights)) source.load.weights = weights;
   if (!in_files(tower) || tensor::is_plain_float(tower)) source.load.tower_weights = tower;
-  OCELLUS_ASSIGN_OR_RETURN(source.made, models::make_random_checkpoint(
-                                            *config, in_files(weights) ? weights : DType::kF16,
-                                            in_files(tower) ? tower : DType::kF16));
+  OCELLUS_ASSIGN_OR_RETURN(source.made,
+                           models::make_random_checkpoint(model->config(wanted.layers),
+                                                          in_files(weights) ? weights : DType::kF16,
+                                                          in_files(tower) ? tower : DType::kF16));
   return source;
 }
 
@@ -72,7 +72,6 @@ Result<Source> open(const ModelSource& wanted) {
   }
   Source source;
   OCELLUS_ASSIGN_OR_RETURN(source.read, models::load_checkpoint(wanted.path, wanted.mmproj));
-  source.full_layers = source.read.config.language.layers;
   source.load.weights = wanted.weights;
   source.load.tower_weights = wanted.tower_weights;
   return source;
@@ -124,17 +123,18 @@ Status ModelBench::load(const ModelSource& wanted) {
   if (source.random) begin = Clock::now();  // making random values is no part of loading
   source.load.progress = options_.load_progress;
   const models::Checkpoint& checkpoint = source.checkpoint();
-  OCELLUS_ASSIGN_OR_RETURN(model_, models::LlavaModel::load(checkpoint, backend_, source.load));
+  OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(model_, description->load(backend_, source.load));
   const double seconds = seconds_since(begin);
   const models::LanguageFacts& language = model_->language().facts();
   scale_ = {.layers = language.layers,
-            .full_layers = source.full_layers,
+            .full_layers = source.random ? source.full_layers : language.layers,
             .vocabulary = language.vocab_size,
             .hidden = language.hidden_size};
   report_.name = wanted.random.empty() ? wanted.path.string() : wanted.random;
-  report_.layers = source.full_layers;
+  report_.layers = scale_.full_layers;
   report_.from_layers = scale_.applies() ? language.layers : 0;
-  report_.weight_bytes = models::weight_bytes(checkpoint, source.load);
+  report_.weight_bytes = models::weight_bytes(description->tensors(), source.load);
   // The engine's own choice.
   const bool fast = language.arithmetic == compute::Arithmetic::kReducedPrecision;
   OCELLUS_ASSIGN_OR_RETURN(
@@ -148,9 +148,12 @@ Status ModelBench::load(const ModelSource& wanted) {
   weights_ = tensor::dtype_name(demand_of(operations).weights);
   if (!wants("load")) return {};
   double stored = 0, layers = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    stored += static_cast<double>(tensor.data.size());
-    if (name.starts_with("language.layers.")) layers += static_cast<double>(tensor.data.size());
+  for (const models::TensorSpec& spec : description->tensors().table().specs()) {
+    const models::StoredTensor* const tensor = description->tensors().find(spec.name);
+    if (tensor == nullptr) continue;
+    stored += static_cast<double>(tensor->data.size());
+    if (spec.name.starts_with("language.layers."))
+      layers += static_cast<double>(tensor->data.size());
   }
   // Loading copies: its time follows the bytes.
   const double more = scale_.applies() ? 1 + layers * (scale_.factor() - 1) / stored : 1;

@@ -16,7 +16,7 @@
 #include "cli/report.h"
 #include "compute/cpu/cpu_backend.h"
 #include "compute/cpu/peaks.h"
-#include "models/random_checkpoint.h"
+#include "models/families.h"
 
 namespace ocellus::cli {
 namespace {

@@ -16,9 +16,8 @@
 #include "cli/report.h"
 #include "image/image.h"
 #include "models/checkpoint.h"
-#include "models/llava/model.h"
+#include "models/families.h"
 #include "models/packed_checkpoint.h"
-#include "vision/loaded_model.h"
 
 namespace ocellus::cli {
 namespace {
@@ -36,25 +35,15 @@ struct InspectCommand {
   Status inspect_picture() const;
 };
 
-std::string_view name_of(formats::TowerKind kind) {
-  return kind == formats::TowerKind::kClip ? "clip" : "siglip";
-}
-
-std::string_view name_of(formats::LanguageKind kind) {
-  return kind == formats::LanguageKind::kLlama     ? "llama"
-         : kind == formats::LanguageKind::kMistral ? "mistral"
-                                                   : "qwen2";
-}
-
 bj::string text(std::string_view s) { return bj::string(s.data(), s.size()); }
 
-// Bytes of keys and values for one token.
-std::int64_t kv_bytes_per_token(const formats::LanguageConfig& c) {
-  return 2 * c.layers * c.kv_heads * c.head_dim * static_cast<std::int64_t>(sizeof(float));
+// Bytes of keys and values for one token, in f32.
+std::int64_t kv_bytes_per_token(const models::ModelSummary::Language& language) {
+  return language.kv_values() * static_cast<std::int64_t>(sizeof(float));
 }
 
-std::int64_t usual_context(const formats::LanguageConfig& c) {
-  return std::min<std::int64_t>(c.max_position, 4096);
+std::int64_t usual_context(const models::ModelSummary::Language& language) {
+  return std::min<std::int64_t>(language.max_position, 4096);
 }
 
 // Of a language model whose tower was named or stands beside it; nothing for another file, or for
@@ -62,45 +51,49 @@ std::int64_t usual_context(const formats::LanguageConfig& c) {
 std::optional<PairMemory> pair_memory(const std::string& path, const std::string& mmproj) {
   const auto c = models::load_checkpoint(path, mmproj);
   if (!c || c->files.size() != 2) return std::nullopt;
-  const std::int64_t context = usual_context(c->config.language);
+  const auto description = models::describe_model(*c);
+  if (!description) return std::nullopt;
+  const models::ModelSummary::Language& language = (*description)->summary().language;
+  const std::int64_t context = usual_context(language);
   return PairMemory{.mmproj = c->files[1].path().string(),
-                    .weight_bytes = models::weight_bytes(*c, {}),
-                    .kv_cache_bytes = kv_bytes_per_token(c->config.language) * context,
+                    .weight_bytes = models::weight_bytes((*description)->tensors(), {}),
+                    .kv_cache_bytes = kv_bytes_per_token(language) * context,
                     .context_tokens = context};
 }
 
 Status InspectCommand::inspect_model() const {
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c,
                            models::load_checkpoint(subject, model.mmproj));
-  const formats::TowerConfig& tower = c.config.tower;
-  const formats::LanguageConfig& language = c.config.language;
-  const std::size_t weights = models::weight_bytes(c, {});
-  std::int64_t parameters = 0;
+  OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(c));
+  const models::ModelSummary& summary = description->summary();
+  const models::ModelSummary::Tower& tower = summary.tower;
+  const models::ModelSummary::Language& language = summary.language;
+  const std::size_t weights = models::weight_bytes(description->tensors(), {});
+  const std::int64_t parameters = description->tensors().parameters();
+  std::vector<const models::StoredTensor*> stored;
+  for (const auto* tensors : {&c.tensors, &c.tower_tensors})
+    for (const auto& [name, tensor] : *tensors) stored.push_back(&tensor);
   bj::array tensors;
-  for (const auto& [name, tensor] : c.tensors) {
-    parameters += tensor.shape.elements().value_or(0);
-    bj::array shape(tensor.shape.dims().begin(), tensor.shape.dims().end());
+  for (const models::StoredTensor* tensor : stored) {
+    bj::array shape(tensor->shape.dims().begin(), tensor->shape.dims().end());
     tensors.push_back(
-        {{"name", tensor.stored_name}, {"dtype", tensor.type}, {"shape", std::move(shape)}});
+        {{"name", tensor->name}, {"dtype", tensor->type}, {"shape", std::move(shape)}});
   }
-  const std::int64_t image_tokens =
-      tower.patches() + (tower.has_class_token() ? 1 : 0) -
-      (c.config.projector.select == formats::FeatureSelect::kDefault ? 1 : 0);
   const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
   if (json) {
     return print_json({{"kind", "model"},
                        {"path", subject},
-                       {"model_type", c.config.model_type},
+                       {"model_type", summary.family},
                        {"tower",
-                        {{"kind", text(name_of(tower.kind))},
+                        {{"kind", tower.name},
                          {"image_size", tower.image_size},
                          {"patch_size", tower.patch_size},
                          {"layers", tower.layers},
                          {"hidden_size", tower.hidden_size},
                          {"heads", tower.heads}}},
                        {"language",
-                        {{"kind", text(name_of(language.kind))},
+                        {{"kind", language.name},
                          {"layers", language.layers},
                          {"hidden_size", language.hidden_size},
                          {"intermediate_size", language.intermediate_size},
@@ -109,7 +102,7 @@ Status InspectCommand::inspect_model() const {
                          {"head_dim", language.head_dim},
                          {"vocabulary", language.vocab_size},
                          {"max_position", language.max_position}}},
-                       {"image_tokens", image_tokens},
+                       {"image_tokens", summary.image_rows},
                        {"parameters", parameters},
                        {"weight_bytes", weights},
                        {"kv_cache_bytes", cache},
@@ -128,11 +121,11 @@ Status InspectCommand::inspect_model() const {
       "  parameters  {:.1f} million in {} tensors\n"
       "  memory      {} weights {}, {} key-value cache for {} tokens\n"
       "  template    {}\n",
-      subject, one_line(c.config.model_type), name_of(tower.kind), tower.layers, tower.hidden_size,
-      tower.heads, tower.image_size, tower.image_size, tower.patch_size, name_of(language.kind),
-      language.layers, language.hidden_size, language.heads, language.kv_heads, language.head_dim,
-      language.vocab_size, language.max_position, image_tokens,
-      static_cast<double>(parameters) / 1e6, c.tensors.size(),
+      subject, one_line(summary.family), tower.name, tower.layers, tower.hidden_size, tower.heads,
+      tower.image_size, tower.image_size, tower.patch_size, language.name, language.layers,
+      language.hidden_size, language.heads, language.kv_heads, language.head_dim,
+      language.vocab_size, language.max_position, summary.image_rows,
+      static_cast<double>(parameters) / 1e6, stored.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");
@@ -140,9 +133,9 @@ Status InspectCommand::inspect_model() const {
     report += fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
                           verify ? ", every checksum right" : "");
   }
-  for (const auto& [name, tensor] : c.tensors) {
-    report += fmt::format("  {:5} {:20} {}\n", one_line(tensor.type), tensor.shape.to_string(),
-                          one_line(tensor.stored_name));
+  for (const models::StoredTensor* tensor : stored) {
+    report += fmt::format("  {:5} {:20} {}\n", one_line(tensor->type), tensor->shape.to_string(),
+                          one_line(tensor->name));
   }
   return print(report);
 }
@@ -156,38 +149,30 @@ Status InspectCommand::inspect_picture() const {
   OCELLUS_ASSIGN_OR_RETURN(const ModelOptions options, model.options());
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint c,
                            models::load_checkpoint(options.path, options.mmproj));
-  OCELLUS_ASSIGN_OR_RETURN(
-      const image::PreprocessSettings settings,
-      models::preprocess_settings(c.image_processor, c.config.tower, options.preprocess));
-  image::Size size{info.oriented_height(), info.oriented_width()};
-  if (settings.pad_to_square) size.height = size.width = std::max(size.height, size.width);
-  OCELLUS_ASSIGN_OR_RETURN(const image::Size resized, image::resized_size(size, settings));
-  const formats::TowerConfig& tower = c.config.tower;
-  const std::int64_t image_tokens =
-      tower.patches() + (tower.has_class_token() ? 1 : 0) -
-      (c.config.projector.select == formats::FeatureSelect::kDefault ? 1 : 0);
-  const char* const square = settings.pad_to_square    ? "pad"
-                             : settings.do_center_crop ? "crop"
-                                                       : "exact";
+  OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(c));
+  OCELLUS_ASSIGN_OR_RETURN(const models::ImageFacts facts,
+                           description->image_facts({info.oriented_height(), info.oriented_width()},
+                                                    options.preprocess));
   if (json) {
-    return print_json({{"kind", "picture"},
-                       {"path", subject},
-                       {"format", text(image::format_name(info.format))},
-                       {"bytes", info.encoded_bytes},
-                       {"width", info.oriented_width()},
-                       {"height", info.oriented_height()},
-                       {"stored_width", info.width},
-                       {"stored_height", info.height},
-                       {"orientation", info.orientation},
-                       {"color", info.color_mode},
-                       {"bits", info.bits},
-                       {"frames", info.frames},
-                       {"has_alpha", info.has_alpha},
-                       {"model", options.path.string()},
-                       {"preprocess", square},
-                       {"resized", {{"width", resized.width}, {"height", resized.height}}},
-                       {"seen", {{"width", tower.image_size}, {"height", tower.image_size}}},
-                       {"image_tokens", image_tokens}});
+    return print_json(
+        {{"kind", "picture"},
+         {"path", subject},
+         {"format", text(image::format_name(info.format))},
+         {"bytes", info.encoded_bytes},
+         {"width", info.oriented_width()},
+         {"height", info.oriented_height()},
+         {"stored_width", info.width},
+         {"stored_height", info.height},
+         {"orientation", info.orientation},
+         {"color", info.color_mode},
+         {"bits", info.bits},
+         {"frames", info.frames},
+         {"has_alpha", info.has_alpha},
+         {"model", options.path.string()},
+         {"preprocess", text(facts.fit)},
+         {"resized", {{"width", facts.resized.width}, {"height", facts.resized.height}}},
+         {"seen", {{"width", facts.seen.width}, {"height", facts.seen.height}}},
+         {"image_tokens", facts.rows}});
   }
   return print(fmt::format(
       "{}: {}, {}, {} bit{}{}, {}\n"
@@ -198,10 +183,10 @@ Status InspectCommand::inspect_picture() const {
       info.has_alpha ? ", transparent" : "",
       info.animated() ? fmt::format(", {} frames, the first is used", info.frames) : "",
       human_bytes(static_cast<double>(info.encoded_bytes)), info.oriented_width(),
-      info.oriented_height(), info.width, info.height, info.orientation, tower.image_size,
-      tower.image_size, settings.pad_to_square ? "padded to a square, " : "", resized.width,
-      resized.height, settings.do_center_crop ? ", centre cropped" : "", options.path.string(),
-      image_tokens));
+      info.oriented_height(), info.width, info.height, info.orientation, facts.seen.width,
+      facts.seen.height, facts.fit == "pad" ? "padded to a square, " : "", facts.resized.width,
+      facts.resized.height, facts.fit == "exact" ? "" : ", centre cropped", options.path.string(),
+      facts.rows));
 }
 
 Status InspectCommand::verify_packed() const {

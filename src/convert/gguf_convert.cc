@@ -27,7 +27,7 @@ float limit_of(DType type) {
                                 : 65504.0f;
 }
 
-// The reference's row that is row `row` of the file: see unpaired() in weight_loader.cc.
+// The reference's row that is row `row` of the file: see unpermuted() in weight_loader.cc.
 std::int64_t source_row(std::int64_t row, std::int64_t half) {
   const std::int64_t head = row / (2 * half), inside = row % (2 * half);
   return head * 2 * half + inside % 2 * half + inside / 2;
@@ -61,8 +61,8 @@ class Converter {
     const tensor::Shape& shape = t.source.shape;
     const std::int64_t cols = shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
     const std::int64_t rows = *shape.elements() / cols;
-    // One value a row, for a vector whose values are put in pairs.
-    return shape.rank() == 1 && t.pair_heads > 0 ? convert(t, cols, 1) : convert(t, rows, cols);
+    // One value a row, for a vector whose values are permuted.
+    return shape.rank() == 1 && t.permute_heads > 0 ? convert(t, cols, 1) : convert(t, rows, cols);
   }
 
  private:
@@ -92,7 +92,8 @@ class Converter {
 
   float row(const ExportTensor& t, std::int64_t rows, std::int64_t row, std::int64_t cols,
             std::size_t at) {
-    const std::int64_t from = t.pair_heads > 0 ? source_row(row, rows / t.pair_heads / 2) : row;
+    const std::int64_t from =
+        t.permute_heads > 0 ? source_row(row, rows / t.permute_heads / 2) : row;
     std::byte* const to = buffer_.data() + at;
     if (t.source.dtype != t.type) return convert_row(t.source, from, cols, t.type, to);
     const std::size_t bytes = bytes_of(t.type, cols);
@@ -103,11 +104,12 @@ class Converter {
   static Status check(const ExportTensor& t, float most) {
     if (most <= limit_of(t.type)) return {};
     if (std::isinf(most)) {
-      return make_error(ErrorCode::kBadModel, "tensor {}: holds a value that is not finite",
+      return make_error(ErrorCode::kBadModel, "tensor {}: expected finite values, found another",
                         t.name);
     }
-    return make_error(ErrorCode::kBadModel, "tensor {}: holds {}, and {} goes to {} (try bf16)",
-                      t.name, most, tensor::dtype_name(t.type), limit_of(t.type));
+    return make_error(ErrorCode::kBadModel,
+                      "tensor {}: expected at most {}, the largest {}, found {}: try bf16", t.name,
+                      limit_of(t.type), tensor::dtype_name(t.type), most);
   }
 
   compute::Pool& pool_;

@@ -3,13 +3,15 @@
 // Reference: the gguf package's constants (keys), and llama.cpp's converters (what they write).
 #pragma once
 
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "formats/gguf_model.h"
+#include "formats/gguf_vocabulary.h"
 #include "formats/gguf_writer.h"
-#include "models/checkpoint.h"
+#include "models/description.h"
 #include "ocellus/error.h"
 #include "tensor/view.h"
 
@@ -19,34 +21,35 @@ struct ExportTensor {
   std::string name;           // in the file
   tensor::TensorView source;  // borrows the checkpoint's bytes
   tensor::DType type;         // in the file
-  // Not 0: rows are put in pairs for rotation on the way, this many heads.
-  std::int64_t pair_heads = 0;
+  // Not 0: rows are put into interleaved RoPE order on the way, of so many heads.
+  std::int64_t permute_heads = 0;
 };
 
 // One file, described and not yet written. Borrows the checkpoint.
 struct GgufExport {
   formats::GgufWriter writer;
-  std::vector<ExportTensor> tensors;  // in the order of the writer's
-  std::vector<float> divisors;        // what rope_freqs.weight borrows
+  std::vector<ExportTensor> tensors;      // in the order of the writer's
+  std::deque<std::vector<float>> values;  // of tensors that the checkpoint says in its settings
 };
 
 // Of a Hugging Face checkpoint. `weights`: f32, f16, bf16 or a block type. kBadModel for a tensor
-// that is missing or of another shape; kUnsupported for a model that the format cannot say.
-Result<GgufExport> export_language(const models::Checkpoint& checkpoint,
+// that is missing or of another shape; kUnsupported for a model whose settings have no GGUF key.
+Result<GgufExport> export_language(const models::ModelDescription& model,
                                    const formats::GgufVocabulary& vocabulary, std::string_view name,
                                    tensor::DType weights);
-Result<GgufExport> export_tower(const models::Checkpoint& checkpoint, std::string_view name,
+Result<GgufExport> export_tower(const models::ModelDescription& model, std::string_view name,
                                 tensor::DType weights);
 
-// Of a GGUF file: its metadata and names as they are, its tensors in `weights`. `tower`: it is the
-// mmproj. kUnsupported for one part of a model that was split.
-Result<GgufExport> export_again(const formats::GgufFile& file, bool tower, tensor::DType weights);
+// Of a file of a GGUF pair: its metadata and names as they are, its tensors in `weights`. `tower`:
+// it is the mmproj. kUnsupported for one part of a model that was split.
+Result<GgufExport> export_again(const models::ModelDescription& model,
+                                const formats::GgufFile& file, bool tower, tensor::DType weights);
 
-// The type in which a tensor is written when `wanted` is asked for; `name` as GGUF has it. Vectors,
-// position embeddings and what is no float stay as they are (f32 for floats); the embeddings and
-// the last layer are never below q6_k, patches and projector never below f16; rows that are no
-// whole blocks take the next type whose blocks divide them.
-tensor::DType exported_type(std::string_view name, tensor::DType stored, const tensor::Shape& shape,
-                            tensor::DType wanted, bool tower);
+// The type in which a tensor is written when `requested` is asked for. `role`: nothing for a tensor
+// that the model's table lacks. Vectors, position embeddings and what is no float stay as they are
+// (f32 for floats); the embeddings and the head are never below q6_k, patches and projector never
+// below f16; rows that are not whole blocks take the next type whose blocks divide them.
+tensor::DType exported_type(std::optional<models::TensorRole> role, tensor::DType stored,
+                            const tensor::Shape& shape, tensor::DType requested);
 
 }  // namespace ocellus::convert

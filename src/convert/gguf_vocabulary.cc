@@ -30,24 +30,26 @@ std::int32_t number_of(Type type) {
 }
 
 Result<text::VocabularyTable> read_table(const models::Checkpoint& c) {
-  if (!c.tokenizer_json.empty()) {
-    return text::read_vocabulary_json(c.tokenizer_json, c.tokenizer_model,
-                                      (c.folder / "tokenizer.json").string());
-  }
-  return text::read_vocabulary_sentencepiece(c.tokenizer_model, c.tokenizer_config, c.added_tokens,
-                                             (c.folder / "tokenizer.model").string());
+  const std::string_view model = c.text("tokenizer.model");
+  if (const std::string_view json = c.text("tokenizer.json"); !json.empty())
+    return text::read_vocabulary_json(json, model, (c.path / "tokenizer.json").string());
+  return text::read_vocabulary_sentencepiece(model, c.text("tokenizer_config.json"),
+                                             c.text("added_tokens.json"),
+                                             (c.path / "tokenizer.model").string());
 }
 
 }  // namespace
 
-Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint) {
+Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::ModelDescription& model) {
+  const models::Checkpoint& checkpoint = model.tensors().checkpoint();
   OCELLUS_ASSIGN_OR_RETURN(const text::VocabularyTable table, read_table(checkpoint));
-  OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer, models::make_tokenizer(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(const auto tokenizer,
+                           models::make_tokenizer(checkpoint, model.tokens().image));
   if (table.scored && !table.merges.empty()) {
     base::log(base::LogLevel::kInfo,
               fmt::format("{}: the tokenizer's merges are not all ways to cut its tokens: engines "
                           "that go by scores alone will cut some words otherwise",
-                          checkpoint.folder.string()));
+                          checkpoint.path.string()));
   }
   formats::GgufVocabulary v;
   v.model = table.scored ? "llama" : "gpt2";
@@ -56,10 +58,10 @@ Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& c
   v.prefix_space = table.prefix != text::PrefixSpace::kNone;
   if (table.prefix == text::PrefixSpace::kUnlessSpaced) v.metaspace = "always";
   if (table.prefix == text::PrefixSpace::kStartOnly) v.metaspace = "first";
-  if (!tokenizer->prefix_tokens().empty()) v.begin = tokenizer->prefix_tokens().front();
-  const auto rows = static_cast<std::size_t>(checkpoint.config.language.vocab_size);
-  // Tokens after the last row have no embedding: the picture's, which every engine has its own way
-  // to place.
+  if (!tokenizer->prefix_tokens().empty()) v.bos = tokenizer->prefix_tokens().front();
+  const auto rows = static_cast<std::size_t>(model.summary().language.vocab_size);
+  // Tokens after the last row have no embedding: the image's, which every engine has its own way to
+  // place.
   for (std::size_t id = 0; id < rows; ++id) {
     const bool named = id < table.tokens.size() && table.tokens[id].type != Type::kUnused;
     v.tokens.push_back(named ? table.tokens[id].text : fmt::format("[PAD{}]", id));

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "models/llava/model.h"
+#include "models/load_options.h"
 #include "ocellus/error.h"
 
 namespace ocellus::convert {

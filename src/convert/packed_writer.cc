@@ -1,7 +1,7 @@
 #include "convert/packed_writer.h"
 
 #include "base/result.h"
-#include "convert/packed_settings.h"
+#include "models/packed_checkpoint.h"
 
 namespace ocellus::convert {
 namespace {
@@ -14,13 +14,12 @@ class PackedWriter final : public models::WeightSink {
 
   Status begin() { return file_.append(std::vector<std::byte>(formats::kPackedPage)); }
 
-  Status matrix(const std::string& name, const tensor::Shape& shape,
-                const compute::Weight& weight) override {
+  Status matrix(const models::StoredTensor& source, const compute::Weight& weight) override {
     const compute::PackedWeightView image = weight.packed_view();
     OCELLUS_RETURN_IF_ERROR(fill_page());
     directory_.matrices.push_back(
-        {.name = name,
-         .shape = shape,
+        {.name = source.name,
+         .shape = source.shape,
          .dtype = image.format.dtype,
          .multiplied_as_bf16 = image.format.arithmetic == compute::Arithmetic::kReducedPrecision,
          .out = image.out,
@@ -28,30 +27,31 @@ class PackedWriter final : public models::WeightSink {
          .offset = file_.size(),
          .bytes = image.bytes.size(),
          .checksum = base::sha256(image.bytes)});
-    const auto source = checkpoint_.tensors.find(name);
-    for (const base::MappedFile& file : checkpoint_.files) file.forget(source->second.data);
+    for (const base::MappedFile& file : checkpoint_.files) file.forget(source.data);
     return file_.append(image.bytes);
   }
 
-  Status vector(const std::string& name, const tensor::Shape& shape,
-                std::span<const float> values) override {
+  Status vector(const models::StoredTensor& source, std::span<const float> values) override {
     const auto bytes = std::as_bytes(values);
     const auto& kept = values_.emplace_back(bytes.begin(), bytes.end());
-    directory_.vectors.push_back({.name = name, .shape = shape, .values = kept});
+    directory_.vectors.push_back({.name = source.name, .shape = source.shape, .values = kept});
     return {};
   }
 
-  Status end(std::string layout, const models::PartArithmetic& arithmetic,
-             const std::vector<SettingsText>& texts) {
+  Status end(std::string layout, const models::PartArithmetic& arithmetic) {
     directory_.layout = std::move(layout);
     directory_.language_fast = arithmetic.language == compute::Arithmetic::kReducedPrecision;
     directory_.tower_fast = arithmetic.tower == compute::Arithmetic::kReducedPrecision;
-    for (const SettingsText& text : texts) directory_.texts.push_back({text.name, text.content});
+    for (const auto& [name, text] : checkpoint_.texts) directory_.texts.push_back({name, text});
+    if (checkpoint_.gguf) {
+      add_metadata(models::kPackedLanguage, checkpoint_.gguf->language);
+      add_metadata(models::kPackedTower, checkpoint_.gguf->tower);
+    }
     const std::vector<std::byte> bytes = formats::packed_directory_bytes(directory_);
     if (bytes.size() > formats::kMaxPackedDirectory) {
       return base::make_error(
-          ErrorCode::kUnsupported, "{}: {} bytes of settings and vectors, expected at most {}",
-          checkpoint_.folder.string(), bytes.size(), formats::kMaxPackedDirectory);
+          ErrorCode::kUnsupported, "{}: settings and vectors: expected at most {} bytes, found {}",
+          checkpoint_.path.string(), formats::kMaxPackedDirectory, bytes.size());
     }
     OCELLUS_RETURN_IF_ERROR(fill_page());
     const std::uint64_t offset = file_.size();
@@ -67,6 +67,12 @@ class PackedWriter final : public models::WeightSink {
   }
 
  private:
+  void add_metadata(std::string_view name, const formats::GgufMetadata& file) {
+    const auto bytes = file.section();
+    directory_.texts.push_back(
+        {std::string(name), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
+  }
+
   Status fill_page() {
     const std::uint64_t gap = formats::packed_page_end(file_.size()) - file_.size();
     return file_.append(std::vector<std::byte>(static_cast<std::size_t>(gap)));
@@ -80,25 +86,28 @@ class PackedWriter final : public models::WeightSink {
 
 }  // namespace
 
-Result<formats::PackedDirectory> write_packed_model(const models::Checkpoint& checkpoint,
+Result<formats::PackedDirectory> write_packed_model(const models::ModelDescription& model,
                                                     const compute::Backend& backend,
                                                     const models::LoadOptions& options,
                                                     base::AtomicFile& file) {
-  PackedWriter writer(checkpoint, file);
+  PackedWriter writer(model.tensors().checkpoint(), file);
   OCELLUS_RETURN_IF_ERROR(writer.begin());
   OCELLUS_ASSIGN_OR_RETURN(const models::PartArithmetic arithmetic,
-                           models::LlavaModel::pack(checkpoint, backend, options, writer));
-  OCELLUS_ASSIGN_OR_RETURN(const std::vector<SettingsText> texts, settings_texts(checkpoint));
-  OCELLUS_RETURN_IF_ERROR(writer.end(backend.weight_layout(), arithmetic, texts));
+                           model.pack(backend, options, writer));
+  OCELLUS_RETURN_IF_ERROR(writer.end(backend.weight_layout(), arithmetic));
   return writer.summary();
 }
 
-std::uint64_t packed_bytes_at_most(const models::Checkpoint& checkpoint,
+std::uint64_t packed_bytes_at_most(const models::ModelDescription& model,
                                    const models::LoadOptions& options) {
   // Panels of 32 outputs and whole pages: little, but for small models.
-  const std::uint64_t weights = models::weight_bytes(checkpoint, options);
-  return weights + weights / 32 + checkpoint.tensors.size() * formats::kPackedPage +
-         checkpoint.tokenizer_json.size() + checkpoint.tokenizer_model.size() + (1u << 20);
+  const models::ModelTensors& tensors = model.tensors();
+  const models::Checkpoint& checkpoint = tensors.checkpoint();
+  const std::uint64_t weights = models::weight_bytes(tensors, options);
+  std::uint64_t settings = std::uint64_t{1} << 20;
+  for (const auto& [name, text] : checkpoint.texts) settings += text.size();
+  if (checkpoint.gguf) settings += checkpoint.gguf->language.section().size();
+  return weights + weights / 32 + tensors.table().specs().size() * formats::kPackedPage + settings;
 }
 
 }  // namespace ocellus::convert

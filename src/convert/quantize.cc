@@ -10,6 +10,7 @@
 #include "convert/gguf_export.h"
 #include "convert/target_file.h"
 #include "formats/gguf.h"
+#include "models/families.h"
 
 namespace ocellus::convert {
 namespace {
@@ -24,21 +25,23 @@ fs::path tower_path(const fs::path& target) {
 // What the model is called: its folder or file.
 std::string name_of(const models::Checkpoint& c) {
   std::error_code ec;
-  const fs::path path = fs::weakly_canonical(c.folder, ec);
-  return (path.empty() ? c.folder : path).filename().string();
+  const fs::path path = fs::weakly_canonical(c.path, ec);
+  return (path.empty() ? c.path : path).filename().string();
 }
 
 struct Plan {
   GgufExport language, tower;
 };
 
-Result<Plan> make_plan(const models::Checkpoint& c, const QuantizeOptions& options) {
+Result<Plan> make_plan(const models::ModelDescription& model, const QuantizeOptions& options) {
+  const models::Checkpoint& c = model.tensors().checkpoint();
   Plan plan;
   if (!c.vocabulary) {
-    OCELLUS_ASSIGN_OR_RETURN(const formats::GgufVocabulary vocabulary, make_gguf_vocabulary(c));
+    OCELLUS_ASSIGN_OR_RETURN(const formats::GgufVocabulary vocabulary, make_gguf_vocabulary(model));
     const std::string name = name_of(c);
-    OCELLUS_ASSIGN_OR_RETURN(plan.language, export_language(c, vocabulary, name, options.weights));
-    OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_tower(c, name, options.tower_weights));
+    OCELLUS_ASSIGN_OR_RETURN(plan.language,
+                             export_language(model, vocabulary, name, options.weights));
+    OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_tower(model, name, options.tower_weights));
     return plan;
   }
   const auto parse = [&](std::size_t number) {
@@ -46,8 +49,8 @@ Result<Plan> make_plan(const models::Checkpoint& c, const QuantizeOptions& optio
   };
   OCELLUS_ASSIGN_OR_RETURN(const formats::GgufFile language, parse(0));
   OCELLUS_ASSIGN_OR_RETURN(const formats::GgufFile tower, parse(1));
-  OCELLUS_ASSIGN_OR_RETURN(plan.language, export_again(language, false, options.weights));
-  OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_again(tower, true, options.tower_weights));
+  OCELLUS_ASSIGN_OR_RETURN(plan.language, export_again(model, language, false, options.weights));
+  OCELLUS_ASSIGN_OR_RETURN(plan.tower, export_again(model, tower, true, options.tower_weights));
   return plan;
 }
 
@@ -80,12 +83,13 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options) {
                            models::load_checkpoint(options.source, options.mmproj));
   if (checkpoint.packed) {
     return make_error(ErrorCode::kInvalidArgument,
-                      "{}: is packed; expected what it was packed from", options.source.string());
+                      "{}: is packed: expected what it was packed from", options.source.string());
   }
   const fs::path tower_target = tower_path(options.target);
   for (const fs::path& target : {options.target, tower_target})
     OCELLUS_RETURN_IF_ERROR(check_target_file(target, checkpoint, options.replace));
-  OCELLUS_ASSIGN_OR_RETURN(const Plan plan, make_plan(checkpoint, options));
+  OCELLUS_ASSIGN_OR_RETURN(const auto model, models::describe_model(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(const Plan plan, make_plan(*model, options));
 
   QuantizeSummary summary;
   summary.language = describe(plan.language, options.target);

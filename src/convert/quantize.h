@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "formats/gguf_model.h"
-#include "models/checkpoint.h"
-#include "models/parts/weight_loader.h"
+#include "formats/gguf_vocabulary.h"
+#include "models/description.h"
+#include "models/load_options.h"
 #include "ocellus/error.h"
 #include "tensor/dtype.h"
 
@@ -52,6 +52,6 @@ Result<QuantizeSummary> quantize_model(const QuantizeOptions& options);
 
 // The vocabulary of a Hugging Face checkpoint as GGUF files have it: as many tokens as the
 // embeddings have rows. kUnsupported for a tokenizer that such a file cannot hold.
-Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::Checkpoint& checkpoint);
+Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::ModelDescription& model);
 
 }  // namespace ocellus::convert

@@ -13,7 +13,7 @@
 #include "engine/engine.h"
 #include "formats/safetensors.h"
 #include "models/checkpoint.h"
-#include "models/llava/model.h"
+#include "models/families.h"
 
 namespace ocellus::engine {
 
@@ -35,7 +35,7 @@ struct Model {
     models::LoadOptions options;
     options.weights = weights;
     options.tower_weights = tensor::DType::kF32;
-    auto llava = models::LlavaModel::load(*loaded, *backend, options);
+    auto llava = models::load_model(*loaded, *backend, options);
     if (!llava) return;
     model = *std::move(llava);
     const auto file = base::MappedFile::open(folder / "expected.safetensors");

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "base/result.h"
+
 namespace ocellus::formats {
 
 template <typename T>
@@ -23,6 +28,14 @@ bool ConfigReader::has(std::string_view key) const {
   const json::bj::value* value =
       object_ == nullptr ? nullptr : object_->if_contains({key.data(), key.size()});
   return value != nullptr && !value->is_null();
+}
+
+bool ConfigReader::is_null(std::string_view key) const {
+  return object_ != nullptr && object_->contains({key.data(), key.size()}) && !has(key);
+}
+
+bool ConfigReader::is_integer(std::string_view key) const {
+  return has(key) && object_->at({key.data(), key.size()}).is_int64();
 }
 
 std::int64_t ConfigReader::integer(std::string_view key, std::int64_t fallback, std::int64_t min,
@@ -85,6 +98,37 @@ std::vector<std::int64_t> ConfigReader::integers(std::string_view key,
   return result;
 }
 
+std::vector<double> ConfigReader::numbers(std::string_view key, std::size_t count, bool positive) {
+  if (!has(key)) return {};
+  const json::bj::array* array = object_->at({key.data(), key.size()}).if_array();
+  const bool good = array != nullptr && array->size() == count &&
+                    std::ranges::all_of(*array, [&](const json::bj::value& item) {
+                      return item.is_number() && std::isfinite(item.to_number<double>()) &&
+                             (!positive || item.to_number<double>() > 0);
+                    });
+  if (!good) {
+    fail(ErrorCode::kBadModel, fmt::format("{}: {}: expected {} {}numbers", where_, key, count,
+                                           positive ? "positive " : ""));
+    return {};
+  }
+  std::vector<double> result;
+  for (const json::bj::value& item : *array) result.push_back(item.to_number<double>());
+  return result;
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view key) {
+  if (!has(key)) return {};
+  std::vector<std::string> result;
+  const json::bj::array* array = object_->at({key.data(), key.size()}).if_array();
+  for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+    if (!(*array)[i].is_string()) break;
+    result.emplace_back((*array)[i].get_string());
+  }
+  if (array == nullptr || result.size() != array->size())
+    fail(ErrorCode::kBadModel, fmt::format("{}: {}: expected a list of texts", where_, key));
+  return result;
+}
+
 ConfigReader ConfigReader::child(std::string_view key) {
   const std::string where = fmt::format("{}: {}", where_, key);
   if (!has(key)) return ConfigReader(nullptr, where);
@@ -95,6 +139,16 @@ ConfigReader ConfigReader::child(std::string_view key) {
     return ConfigReader(nullptr, where);
   }
   return ConfigReader(&value.get_object(), where);
+}
+
+Result<ConfigFile> ConfigFile::parse(std::string_view text, std::string_view file) {
+  auto value = json::parse(text, file);
+  if (!value) return base::make_error(ErrorCode::kBadModel, "{}", value.error().message);
+  if (!value->is_object()) {
+    return base::make_error(ErrorCode::kBadModel, "{}: expected an object, found {}", file,
+                            json::kind_name(*value));
+  }
+  return ConfigFile(*std::move(value), std::string(file));
 }
 
 }  // namespace ocellus::formats

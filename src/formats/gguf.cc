@@ -33,7 +33,7 @@ class GgufReader {
 
   Result<GgufFile> run() {
     OCELLUS_RETURN_IF_ERROR(header());
-    for (std::uint64_t i = 0; i < entries_; ++i) OCELLUS_RETURN_IF_ERROR(entry(i));
+    OCELLUS_RETURN_IF_ERROR(read_entries());
     OCELLUS_RETURN_IF_ERROR(read_alignment());
     std::vector<Located> located;
     located.reserve(static_cast<std::size_t>(tensor_count_));
@@ -43,6 +43,13 @@ class GgufReader {
     }
     OCELLUS_RETURN_IF_ERROR(place(located));
     return std::move(file_);
+  }
+
+  Result<GgufMetadata> run_metadata() {
+    OCELLUS_RETURN_IF_ERROR(read_entries());
+    if (cursor_.left() > 0)
+      return bad(fmt::format("{} bytes after the last metadata entry", cursor_.left()));
+    return GgufMetadata(std::move(file_));
   }
 
  private:
@@ -59,12 +66,12 @@ class GgufReader {
     return make_error(ErrorCode::kBadModel, "{}: {}", file_.file_, what);
   }
   std::unexpected<Error> short_at(std::string_view what) const {
-    return bad(fmt::format("{} ends beyond the file's {} bytes: cut short?", what, bytes_.size()));
+    return bad(fmt::format("{}: ends after the file's {} bytes: cut short?", what, bytes_.size()));
   }
 
   Status header() {
     std::uint32_t magic = 0;
-    if (!cursor_.read(magic) || magic != kGgufMagic) return bad("does not begin with GGUF");
+    if (!cursor_.read(magic) || magic != kGgufMagic) return bad("expected GGUF as its first bytes");
     if (!cursor_.read(file_.version_)) return short_at("the header");
     if (file_.version_ != 2 && file_.version_ != 3) {
       return make_error(ErrorCode::kUnsupported, "{}: GGUF version {}, expected 2 or 3{}",
@@ -73,17 +80,24 @@ class GgufReader {
                             ? " (a big-endian file)"
                             : "");
     }
-    if (!cursor_.read(tensor_count_) || !cursor_.read(entries_)) return short_at("the header");
-    if (entries_ > cursor_.left() / kMinEntry)
-      return bad(fmt::format("{} metadata entries in {} bytes", entries_, cursor_.left()));
+    if (!cursor_.read(tensor_count_)) return short_at("the header");
     if (tensor_count_ > cursor_.left() / kMinTensorEntry)
       return bad(fmt::format("{} tensors in {} bytes", tensor_count_, cursor_.left()));
-    if (entries_ > kMaxGgufEntries) {
-      return bad(
-          fmt::format("{} metadata entries, expected at most {}", entries_, kMaxGgufEntries));
-    }
     if (tensor_count_ > kMaxTensors)
       return bad(fmt::format("{} tensors, expected at most {}", tensor_count_, kMaxTensors));
+    return {};
+  }
+
+  Status read_entries() {
+    const std::size_t begin = cursor_.at();
+    std::uint64_t count = 0;
+    if (!cursor_.read(count)) return short_at("the count of metadata entries");
+    if (count > cursor_.left() / kMinEntry)
+      return bad(fmt::format("{} metadata entries in {} bytes", count, cursor_.left()));
+    if (count > kMaxGgufEntries)
+      return bad(fmt::format("{} metadata entries, expected at most {}", count, kMaxGgufEntries));
+    for (std::uint64_t i = 0; i < count; ++i) OCELLUS_RETURN_IF_ERROR(entry(i));
+    file_.section_ = cursor_.since(begin);
     return {};
   }
 
@@ -102,7 +116,7 @@ class GgufReader {
       return bad(fmt::format("{}: expected u32, found {}", key, gguf_type_name(GgufType{type})));
     file_.entries_.push_back({key, GgufType{type}, cursor_.since(begin)});
     if (!file_.metadata_.emplace(std::string(key), std::move(value)).second)
-      return bad(fmt::format("{}: the key stands twice", key));
+      return bad(fmt::format("duplicate metadata key '{}'", key));
     return {};
   }
 
@@ -138,7 +152,8 @@ class GgufReader {
       case kBool: {
         std::uint8_t value = 0;
         if (!cursor_.read(value)) return short_at(key);
-        if (value > 1) return bad(fmt::format("{}: a boolean of {}, expected 0 or 1", key, value));
+        if (value > 1)
+          return bad(fmt::format("{}: a boolean: expected 0 or 1, found {}", key, value));
         return GgufValue(value == 1);
       }
       case kString: {
@@ -152,7 +167,8 @@ class GgufReader {
         return GgufValue(array);
       }
       default:
-        return bad(fmt::format("{}: value type {}, expected 0 to {}", key, type, kGgufTypes - 1));
+        return bad(
+            fmt::format("{}: value type: expected 0 to {}, found {}", key, kGgufTypes - 1, type));
     }
   }
 
@@ -164,11 +180,12 @@ class GgufReader {
   }
 
   Status read_array(std::string_view key, GgufArray& array, int depth) {
-    if (depth > kMaxNesting) return bad(fmt::format("{}: arrays in arrays in arrays", key));
+    if (depth > kMaxNesting)
+      return bad(fmt::format("{}: nested arrays: expected at most {} levels", key, kMaxNesting));
     if (!cursor_.read(array.type) || !cursor_.read(array.count)) return short_at(key);
     if (array.type >= kGgufTypes)
-      return bad(fmt::format("{}: elements of type {}, expected 0 to {}", key, array.type,
-                             kGgufTypes - 1));
+      return bad(fmt::format("{}: element type: expected 0 to {}, found {}", key, kGgufTypes - 1,
+                             array.type));
     const GgufType type{array.type};
     const std::size_t begin = cursor_.at();
     if (type == kString || type == kArray) {
@@ -208,7 +225,7 @@ class GgufReader {
                              t.name.size(), kMaxGgufTensorName));
     }
     if (rank < 1 || rank > 4)
-      return bad(fmt::format("tensor {}: {} dimensions, expected 1 to 4", t.name, rank));
+      return bad(fmt::format("tensor {}: expected 1 to 4 dimensions, found {}", t.name, rank));
     std::int64_t sizes[4] = {};
     std::size_t elements = 1;
     for (std::uint32_t i = 0; i < rank; ++i) {
@@ -225,13 +242,13 @@ class GgufReader {
       return short_at(fmt::format("tensor {}", t.name));
     const GgufTensorType* const type = find_gguf_tensor_type(t.number);
     if (type == nullptr) {
-      return make_error(ErrorCode::kUnsupported, "{}: tensor {}: type {} is not known", file_.file_,
+      return make_error(ErrorCode::kUnsupported, "{}: tensor {}: unknown type {}", file_.file_,
                         t.name, t.number);
     }
     t.type = type;
     if (static_cast<std::size_t>(sizes[rank - 1]) % type->block_values != 0) {
-      return bad(fmt::format("tensor {}: rows of {} values in {}, whose blocks have {}", t.name,
-                             sizes[rank - 1], type->name, type->block_values));
+      return bad(fmt::format("tensor {}: {}: expected rows of a multiple of {} values, found {}",
+                             t.name, type->name, type->block_values, sizes[rank - 1]));
     }
     const auto bytes = base::checked_mul(elements / type->block_values, type->block_bytes);
     if (!bytes) return bad(fmt::format("tensor {}: too large", t.name));
@@ -245,8 +262,8 @@ class GgufReader {
     std::uint64_t expected = 0;
     for (const Located& t : located) {
       if (t.offset != expected) {
-        return bad(fmt::format("tensor {}: begins at {} of the data, expected {}", t.name, t.offset,
-                               expected));
+        return bad(
+            fmt::format("tensor {}: offset: expected {}, found {}", t.name, expected, t.offset));
       }
       if (begin > bytes_.size() || t.offset > bytes_.size() - begin ||
           t.bytes > bytes_.size() - begin - t.offset) {
@@ -256,7 +273,7 @@ class GgufReader {
       if (!file_.tensors_
                .emplace(std::string(t.name), GgufTensor{std::string(t.type->name), t.shape, data})
                .second)
-        return bad(fmt::format("tensor {} stands twice", t.name));
+        return bad(fmt::format("duplicate tensor '{}'", t.name));
       expected = t.offset + t.bytes + pad(t.bytes);
     }
     return {};
@@ -264,9 +281,14 @@ class GgufReader {
 
   std::span<const std::byte> bytes_;
   GgufCursor cursor_;
-  std::uint64_t tensor_count_ = 0, entries_ = 0, alignment_ = kGgufAlignment;
+  std::uint64_t tensor_count_ = 0, alignment_ = kGgufAlignment;
   GgufFile file_;
 };
+
+Result<GgufMetadata> GgufMetadata::parse(std::span<const std::byte> section,
+                                         std::string_view file) {
+  return GgufReader(section, file).run_metadata();
+}
 
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string_view file) {
   return GgufReader(bytes, file).run();

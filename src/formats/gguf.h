@@ -18,7 +18,7 @@
 
 namespace ocellus::formats {
 
-// Where the file's limits stand (tensors: kMaxTensors of safetensors.h).
+// Limits (of tensors: kMaxTensors of safetensors.h).
 inline constexpr std::uint64_t kMaxGgufEntries = 65'536;
 inline constexpr std::size_t kMaxGgufText = std::size_t{64} << 20;
 
@@ -34,38 +34,27 @@ struct GgufArray {
   std::span<const std::byte> data = {};
 };
 
-// A metadata entry as the file has it: what a writer needs to give the same again.
+// A metadata entry as the file has it: what a writer needs to write the same again.
 struct GgufEntry {
   std::string_view key;
   GgufType type;
-  std::span<const std::byte> value;  // behind the type; of an array: its type, count, elements
+  std::span<const std::byte> value;  // after the type; of an array: its type, count, elements
 };
 
-struct GgufTensor {
-  std::string type;     // "Q4_K", "F32"; "type 99" for one that is not known
-  tensor::Shape shape;  // outermost first: [out, in], the reverse of the file's order
-  std::span<const std::byte> data;
-
-  // kUnsupported for a type that models cannot compute with.
-  Result<tensor::TensorView> view(std::string_view name) const;
-};
-
-// Borrows the file's bytes. Read-only; any thread.
-class GgufFile {
+// The key-value pairs of a file. Borrows its bytes. Read-only; any thread.
+class GgufMetadata {
  public:
-  using Metadata = std::map<std::string, GgufValue, std::less<>>;
-  using Tensors = std::map<std::string, GgufTensor, std::less<>>;
+  using Values = std::map<std::string, GgufValue, std::less<>>;
 
-  // Every length, count and offset is checked against the file before it is used; names and keys
-  // are unique; tensors lie one behind the other, aligned, inside the file. kBadModel naming
-  // `file`, the key or tensor, expected and found.
-  static Result<GgufFile> parse(std::span<const std::byte> bytes, std::string_view file);
+  // Of bytes that section() gave, possibly long ago: the same checks as GgufFile::parse(), and no
+  // bytes after the last entry.
+  static Result<GgufMetadata> parse(std::span<const std::byte> section, std::string_view file);
 
-  const Metadata& metadata() const { return metadata_; }
-  const Tensors& tensors() const { return tensors_; }
+  const Values& metadata() const { return metadata_; }
   const std::vector<GgufEntry>& entries() const { return entries_; }  // in the file's order
-  std::uint32_t version() const { return version_; }
   const std::string& file() const { return file_; }
+  // The file's bytes from the count of its entries (u64) to the end of the last entry.
+  std::span<const std::byte> section() const { return section_; }
 
   // Typed access; kBadModel naming the key, expected and found. Without a default an absent key is
   // an error too.
@@ -86,9 +75,37 @@ class GgufFile {
   const GgufValue* find(std::string_view key) const;
 
   std::string file_;
-  std::uint32_t version_ = 0;
-  Metadata metadata_;
+  Values metadata_;
   std::vector<GgufEntry> entries_;
+  std::span<const std::byte> section_;
+};
+
+struct GgufTensor {
+  std::string type;     // "Q4_K", "F32"; "type 99" for one that is not known
+  tensor::Shape shape;  // outermost first: [out, in], the reverse of the file's order
+  std::span<const std::byte> data;
+
+  // kUnsupported for a type that models cannot compute with.
+  Result<tensor::TensorView> view(std::string_view name) const;
+};
+
+// Borrows the file's bytes. Read-only; any thread.
+class GgufFile : public GgufMetadata {
+ public:
+  using Tensors = std::map<std::string, GgufTensor, std::less<>>;
+
+  // Every length, count and offset is checked against the file before it is used; names and keys
+  // are unique; tensors follow one another, aligned, inside the file. kBadModel naming `file`, the
+  // key or tensor, expected and found.
+  static Result<GgufFile> parse(std::span<const std::byte> bytes, std::string_view file);
+
+  const Tensors& tensors() const { return tensors_; }
+  std::uint32_t version() const { return version_; }
+
+ private:
+  friend class GgufReader;
+
+  std::uint32_t version_ = 0;
   Tensors tensors_;
 };
 

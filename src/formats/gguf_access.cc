@@ -68,13 +68,13 @@ Result<tensor::TensorView> GgufTensor::view(std::string_view name) const {
   return tensor::TensorView{*known->dtype, shape, data};
 }
 
-const GgufValue* GgufFile::find(std::string_view key) const {
+const GgufValue* GgufMetadata::find(std::string_view key) const {
   const auto found = metadata_.find(key);
   return found == metadata_.end() ? nullptr : &found->second;
 }
 
-Result<std::int64_t> GgufFile::integer(std::string_view key, std::int64_t min,
-                                       std::int64_t max) const {
+Result<std::int64_t> GgufMetadata::integer(std::string_view key, std::int64_t min,
+                                           std::int64_t max) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", file_, key);
   std::int64_t found = 0;
@@ -93,12 +93,12 @@ Result<std::int64_t> GgufFile::integer(std::string_view key, std::int64_t min,
   return found;
 }
 
-Result<std::int64_t> GgufFile::integer_or(std::string_view key, std::int64_t fallback,
-                                          std::int64_t min, std::int64_t max) const {
+Result<std::int64_t> GgufMetadata::integer_or(std::string_view key, std::int64_t fallback,
+                                              std::int64_t min, std::int64_t max) const {
   return has(key) ? integer(key, min, max) : Result<std::int64_t>(fallback);
 }
 
-Result<double> GgufFile::number_or(std::string_view key, double fallback) const {
+Result<double> GgufMetadata::number_or(std::string_view key, double fallback) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return fallback;
   double found = NAN;
@@ -112,7 +112,7 @@ Result<double> GgufFile::number_or(std::string_view key, double fallback) const 
   return found;
 }
 
-Result<bool> GgufFile::boolean_or(std::string_view key, bool fallback) const {
+Result<bool> GgufMetadata::boolean_or(std::string_view key, bool fallback) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return fallback;
   if (const auto* b = std::get_if<bool>(value)) return *b;
@@ -120,7 +120,7 @@ Result<bool> GgufFile::boolean_or(std::string_view key, bool fallback) const {
                     kind_of(*value));
 }
 
-Result<std::string> GgufFile::text(std::string_view key) const {
+Result<std::string> GgufMetadata::text(std::string_view key) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", file_, key);
   const auto* text = std::get_if<std::string_view>(value);
@@ -131,11 +131,11 @@ Result<std::string> GgufFile::text(std::string_view key) const {
   return std::string(*text);
 }
 
-Result<std::string> GgufFile::text_or(std::string_view key, std::string fallback) const {
+Result<std::string> GgufMetadata::text_or(std::string_view key, std::string fallback) const {
   return has(key) ? text(key) : Result<std::string>(std::move(fallback));
 }
 
-Result<std::vector<std::string_view>> GgufFile::texts(std::string_view key) const {
+Result<std::vector<std::string_view>> GgufMetadata::texts(std::string_view key) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", file_, key);
   const auto* array = std::get_if<GgufArray>(value);
@@ -149,7 +149,7 @@ Result<std::vector<std::string_view>> GgufFile::texts(std::string_view key) cons
   return texts;
 }
 
-Result<std::vector<double>> GgufFile::numbers(std::string_view key) const {
+Result<std::vector<double>> GgufMetadata::numbers(std::string_view key) const {
   const GgufValue* value = find(key);
   if (value == nullptr) return make_error(ErrorCode::kBadModel, "{}: {} is missing", file_, key);
   const auto* array = std::get_if<GgufArray>(value);

@@ -69,19 +69,20 @@ TEST(Gguf, RefusesEveryBrokenRule) {
   using B = Builder;
   const std::uint64_t huge = ~std::uint64_t{0};
   const std::vector<std::pair<const char*, std::function<void(B&)>>> cases = {
-      {"does not begin", [](B& b) { b.put<std::uint32_t>(0x46554748).zeros(20); }},
+      {"expected GGUF", [](B& b) { b.put<std::uint32_t>(0x46554748).zeros(20); }},
       {"version 1", [](B& b) { b.header(0, 0, 1); }},
       {"big-endian", [](B& b) { b.header(0, 0, 0x03000000); }},
       {"metadata entries", [&](B& b) { b.header(0, huge); }},
       {"tensors in", [&](B& b) { b.header(huge, 0); }},
       {"cut short", [&](B& b) { b.header(0, 1).put(huge).zeros(20); }},
       {"a key of 0", [](B& b) { b.header(0, 1).entry("", 0).zeros(20); }},
-      {"twice",
+      {"m.gguf: duplicate metadata key 'a'",
        [](B& b) {
          b.header(0, 2).entry("a", 0).put<std::uint8_t>(1).entry("a", 0).put<std::uint8_t>(1);
        }},
-      {"value type 13", [](B& b) { b.header(0, 1).entry("a", 13).zeros(8); }},
-      {"a boolean of 2", [](B& b) { b.header(0, 1).entry("a", 7).put<std::uint8_t>(2); }},
+      {"value type: expected 0 to 12, found 13",
+       [](B& b) { b.header(0, 1).entry("a", 13).zeros(8); }},
+      {"expected 0 or 1, found 2", [](B& b) { b.header(0, 1).entry("a", 7).put<std::uint8_t>(2); }},
       {"cut short", [&](B& b) { b.header(0, 1).entry("a", 8).put(huge).zeros(9); }},
       {"cut short",
        [&](B& b) { b.header(0, 1).entry("a", 9).put<std::uint32_t>(8).put(huge).zeros(9); }},
@@ -89,9 +90,9 @@ TEST(Gguf, RefusesEveryBrokenRule) {
        [&](B& b) {
          b.header(0, 1).entry("a", 9).put<std::uint32_t>(10).put(std::uint64_t{1} << 61).zeros(9);
        }},
-      {"elements of type 77",
+      {"element type: expected 0 to 12, found 77",
        [](B& b) { b.header(0, 1).entry("a", 9).put<std::uint32_t>(77).put<std::uint64_t>(0); }},
-      {"arrays in arrays",
+      {"nested arrays",
        [](B& b) {
          b.header(0, 1).entry("a", 9);
          for (int i = 0; i < 9; ++i) b.put<std::uint32_t>(9).put<std::uint64_t>(1);
@@ -104,8 +105,9 @@ TEST(Gguf, RefusesEveryBrokenRule) {
       {"general.alignment", [](B& b) { b.header(0, 1).entry("general.alignment", 8).text("32"); }},
       {"a name of 64",
        [](B& b) { b.header(1, 0).tensor(std::string(64, 'n'), {1}, 0, 0).align().zeros(4); }},
-      {"0 dimensions", [](B& b) { b.header(1, 0).tensor("t", {}, 0, 0).align().zeros(4); }},
-      {"5 dimensions",
+      {"1 to 4 dimensions, found 0",
+       [](B& b) { b.header(1, 0).tensor("t", {}, 0, 0).align().zeros(4); }},
+      {"1 to 4 dimensions, found 5",
        [](B& b) {
          b.header(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0).align().zeros(4);
        }},
@@ -120,16 +122,15 @@ TEST(Gguf, RefusesEveryBrokenRule) {
              .align()
              .zeros(4);
        }},
-      {"type 4 is not known",
-       [](B& b) { b.header(1, 0).tensor("t", {32}, 4, 0).align().zeros(64); }},
-      {"whose blocks have 256",
+      {"unknown type 4", [](B& b) { b.header(1, 0).tensor("t", {32}, 4, 0).align().zeros(64); }},
+      {"a multiple of 256 values, found 32",
        [](B& b) { b.header(1, 0).tensor("t", {32}, 12, 0).align().zeros(200); }},
       {"expected 0", [](B& b) { b.header(1, 0).tensor("t", {1}, 0, 32).align().zeros(64); }},
       {"expected 32",
        [](B& b) {
          b.header(2, 0).tensor("t", {1}, 0, 0).tensor("u", {1}, 0, 0).align().zeros(64);
        }},
-      {"twice",
+      {"duplicate tensor 't'",
        [](B& b) {
          b.header(2, 0).tensor("t", {1}, 0, 0).tensor("t", {1}, 0, 32).align().zeros(64);
        }},

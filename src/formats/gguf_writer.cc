@@ -53,7 +53,7 @@ bool GgufWriter::begin_entry(std::string_view key, GgufType type) {
   } else if (keys_.size() == kMaxGgufEntries) {
     fail(fmt::format("{}: expected at most {} metadata entries", key, kMaxGgufEntries));
   } else if (!keys_.emplace(key).second) {
-    fail(fmt::format("{}: the key stands twice", key));
+    fail(fmt::format("duplicate metadata key '{}'", key));
   } else {
     append_text(metadata_, key);
     append_value(metadata_, type);
@@ -135,15 +135,15 @@ void GgufWriter::add_tensor(std::string_view name, tensor::DType type, const ten
                             shape.to_string()));
   }
   if (static_cast<std::uint64_t>(dims.back()) % known->block_values != 0) {
-    return fail(fmt::format("tensor {}: rows of {} values in {}, whose blocks have {}", name,
-                            dims.back(), known->name, known->block_values));
+    return fail(fmt::format("tensor {}: {}: expected rows of a multiple of {} values, found {}",
+                            name, known->name, known->block_values, dims.back()));
   }
   const auto bytes = base::checked_mul<std::uint64_t>(
       static_cast<std::uint64_t>(*elements) / known->block_values, known->block_bytes);
   const auto end = bytes ? base::checked_add(*bytes, data_bytes_) : std::nullopt;
   if (!end || *end > (std::uint64_t{1} << 62) || tensors_.size() == kMaxTensors)
     return fail(fmt::format("tensor {}: too much for one file", name));
-  if (!names_.emplace(name).second) return fail(fmt::format("tensor {} stands twice", name));
+  if (!names_.emplace(name).second) return fail(fmt::format("duplicate tensor '{}'", name));
   append_text(directory_, name);
   append_value(directory_, static_cast<std::uint32_t>(dims.size()));
   for (const std::int64_t dim : std::views::reverse(dims)) append_value(directory_, dim);

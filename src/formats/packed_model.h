@@ -4,14 +4,18 @@
 // All integers little-endian. `text` is a u32 length and that many bytes.
 //   header, one page of 4096 bytes, of which the rest is zero:
 //     0   8 bytes "OCELPACK"        24  u64 offset of the directory, which goes to the file's end
-//     8   u32 version, 1            32  SHA-256 of the directory
+//     8   u32 version, 2            32  SHA-256 of the directory
 //     12  u32 zero                  64  SHA-256 of bytes 0 to 63
 //     16  u64 bytes of the file
-//   matrices, each at the next multiple of 4096 behind the one before
+//   matrices, each at the next multiple of 4096 after the one before
 //   directory, at the next multiple of 4096:
 //     text layout    Backend::weight_layout()
-//     u8, u8         language model, tower: 1 where attention is computed fast, else 0
-//     u32 count of texts, each: text name, u64 length, bytes
+//     u8, u8         language model, tower: 1 where attention is computed with reduced precision,
+//     else 0 u32 count of texts, each: text name, u64 length, bytes: the small files of a Hugging
+//     Face
+//       folder by their names, or language.gguf and mmproj.gguf, the metadata of a GGUF pair as
+//       those files have it from the count of their entries to the last one (version 1 had whole
+//       files there)
 //     u32 count of vectors, each: text name, u8 rank, u64 dimensions, f32 values
 //     u32 count of matrices, in order of their places, each: text name, u8 rank, u64 dimensions of
 //       the tensor, text type, u8 1 where multiplied as bf16, u64 outputs, u64 inputs, u64 offset,
@@ -34,7 +38,7 @@
 namespace ocellus::formats {
 
 inline constexpr std::string_view kPackedMagic = "OCELPACK";
-inline constexpr std::uint32_t kPackedVersion = 1;
+inline constexpr std::uint32_t kPackedVersion = 2;
 inline constexpr std::uint64_t kPackedPage = 4096;
 // Texts and vectors of the largest models take a tenth of this.
 inline constexpr std::uint64_t kMaxPackedDirectory = std::uint64_t{512} << 20;
@@ -46,7 +50,7 @@ struct PackedText {
 };
 
 struct PackedVector {
-  std::string name;  // canonical: "language.norm.weight"
+  std::string name;  // as the source spells it: "model.language_model.norm.weight"
   tensor::Shape shape;
   std::span<const std::byte> values;  // f32, any alignment
 };
@@ -72,12 +76,12 @@ struct PackedDirectory {
 bool begins_like_packed_model(std::span<const std::byte> bytes);
 
 // Reads header and directory and touches no matrix. The directory borrows `bytes`. Names are unique
-// and plain; matrices lie inside the file, aligned, one behind the other without gaps. Whether a
+// and plain; matrices lie inside the file, aligned, one after the other without gaps. Whether a
 // matrix has the bytes that its sizes need is the backend's to say. kBadModel naming `file`, the
 // entry, expected and found; kUnsupported for another version.
 Result<PackedDirectory> parse_packed_model(std::span<const std::byte> bytes, std::string_view file);
 
-// What a writer puts behind the matrices, and then at the beginning (`directory_offset` is where it
+// What a writer puts after the matrices, and then at the beginning (`directory_offset` is where it
 // put the former). matrices are in order.
 std::vector<std::byte> packed_directory_bytes(const PackedDirectory& directory);
 std::vector<std::byte> packed_header_bytes(std::uint64_t directory_offset,

@@ -122,12 +122,12 @@ TEST(PackedModel, EveryFlippedBitOfHeaderAndDirectoryIsAnError) {
 
 TEST(PackedModel, AnotherVersionIsNamed) {
   Bytes file = file_of(Sample().directory);
-  file[8] = std::byte{2};
+  file[8] = std::byte{3};
   const auto parsed = parse_packed_model(file, "m.ocellus");
   ASSERT_FALSE(parsed.has_value());
   EXPECT_EQ(parsed.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(parsed.error().message,
-              HasSubstr("version 2 of packed models, this program reads 1"));
+              HasSubstr("version 3 of packed models, this program reads 2"));
 }
 
 // Right checksums do not make a directory right.

@@ -4,8 +4,7 @@
 #include "formats/safetensors.h"
 #include "models/gguf_checkpoint.h"
 #include "models/packed_checkpoint.h"
-#include "models/settings_files.h"
-#include "models/weight_names.h"
+#include "models/small_files.h"
 
 namespace ocellus::models {
 namespace {
@@ -18,7 +17,7 @@ constexpr std::size_t kMaxIndexBytes = std::size_t{64} << 20;
 using Shard = formats::SafetensorsDirectory;
 
 Result<Shard> map_shard(Checkpoint& c, const std::string& name) {
-  const auto path = c.folder / name;
+  const auto path = c.path / name;
   auto file = base::MappedFile::open(path);
   if (!file) {
     const ErrorCode code =
@@ -31,19 +30,20 @@ Result<Shard> map_shard(Checkpoint& c, const std::string& name) {
 }
 
 Result<std::vector<Shard>> map_weights(Checkpoint& c) {
-  const auto index_path = c.folder / "model.safetensors.index.json";
+  const auto index_path = c.path / "model.safetensors.index.json";
   std::vector<Shard> shards;
   std::error_code ec;
-  if (std::filesystem::exists(c.folder / "model.safetensors", ec)) {
+  if (std::filesystem::exists(c.path / "model.safetensors", ec)) {
     OCELLUS_ASSIGN_OR_RETURN(Shard only, map_shard(c, "model.safetensors"));
     shards.push_back(std::move(only));
     return shards;
   }
   OCELLUS_ASSIGN_OR_RETURN(const std::string text, read_optional_file(index_path, kMaxIndexBytes));
   if (text.empty()) {
-    return make_error(ErrorCode::kNotFound,
-                      "{}: neither model.safetensors nor model.safetensors.index.json",
-                      c.folder.string());
+    return make_error(
+        ErrorCode::kNotFound,
+        "{}: expected model.safetensors or model.safetensors.index.json, found neither",
+        c.path.string());
   }
   OCELLUS_ASSIGN_OR_RETURN(const auto index,
                            formats::parse_safetensors_index(text, index_path.string()));
@@ -55,8 +55,8 @@ Result<std::vector<Shard>> map_weights(Checkpoint& c) {
       shards.push_back(std::move(shard));
     }
     if (!shards[shard_numbers.at(file)].contains(tensor)) {
-      return make_error(ErrorCode::kBadModel, "{}: tensor {} is not in {}", index_path.string(),
-                        tensor, file);
+      return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected in {}, not found there",
+                        index_path.string(), tensor, file);
     }
   }
   // Where a shard has a tensor, the index must say so, and no other shard may have it too.
@@ -73,49 +73,36 @@ Result<std::vector<Shard>> map_weights(Checkpoint& c) {
   return shards;
 }
 
-Status index_tensors(Checkpoint& c, const std::vector<Shard>& shards) {
+// No two shards have a tensor of one name: map_weights() saw to that.
+void list_tensors(Checkpoint& c, const std::vector<Shard>& shards) {
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
     for (const auto& [name, entry] : shards[shard]) {
-      const auto canonical = canonical_weight_name(name);
-      if (!canonical) continue;
       const auto view = entry.view(name);
-      StoredTensor stored{.stored_name = name,
-                          .type = entry.dtype,
-                          .dtype = view ? std::optional(view->dtype) : std::nullopt,
-                          .shape = entry.shape,
-                          .data = entry.data,
-                          .file = shard};
-      const auto [place, added] = c.tensors.emplace(*canonical, std::move(stored));
-      if (!added) {
-        return make_error(ErrorCode::kBadModel, "{}: {} and {} are two spellings of one tensor",
-                          c.files[shard].path().string(), place->second.stored_name, name);
-      }
+      c.tensors.emplace(name,
+                        StoredTensor{.name = name,
+                                     .type = entry.dtype,
+                                     .dtype = view ? std::optional(view->dtype) : std::nullopt,
+                                     .shape = entry.shape,
+                                     .data = entry.data,
+                                     .file = shard});
     }
   }
-  return {};
 }
 
 }  // namespace
 
-Result<tensor::TensorView> Checkpoint::tensor(std::string_view canonical,
-                                              const tensor::Shape& shape) const {
-  const auto found = tensors.find(canonical);
-  if (found == tensors.end()) {
-    return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", folder.string(), canonical);
-  }
-  const StoredTensor& stored = found->second;
-  // Tensors made in memory come from no file.
-  const std::string file =
-      stored.file < files.size() ? files[stored.file].path().string() : folder.string();
-  if (!(stored.shape == shape)) {
-    return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}", file,
-                      stored.stored_name, shape.to_string(), stored.shape.to_string());
-  }
-  if (!stored.dtype) {
-    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: type {} cannot be computed with",
-                      file, stored.stored_name, stored.type);
-  }
-  return tensor::TensorView{*stored.dtype, stored.shape, stored.data};
+std::int64_t GgufSource::rows(std::string_view tensor) const {
+  const auto found = tensors.find(tensor);
+  return found == tensors.end() || found->second.shape.rank() == 0 ? 0 : found->second.shape[0];
+}
+
+std::string_view Checkpoint::text(std::string_view name) const {
+  const auto found = texts.find(name);
+  return found == texts.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::string Checkpoint::file_of(const StoredTensor& tensor) const {
+  return tensor.file < files.size() ? files[tensor.file].path().string() : path.string();
 }
 
 Status Checkpoint::unchanged() const {
@@ -132,8 +119,8 @@ Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
                                    const std::filesystem::path& mmproj) {
   if (is_packed_model(path)) {
     if (mmproj.empty()) return load_packed_checkpoint(path);
-    return make_error(ErrorCode::kInvalidArgument, "{}: is packed with its tower: no --mmproj",
-                      path.string());
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{}: a packed model holds its tower: expected no --mmproj", path.string());
   }
   OCELLUS_ASSIGN_OR_RETURN(const std::optional<GgufPair> pair, find_gguf_pair(path, mmproj));
   if (pair) return load_gguf_checkpoint(*pair);
@@ -145,12 +132,12 @@ Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
                       std::filesystem::exists(path, ec) ? "another file" : "nothing");
   }
   Checkpoint c;
-  c.folder = path;
-  OCELLUS_RETURN_IF_ERROR(read_settings_files(c, [&](const char* name, std::size_t max_bytes) {
+  c.path = path;
+  OCELLUS_RETURN_IF_ERROR(read_small_files(c, [&](std::string_view name, std::size_t max_bytes) {
     return read_optional_file(path / name, max_bytes);
   }));
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<Shard> shards, map_weights(c));
-  OCELLUS_RETURN_IF_ERROR(index_tensors(c, shards));
+  list_tensors(c, shards);
   return c;
 }
 

@@ -1,4 +1,5 @@
-// A model on disk: its settings, its texts and its tensors, mapped and not yet copied.
+// A model on disk: its small files, its metadata and its tensors, mapped and not yet copied. What
+// they mean is a family's to say (families.h).
 #pragma once
 
 #include <filesystem>
@@ -7,31 +8,30 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mapped_file.h"
 #include "compute/backend.h"
-#include "formats/gguf_model.h"
-#include "formats/hf_config.h"
-#include "formats/model_config.h"
+#include "formats/gguf.h"
+#include "formats/gguf_vocabulary.h"
+#include "formats/hf_files.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {
 
 // One tensor as the file has it.
 struct StoredTensor {
-  std::string stored_name;
-  std::string type;                    // as the file spells it
+  std::string name;                    // as the file spells it
+  std::string type;                    // likewise
   std::optional<tensor::DType> dtype;  // nothing: a type that cannot be computed with
   tensor::Shape shape;
   std::span<const std::byte> data;
   std::size_t file = 0;  // into Checkpoint::files
-  // Not 0: rows come as GGUF orders queries and keys of Llama, in pairs for rotation, this many
-  // heads.
-  std::int64_t rope_permuted_heads = 0;
   // A matrix of a packed model: `data` is the backend's own layout, and this is what it holds.
   std::optional<compute::PackedWeightView> image = {};
 };
+using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;  // by name
 
 // How attention is computed in the two parts of a model (WeightChoice::arithmetic).
 struct PartArithmetic {
@@ -46,32 +46,49 @@ struct PackedOrigin {
   PartArithmetic arithmetic;
 };
 
+// One file of a GGUF pair: what its keys say, and which tensors it has, for some settings have no
+// key.
+struct GgufSource {
+  const formats::GgufMetadata& metadata;
+  const StoredTensors& tensors;
+
+  bool has(std::string_view tensor) const { return tensors.contains(tensor); }
+  // The outermost dimension; 0 where there is no such tensor.
+  std::int64_t rows(std::string_view tensor) const;
+};
+
 // Movable; read-only after loading, so any thread may read it while it lives. Views into it live as
 // long as it does.
 struct Checkpoint {
-  std::filesystem::path folder;  // or the language model's file, or the packed model
-  formats::ModelConfig config;
-  formats::ImageProcessorConfig image_processor;
+  // The metadata of a GGUF pair.
+  struct GgufPair {
+    formats::GgufMetadata language, tower;
+  };
+
+  std::filesystem::path path;  // a folder, the language model's .gguf file, or a packed model
+  // The small files of a Hugging Face folder, by their names: config.json, tokenizer.json ...
+  std::map<std::string, std::string, std::less<>> texts;
+  std::optional<GgufPair> gguf;  // instead of texts
   formats::GenerationConfig generation;
   std::optional<std::string> chat_template;
-  std::string tokenizer_json;    // whole text; empty when there is none
-  std::string tokenizer_model;   // bytes of tokenizer.model; empty when there is none
-  std::string tokenizer_config;  // texts of the files beside it; empty when there is none
-  std::string added_tokens;
-  std::optional<formats::GgufVocabulary> vocabulary;  // of a GGUF file
-  std::vector<base::MappedFile> files;
-  std::map<std::string, StoredTensor, std::less<>> tensors;  // by canonical name
+  std::optional<formats::GgufVocabulary> vocabulary;  // of a GGUF pair
+  std::vector<base::MappedFile> files;                // of a GGUF pair: language model, tower
+  StoredTensors tensors;                              // of all files, but a GGUF pair's tower
+  StoredTensors tower_tensors;                        // of that
   std::optional<PackedOrigin> packed;
 
-  // kBadModel naming the canonical name, the file and what was expected, when it is absent or has
-  // another shape.
-  Result<tensor::TensorView> tensor(std::string_view canonical, const tensor::Shape& shape) const;
-  bool has(std::string_view canonical) const { return tensors.contains(canonical); }
+  // Empty where there is no such file.
+  std::string_view text(std::string_view name) const;
+  // Of a GGUF pair, packed or not.
+  GgufSource gguf_language() const { return {gguf->language, tensors}; }
+  GgufSource gguf_tower() const { return {gguf->tower, packed ? tensors : tower_tensors}; }
+  // The file that a tensor is in; tensors made in memory are in none.
+  std::string file_of(const StoredTensor& tensor) const;
   // kBadModel when a file was altered since it was mapped: asked after everything has been read.
   Status unchanged() const;
 };
 
-// A Hugging Face folder (its JSON files read, its weights mapped), a GGUF language model with its
+// A Hugging Face folder (its small files read, its weights mapped), a GGUF language model with its
 // tower in `mmproj`, a folder that holds such a pair, or a packed model (packed_checkpoint.h).
 // kNotFound when there is no model; kBadModel, kUnsupported, kIo naming the file. Blocks on the
 // disk; any thread.

@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "formats/packed_model.h"
 #include "models/gguf_checkpoint.h"
-#include "models/settings_files.h"
+#include "models/small_files.h"
 
 namespace ocellus::models {
 namespace {
@@ -40,20 +40,21 @@ Status read_settings(const PackedDirectory& directory, Checkpoint& c) {
   const std::string_view language = text_of(directory, kPackedLanguage),
                          tower = text_of(directory, kPackedTower);
   if (language.empty()) {
-    return read_settings_files(
-        c, [&](const char* name, std::size_t max_bytes) -> Result<std::string> {
+    return read_small_files(
+        c, [&](std::string_view name, std::size_t max_bytes) -> Result<std::string> {
           const std::string_view text = text_of(directory, name);
           if (text.size() <= max_bytes) return std::string(text);
-          return make_error(ErrorCode::kBadModel, "{}: {}: {} bytes, expected at most {}",
-                            c.folder.string(), name, text.size(), max_bytes);
+          return make_error(ErrorCode::kBadModel, "{}: {}: expected at most {} bytes, found {}",
+                            c.path.string(), name, max_bytes, text.size());
         });
   }
   const auto parse = [&](std::string_view text, std::string_view name) {
-    return formats::GgufFile::parse(std::as_bytes(std::span(text)), (c.folder / name).string());
+    return formats::GgufMetadata::parse(std::as_bytes(std::span(text)), (c.path / name).string());
   };
-  OCELLUS_ASSIGN_OR_RETURN(const auto language_file, parse(language, kPackedLanguage));
-  OCELLUS_ASSIGN_OR_RETURN(const auto tower_file, parse(tower, kPackedTower));
-  return read_gguf_settings(c, language_file, tower_file);
+  OCELLUS_ASSIGN_OR_RETURN(auto language_metadata, parse(language, kPackedLanguage));
+  OCELLUS_ASSIGN_OR_RETURN(auto tower_metadata, parse(tower, kPackedTower));
+  c.gguf = Checkpoint::GgufPair{std::move(language_metadata), std::move(tower_metadata)};
+  return read_gguf_texts(c);
 }
 
 compute::Arithmetic arithmetic(bool fast) {
@@ -68,7 +69,7 @@ std::span<const std::byte> bytes_of(const base::MappedFile& file,
 
 void add_tensors(const OpenModel& model, Checkpoint& c) {
   for (const formats::PackedVector& vector : model.directory.vectors) {
-    c.tensors.emplace(vector.name, StoredTensor{.stored_name = vector.name,
+    c.tensors.emplace(vector.name, StoredTensor{.name = vector.name,
                                                 .type = "f32",
                                                 .dtype = tensor::DType::kF32,
                                                 .shape = vector.shape,
@@ -79,7 +80,7 @@ void add_tensors(const OpenModel& model, Checkpoint& c) {
     const compute::WeightFormat format = {matrix.dtype, arithmetic(matrix.multiplied_as_bf16)};
     c.tensors.emplace(
         matrix.name,
-        StoredTensor{.stored_name = matrix.name,
+        StoredTensor{.name = matrix.name,
                      .type = std::string(tensor::dtype_name(matrix.dtype)),
                      .dtype = matrix.dtype,
                      .shape = matrix.shape,
@@ -102,7 +103,7 @@ bool is_packed_model(const fs::path& path) {
 Result<Checkpoint> load_packed_checkpoint(const fs::path& path) {
   OCELLUS_ASSIGN_OR_RETURN(const OpenModel model, open(path));
   Checkpoint c;
-  c.folder = path;
+  c.path = path;
   OCELLUS_RETURN_IF_ERROR(read_settings(model.directory, c));
   add_tensors(model, c);
   c.packed = PackedOrigin{.file = model.file,
@@ -119,7 +120,8 @@ Status verify_packed_model(const fs::path& path, const Progress& progress, const
     if (stop && stop()) return make_error(ErrorCode::kCancelled, "verifying was cancelled");
     const auto data = bytes_of(*model.file, matrix);
     if (base::sha256(data) != matrix.checksum) {
-      return make_error(ErrorCode::kBadModel, "{}: {}: its {} bytes at {} are damaged",
+      return make_error(ErrorCode::kBadModel,
+                        "{}: {}: its {} bytes at {} are damaged: pack the model again",
                         path.string(), matrix.name, matrix.bytes, matrix.offset);
     }
     model.file->forget(data);

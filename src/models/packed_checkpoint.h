@@ -5,12 +5,12 @@
 #include <string_view>
 
 #include "models/checkpoint.h"
-#include "models/parts/weight_loader.h"
+#include "models/load_options.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {
 
-// Names of the texts that stand for a GGUF pair.
+// Names of the texts that hold a GGUF pair's metadata (GgufMetadata::section).
 inline constexpr std::string_view kPackedLanguage = "language.gguf";
 inline constexpr std::string_view kPackedTower = "mmproj.gguf";
 

@@ -70,9 +70,9 @@ struct ImageEmbeddings {
   }
 };
 
-// Tower and projector at work on one picture after the other. Each advance() takes about a layer's time,
-// so that others get their turn in between; the values do not depend on when. One thread at a time; the
-// model must outlive it.
+// Tower and projector at work on one picture after the other. Each advance() takes about a layer's
+// time, so that others get their turn in between; the values do not depend on when. One thread at a
+// time; the model must outlive it.
 class ImageEncoder {
  public:
   virtual ~ImageEncoder() = default;

@@ -1,5 +1,6 @@
 #include "models/random_checkpoint.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 #include <cstring>
 
 #include "compute/cpu/cpu_backend.h"
-#include "models/llava/model.h"
+#include "models/families.h"
 #include "tensor/quant.h"
 
 namespace ocellus::models {
@@ -15,29 +16,25 @@ namespace {
 
 using tensor::DType;
 
-formats::ModelConfig tiny_config(std::int64_t layers = 2) {
-  formats::ModelConfig c = *random_model_config("tinyllama-1.1b");
-  c.tower.image_size = 28;
-  c.tower.hidden_size = 256;
-  c.tower.intermediate_size = 256;
-  c.tower.layers = 2;
-  c.tower.heads = 4;
-  c.language.hidden_size = 256;
-  c.language.intermediate_size = 512;
-  c.language.layers = layers;
-  c.language.heads = 4;
-  c.language.kv_heads = 2;
-  c.language.head_dim = 64;
-  c.language.vocab_size = 96;
-  return c;
+constexpr std::int64_t kVocabulary = 96;
+
+std::string tiny_config(std::int64_t layers = 2) {
+  return fmt::format(
+      R"({{"model_type": "llava", "vision_config": {{"model_type": "clip_vision_model",
+ "image_size": 28, "patch_size": 14, "hidden_size": 256, "intermediate_size": 256,
+ "num_hidden_layers": 2, "num_attention_heads": 4}},
+ "text_config": {{"model_type": "llama", "hidden_size": 256, "intermediate_size": 512,
+ "num_hidden_layers": {}, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": {},
+ "rms_norm_eps": 1e-5}}}})",
+      layers, kVocabulary);
 }
 
 // The logits of a picture's four rows, the whole way.
-std::vector<float> logits_of(const formats::ModelConfig& config, DType weights, DType tower) {
+std::vector<float> logits_of(const std::string& config, DType weights, DType tower) {
   const auto backend = *compute::cpu::make_cpu_backend({.threads = 1});
   const auto random = make_random_checkpoint(config, weights, tower);
   EXPECT_TRUE(random) << random.error().message;
-  const auto model = LlavaModel::load(random->checkpoint, *backend, {});
+  const auto model = load_model(random->checkpoint, *backend, {});
   EXPECT_TRUE(model) << model.error().message;
   if (!model) return {};
   const auto encoder = (*model)->make_encoder();
@@ -50,7 +47,7 @@ std::vector<float> logits_of(const formats::ModelConfig& config, DType weights, 
   ImageEmbeddings embeddings = encoder->take();
   const LanguageModel& language = (*model)->language();
   MatrixBuffer logits_buffer;
-  const auto logits = *logits_buffer.shape(4, config.language.vocab_size);
+  const auto logits = *logits_buffer.shape(4, kVocabulary);
   Step step;
   step.geometry = language.kv_geometry(DType::kF32);
   step.x = {embeddings.data.data(), 4, embeddings.cols, embeddings.cols};
@@ -100,21 +97,21 @@ TEST(RandomCheckpoint, StoresMatricesAsFilesOfThatTypeDo) {
     EXPECT_NE(found, random->checkpoint.tensors.end()) << name;
     return found->second.dtype;
   };
-  EXPECT_EQ(dtype_of("language.embed_tokens.weight"), DType::kQ4_0);
-  EXPECT_EQ(dtype_of("language.layers.1.mlp.down_proj.weight"), DType::kQ4_0);
-  EXPECT_EQ(dtype_of("lm_head.weight"), DType::kQ6_K);
-  EXPECT_EQ(dtype_of("language.norm.weight"), DType::kF32);
-  EXPECT_EQ(dtype_of("tower.encoder.layers.0.mlp.fc1.weight"), DType::kQ8_0);
-  EXPECT_EQ(dtype_of("tower.embeddings.patch_embedding.weight"), DType::kF16);
-  EXPECT_EQ(dtype_of("projector.linear_1.weight"), DType::kF16);
+  EXPECT_EQ(dtype_of("language_model.model.embed_tokens.weight"), DType::kQ4_0);
+  EXPECT_EQ(dtype_of("language_model.model.layers.1.mlp.down_proj.weight"), DType::kQ4_0);
+  EXPECT_EQ(dtype_of("language_model.lm_head.weight"), DType::kQ6_K);
+  EXPECT_EQ(dtype_of("language_model.model.norm.weight"), DType::kF32);
+  EXPECT_EQ(dtype_of("vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight"), DType::kQ8_0);
+  EXPECT_EQ(dtype_of("vision_tower.vision_model.embeddings.patch_embedding.weight"), DType::kF16);
+  EXPECT_EQ(dtype_of("multi_modal_projector.linear_1.weight"), DType::kF16);
 }
 
 TEST(RandomCheckpoint, TensorsDifferThoughTheyShareMemory) {
   const auto random = make_random_checkpoint(tiny_config(), DType::kF16, DType::kF16);
   ASSERT_TRUE(random);
   const auto& tensors = random->checkpoint.tensors;
-  const auto& q = tensors.at("language.layers.0.self_attn.q_proj.weight").data;
-  const auto& o = tensors.at("language.layers.0.self_attn.o_proj.weight").data;
+  const auto& q = tensors.at("language_model.model.layers.0.self_attn.q_proj.weight").data;
+  const auto& o = tensors.at("language_model.model.layers.0.self_attn.o_proj.weight").data;
   ASSERT_EQ(q.size(), o.size());
   EXPECT_NE(std::memcmp(q.data(), o.data(), q.size()), 0);
   std::size_t stored = 0, held = 0;
@@ -141,22 +138,28 @@ TEST(RandomCheckpoint, RefusesWhatIsNoModel) {
   const auto integers = make_random_checkpoint(tiny_config(), DType::kI32, DType::kF16);
   ASSERT_FALSE(integers);
   EXPECT_EQ(integers.error().code, ErrorCode::kUnsupported);
-  formats::ModelConfig empty = tiny_config();
-  empty.language.vocab_size = 0;
-  const auto nothing = make_random_checkpoint(empty, DType::kF16, DType::kF16);
+  const auto nothing = make_random_checkpoint(tiny_config(-1), DType::kF16, DType::kF16);
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(nothing.error().code, ErrorCode::kBadModel);
 }
 
-TEST(RandomModelConfig, HasTheSizesOfTheModelsByTheirNames) {
+TEST(RandomModels, HaveTheSizesOfTheModelsByTheirNames) {
   for (const std::string& name : random_model_names()) {
-    const auto config = random_model_config(name);
-    ASSERT_TRUE(config) << name;
-    EXPECT_EQ(config->language.hidden_size, config->language.heads * config->language.head_dim);
-    EXPECT_EQ(config->tower.patches(), 576);
+    const RandomModel* const model = find_random_model(name);
+    ASSERT_NE(model, nullptr) << name;
+    Checkpoint checkpoint;
+    for (const std::int64_t layers : {std::int64_t{0}, std::int64_t{3}}) {
+      checkpoint.texts["config.json"] = model->config(layers);
+      const auto description = describe_model(checkpoint);
+      ASSERT_TRUE(description) << description.error().message;
+      const ModelSummary& summary = (*description)->summary();
+      EXPECT_EQ(summary.language.hidden_size, summary.language.heads * summary.language.head_dim);
+      EXPECT_EQ(summary.language.layers, layers == 0 ? model->layers : layers);
+      EXPECT_EQ(summary.image_rows, 576);
+    }
   }
-  EXPECT_EQ(random_model_config("llava-1.5-13b")->language.layers, 40);
-  EXPECT_FALSE(random_model_config("llava-1.5-8b"));
+  EXPECT_EQ(find_random_model("llava-1.5-13b")->layers, 40);
+  EXPECT_EQ(find_random_model("llava-1.5-8b"), nullptr);
 }
 
 }  // namespace

@@ -36,20 +36,21 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
     tokenizer = text::Tokenizer::from_merges(v.tokens, v.merges, v.pre, std::move(added));
   }
   if (!tokenizer) return tokenizer;
-  return text::Tokenizer::with_bos(*std::move(tokenizer), v.begin);
+  return text::Tokenizer::with_bos(*std::move(tokenizer), v.bos);
 }
 
-Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c) {
+Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c,
+                                                              std::int64_t image_token) {
   if (c.vocabulary) {
-    auto tokenizer = make_tokenizer(*c.vocabulary, c.config.image_token);
-    if (!tokenizer) return base::with_context(std::move(tokenizer).error(), c.folder.string());
+    auto tokenizer = make_tokenizer(*c.vocabulary, image_token);
+    if (!tokenizer) return base::with_context(std::move(tokenizer).error(), c.path.string());
     return tokenizer;
   }
-  if (!c.tokenizer_json.empty()) {
-    return text::Tokenizer::parse_json(c.tokenizer_json, (c.folder / "tokenizer.json").string());
-  }
-  return text::Tokenizer::parse_sentencepiece(c.tokenizer_model, c.tokenizer_config, c.added_tokens,
-                                              (c.folder / "tokenizer.model").string());
+  if (const std::string_view json = c.text("tokenizer.json"); !json.empty())
+    return text::Tokenizer::parse_json(json, (c.path / "tokenizer.json").string());
+  return text::Tokenizer::parse_sentencepiece(
+      c.text("tokenizer.model"), c.text("tokenizer_config.json"), c.text("added_tokens.json"),
+      (c.path / "tokenizer.model").string());
 }
 
 }  // namespace ocellus::models

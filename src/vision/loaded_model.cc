@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include "base/result.h"
-#include "formats/hf_config.h"
 #include "models/checkpoint.h"
-#include "models/llava/model.h"
+#include "models/families.h"
 #include "models/tokenizer.h"
 
 namespace ocellus::vision {
@@ -75,15 +74,8 @@ Result<text::PromptTemplate> make_template(const models::Checkpoint& c,
                                            const ModelOptions& options) {
   if (!options.prompt_template.empty()) return text::PromptTemplate::named(options.prompt_template);
   if (c.chat_template)
-    return text::PromptTemplate::parse(*c.chat_template, c.folder.string() + ": chat template");
+    return text::PromptTemplate::parse(*c.chat_template, c.path.string() + ": chat template");
   return text::PromptTemplate::named("llava-1.5");
-}
-
-std::int64_t parameters(const models::Checkpoint& checkpoint) {
-  std::int64_t count = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors)
-    count += tensor.shape.elements().value_or(0);
-  return count;
 }
 
 }  // namespace
@@ -94,9 +86,11 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   std::unique_ptr<LoadedModel> loaded(new LoadedModel);
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint checkpoint,
                            models::load_checkpoint(options.path, options.mmproj));
-  OCELLUS_ASSIGN_OR_RETURN(loaded->tokenizer_, models::make_tokenizer(checkpoint));
-  OCELLUS_RETURN_IF_ERROR(loaded->read_settings(checkpoint, options));
-  OCELLUS_RETURN_IF_ERROR(loaded->make_prompts(checkpoint, options));
+  OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(checkpoint));
+  OCELLUS_ASSIGN_OR_RETURN(loaded->tokenizer_,
+                           models::make_tokenizer(checkpoint, description->tokens().image));
+  OCELLUS_RETURN_IF_ERROR(loaded->read_settings(*description, options));
+  OCELLUS_RETURN_IF_ERROR(loaded->make_prompts(*description, options));
   models::LoadOptions load_options{dtype_of(options.weights), dtype_of(options.tower_weights),
                                    options.preprocess, nullptr, stop};
   if (options.progress) {
@@ -109,8 +103,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
     std::unique_ptr<const models::Model> model;
   };
   auto owned = std::make_shared<Owned>(std::move(backend));
-  OCELLUS_ASSIGN_OR_RETURN(owned->model,
-                           models::LlavaModel::load(checkpoint, *owned->backend, load_options));
+  OCELLUS_ASSIGN_OR_RETURN(owned->model, description->load(*owned->backend, load_options));
   loaded->info_.device = owned->backend->describe();
   loaded->model_ = {owned, owned->model.get()};
   engine::EngineOptions engine_options;
@@ -127,16 +120,16 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   loaded->info_.image_size = facts.image_size;
   loaded->info_.image_tokens = facts.max_image_rows;
   loaded->info_.weight_bytes =
-      static_cast<std::int64_t>(models::weight_bytes(checkpoint, load_options));
+      static_cast<std::int64_t>(models::weight_bytes(description->tensors(), load_options));
   return loaded;
 }
 
-Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
+Status LoadedModel::read_settings(const models::ModelDescription& description,
                                   const ModelOptions& options) {
-  const formats::LanguageConfig& language = checkpoint.config.language;
-  const formats::GenerationConfig& generation = checkpoint.generation;
+  const models::ModelSummary::Language& language = description.summary().language;
+  const formats::GenerationConfig& generation = description.tensors().checkpoint().generation;
   for (const std::int64_t id :
-       generation.eos_tokens.empty() ? language.eos_tokens : generation.eos_tokens) {
+       generation.eos_tokens.empty() ? description.tokens().eos : generation.eos_tokens) {
     end_tokens_.push_back(static_cast<std::int32_t>(id));
   }
   // A file that samples says how; one that says nothing of it means greedy to transformers, but
@@ -159,14 +152,16 @@ Status LoadedModel::read_settings(const models::Checkpoint& checkpoint,
   info_.context_tokens =
       options.context_tokens > 0 ? options.context_tokens : std::min(longest, kDefaultContext);
   info_.vocabulary = language.vocab_size;
-  info_.parameters = parameters(checkpoint);
+  info_.parameters = description.tensors().parameters();
   info_.temperature = sampling_.temperature;
   info_.max_new_tokens = max_new_tokens_;
   return {};
 }
 
-Status LoadedModel::make_prompts(const models::Checkpoint& checkpoint,
+Status LoadedModel::make_prompts(const models::ModelDescription& description,
                                  const ModelOptions& options) {
+  const models::Checkpoint& checkpoint = description.tensors().checkpoint();
+  const models::ModelTokens& tokens = description.tokens();
   OCELLUS_ASSIGN_OR_RETURN(text::PromptTemplate chat_template, make_template(checkpoint, options));
   template_ = std::make_unique<const text::PromptTemplate>(std::move(chat_template));
   const auto piece = [&](std::int64_t id) {
@@ -174,18 +169,17 @@ Status LoadedModel::make_prompts(const models::Checkpoint& checkpoint,
   };
   text::SpecialTokens specials;
   // The tokenizer's own start token counts where it has one: configs often leave it to a default.
-  specials.bos = tokenizer_->prefix_tokens().empty() ? piece(checkpoint.config.language.bos_token)
+  specials.bos = tokenizer_->prefix_tokens().empty() ? piece(tokens.bos)
                                                      : piece(tokenizer_->prefix_tokens().front());
   specials.eos = end_tokens_.empty() ? "" : piece(end_tokens_.front());
-  specials.image = piece(checkpoint.config.image_token);
+  specials.image = piece(tokens.image);
   if (specials.image.empty()) {
-    return make_error(
-        ErrorCode::kBadModel, "{}: image token {} is not in the tokenizer's vocabulary of {}",
-        checkpoint.folder.string(), checkpoint.config.image_token, tokenizer_->vocabulary_size());
+    return make_error(ErrorCode::kBadModel,
+                      "{}: image token {} is not in the tokenizer's vocabulary of {}",
+                      checkpoint.path.string(), tokens.image, tokenizer_->vocabulary_size());
   }
-  prompts_ = std::make_unique<const PromptBuilder>(
-      *template_, *tokenizer_, std::move(specials),
-      static_cast<std::int32_t>(checkpoint.config.image_token));
+  prompts_ = std::make_unique<const PromptBuilder>(*template_, *tokenizer_, std::move(specials),
+                                                   static_cast<std::int32_t>(tokens.image));
   return {};
 }
 

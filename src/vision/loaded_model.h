@@ -7,7 +7,7 @@
 
 #include "compute/backend.h"
 #include "engine/engine.h"
-#include "models/family.h"
+#include "models/description.h"
 #include "ocellus/message.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
@@ -45,8 +45,8 @@ class LoadedModel {
 
  private:
   LoadedModel() = default;
-  Status read_settings(const models::Checkpoint& checkpoint, const ModelOptions& options);
-  Status make_prompts(const models::Checkpoint& checkpoint, const ModelOptions& options);
+  Status read_settings(const models::ModelDescription& description, const ModelOptions& options);
+  Status make_prompts(const models::ModelDescription& description, const ModelOptions& options);
 
   std::shared_ptr<const models::Model> model_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;

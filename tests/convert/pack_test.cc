@@ -114,8 +114,10 @@ TEST_F(PackTest, EveryKindOfSource) {
 
 // Rope divisors are values, and in a GGUF file they are a tensor.
 TEST_F(PackTest, KeepsWhatAGgufFileSaysInTensors) {
-  const auto config_of = [](const fs::path& path) {
-    return models::load_checkpoint(path)->config.language;
+  const auto divisors_of = [](const fs::path& path) {
+    const auto checkpoint = models::load_checkpoint(path);
+    const auto tensor = checkpoint->tensors.at("rope_freqs.weight").data;
+    return std::vector<std::byte>(tensor.begin(), tensor.end());
   };
   ASSERT_TRUE(quantize_model({.source = golden() / "f16_tied_bpe/model",
                               .mmproj = {},
@@ -126,11 +128,9 @@ TEST_F(PackTest, KeepsWhatAGgufFileSaysInTensors) {
                               .stop = {}})
                   .has_value());
   ASSERT_TRUE(pack(folder_ / "m.gguf", folder_ / "m.ocellus").has_value());
-  const auto pair = config_of(folder_ / "m.gguf"), packed = config_of(folder_ / "m.ocellus");
-  EXPECT_FALSE(pair.rope.divisors.empty());
-  EXPECT_EQ(packed.rope.divisors, pair.rope.divisors);
-  EXPECT_EQ(packed.vocab_size, pair.vocab_size);
-  EXPECT_EQ(packed.tie_word_embeddings, pair.tie_word_embeddings);
+  EXPECT_FALSE(divisors_of(folder_ / "m.gguf").empty());
+  EXPECT_EQ(divisors_of(folder_ / "m.ocellus"), divisors_of(folder_ / "m.gguf"));
+  expect_same({.path = folder_ / "m.gguf"}, folder_ / "m.ocellus");
 }
 
 TEST_F(PackTest, AsManyThreadsAsYouLike) {
@@ -156,7 +156,7 @@ TEST_F(PackTest, NothingIsOverwrittenUnasked) {
                                       .target = folder_ / "m.gguf",
                                       .progress = {},
                                       .stop = {}})),
-              HasSubstr("is packed; expected what it was packed from"));
+              HasSubstr("is packed: expected what it was packed from"));
   EXPECT_THAT(message(pack(folder_ / "none", folder_ / "again")), HasSubstr("none"));
   EXPECT_THAT(names(), ElementsAre("m.ocellus"));
 }
@@ -177,9 +177,9 @@ TEST_F(PackTest, OtherTypesAndTowersAreRefused) {
   const fs::path target = folder_ / "m.ocellus";
   ASSERT_TRUE(pack(golden() / "clip_llama/model", target).has_value());
   EXPECT_THAT(message(answer({.path = target, .weights = WeightType::kQ8}, 1)),
-              HasSubstr("m.ocellus: is packed"));
+              HasSubstr("m.ocellus: is packed: its weights are held as they are"));
   EXPECT_THAT(message(answer({.path = target, .tower_weights = WeightType::kF32}, 1)),
-              HasSubstr("m.ocellus: is packed"));
+              HasSubstr("m.ocellus: is packed: its weights are held as they are"));
   EXPECT_THAT(
       message(answer({.path = target, .mmproj = golden() / "gguf/clip_llama/mmproj.gguf"}, 1)),
       HasSubstr("no --mmproj"));
@@ -210,6 +210,35 @@ struct Parts {
   formats::PackedDirectory directory;
 };
 
+// Version 1 held GGUF settings as whole files.
+TEST_F(PackTest, OlderVersionsAreRefused) {
+  ASSERT_TRUE(pack(golden() / "gguf/clip_llama", folder_ / "m").has_value());
+  std::string bytes = content(folder_ / "m");
+  bytes[8] = 1;
+  write(folder_ / "old", std::as_bytes(std::span(bytes)));
+  const auto loaded = load(folder_ / "old");
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(loaded.error().message,
+              HasSubstr("old: version 1 of packed models, this program reads 2: pack the model "
+                        "again"));
+}
+
+// Of a GGUF pair every key is kept, in the very bytes, and nothing that looks like a file.
+TEST_F(PackTest, KeepsTheMetadataOfAGgufPair) {
+  const fs::path source = golden() / "gguf/qwen2_chatml";
+  ASSERT_TRUE(pack(source, folder_ / "m").has_value());
+  const auto pair = models::load_checkpoint(source),
+             packed = models::load_checkpoint(folder_ / "m");
+  ASSERT_TRUE(pair.has_value() && packed.has_value());
+  EXPECT_TRUE(std::ranges::equal(packed->gguf->language.section(), pair->gguf->language.section()));
+  EXPECT_TRUE(std::ranges::equal(packed->gguf->tower.section(), pair->gguf->tower.section()));
+  EXPECT_GT(packed->gguf->language.entries().size(), 10u);
+  const Parts parts(folder_ / "m");
+  ASSERT_EQ(parts.directory.texts.size(), 2u);
+  EXPECT_THAT(parts.directory.texts[0].content, ::testing::Not(::testing::StartsWith("GGUF")));
+}
+
 TEST_F(PackTest, AnotherLayoutIsRefused) {
   ASSERT_TRUE(pack(golden() / "clip_llama/model", folder_ / "m").has_value());
   Parts parts(folder_ / "m");
@@ -237,7 +266,7 @@ TEST_F(PackTest, MatricesThatAreNotWhatTheModelNeedsAreErrors) {
   const auto named = [](formats::PackedDirectory& d, std::string_view name) {
     return std::ranges::find(d.matrices, name, &formats::PackedMatrix::name);
   };
-  constexpr const char* kDown = "language.layers.1.mlp.down_proj.weight";
+  constexpr const char* kDown = "language_model.model.layers.1.mlp.down_proj.weight";
   EXPECT_EQ(changed([](auto&) {}), "accepted");
   EXPECT_THAT(changed([&](auto& d) { named(d, kDown)->name = "language.other"; }),
               AllOf(HasSubstr(kDown), HasSubstr("missing")));
@@ -255,11 +284,12 @@ TEST_F(PackTest, MatricesThatAreNotWhatTheModelNeedsAreErrors) {
   EXPECT_THAT(changed([&](auto& d) { d.texts.clear(); }), HasSubstr("config.json"));
   EXPECT_THAT(changed([&](auto& d) { d.texts[0].name = "language.gguf"; }),
               HasSubstr("language.gguf"));
+  EXPECT_THAT(changed([&](auto& d) { d.texts[0].name = "other.json"; }), HasSubstr("config.json"));
   // A matrix where values are expected, and the other way round.
   EXPECT_THAT(changed([&](auto& d) {
-                const auto position =
-                    std::ranges::find(d.vectors, "tower.embeddings.position_embedding.weight",
-                                      &formats::PackedVector::name);
+                const auto position = std::ranges::find(
+                    d.vectors, "vision_tower.vision_model.embeddings.position_embedding.weight",
+                    &formats::PackedVector::name);
                 std::swap(position->name, named(d, kDown)->name);
               }),
               HasSubstr("position_embedding"));
@@ -359,7 +389,7 @@ TEST_F(PackTest, LoadingTouchesNoMatrix) {
   }
   std::uint64_t place = formats::kPackedPage;
   for (formats::PackedMatrix& matrix : d.matrices) {
-    if (matrix.name.starts_with("language.layers.") &&
+    if (matrix.name.starts_with("language_model.model.layers.") &&
         matrix.name.find(".mlp.") != std::string::npos) {
       (matrix.out > matrix.in ? matrix.out : matrix.in) = kWide;
       matrix.shape = {matrix.out, matrix.in};

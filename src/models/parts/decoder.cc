@@ -10,51 +10,81 @@
 
 namespace ocellus::models {
 
-Result<std::unique_ptr<Decoder>> Decoder::load(const formats::LanguageConfig& config,
+void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
+  using enum TensorRole;
+  const std::int64_t hidden = c.hidden_size, inner = c.intermediate_size;
+  const bool permuted = gguf_permutes_rope(c.gguf_architecture);
+  TableSection whole(table, Part::kLanguage, "language.", "");
+  whole.add("embed_tokens.weight", "token_embd.weight", {c.vocab_size, hidden}, kTokenEmbedding);
+  // In GGUF files only: Llama 3.1's rope scaling.
+  whole.add("rope_freqs.weight", "rope_freqs.weight", {c.rope.rotated_dims / 2}, kVector, 0, true);
+  for (std::int64_t i = 0; i < c.layers; ++i) {
+    TableSection layer(table, Part::kLanguage, fmt::format("language.layers.{}.", i),
+                       fmt::format("blk.{}.", i));
+    layer.norm("input_layernorm", "attn_norm", hidden, false);
+    layer.linear("self_attn.q_proj", "attn_q", c.q_size(), hidden, kLayerMatrix, c.qkv_bias,
+                 permuted ? c.heads : 0);
+    layer.linear("self_attn.k_proj", "attn_k", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias,
+                 permuted ? c.kv_heads : 0);
+    layer.linear("self_attn.v_proj", "attn_v", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias);
+    layer.linear("self_attn.o_proj", "attn_output", hidden, c.q_size(), kLayerMatrix,
+                 c.output_bias);
+    layer.norm("post_attention_layernorm", "ffn_norm", hidden, false);
+    layer.linear("mlp.gate_proj", "ffn_gate", inner, hidden, kLayerMatrix, c.mlp_bias);
+    layer.linear("mlp.up_proj", "ffn_up", inner, hidden, kLayerMatrix, c.mlp_bias);
+    layer.linear("mlp.down_proj", "ffn_down", hidden, inner, kLayerMatrix, c.mlp_bias);
+  }
+  whole.norm("norm", "output_norm", hidden, false);
+  if (c.tie_word_embeddings) return;
+  TableSection(table, Part::kLanguage, "", "")
+      .add("lm_head.weight", "output.weight", {c.vocab_size, hidden}, kHead);
+}
+
+namespace {
+
+// kBadModel for divisors that are no divisors.
+Result<std::vector<float>> load_rope_divisors(const WeightLoader& loader) {
+  constexpr const char* kName = "language.rope_freqs.weight";
+  if (!loader.has(kName)) return std::vector<float>();
+  OCELLUS_ASSIGN_OR_RETURN(std::vector<float> divisors, loader.vector(kName));
+  if (std::ranges::all_of(divisors, [](float d) { return d > 0; })) return divisors;
+  return base::make_error(ErrorCode::kBadModel, "rope_freqs.weight: expected positive numbers");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> Decoder::load(const DecoderConfig& config,
                                                const WeightLoader& loader) {
   auto loaded = std::make_unique<Decoder>();
   Decoder& decoder = *loaded;
-  const formats::LanguageConfig& c = decoder.config_ = config;
+  decoder.config_ = config;
   decoder.backend_ = &loader.backend();
-  decoder.facts_ = {.vocab_size = c.vocab_size,
-                    .hidden_size = c.hidden_size,
-                    .layers = c.layers,
-                    .max_position = c.max_position,
+  decoder.facts_ = {.vocab_size = config.vocab_size,
+                    .hidden_size = config.hidden_size,
+                    .layers = config.layers,
+                    .max_position = config.max_position,
                     .arithmetic = loader.arithmetic()};
-  const std::int64_t hidden = c.hidden_size, q_width = c.heads * c.head_dim,
-                     kv_width = c.kv_heads * c.head_dim;
-  OCELLUS_ASSIGN_OR_RETURN(
-      decoder.embeddings_,
-      loader.matrix("language.embed_tokens.weight", {c.vocab_size, hidden}, c.vocab_size, hidden));
-  for (std::int64_t i = 0; i < c.layers; ++i) {
+  OCELLUS_ASSIGN_OR_RETURN(decoder.embeddings_, loader.matrix("language.embed_tokens.weight"));
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<float> divisors, load_rope_divisors(loader));
+  decoder.rope_ = std::make_unique<Rope>(config.rope, divisors);
+  for (std::int64_t i = 0; i < config.layers; ++i) {
     const std::string name = fmt::format("language.layers.{}.", i);
     Layer layer;
-    OCELLUS_ASSIGN_OR_RETURN(layer.attention_norm,
-                             loader.norm(name + "input_layernorm", hidden, false));
-    OCELLUS_ASSIGN_OR_RETURN(layer.mlp_norm,
-                             loader.norm(name + "post_attention_layernorm", hidden, false));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.q, loader.linear(name + "self_attn.q_proj", q_width, hidden, c.attention_qkv_bias));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.k, loader.linear(name + "self_attn.k_proj", kv_width, hidden, c.attention_qkv_bias));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.v, loader.linear(name + "self_attn.v_proj", kv_width, hidden, c.attention_qkv_bias));
-    OCELLUS_ASSIGN_OR_RETURN(layer.o, loader.linear(name + "self_attn.o_proj", hidden, q_width,
-                                                    c.attention_output_bias));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.gate, loader.linear(name + "mlp.gate_proj", c.intermediate_size, hidden, c.mlp_bias));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.up, loader.linear(name + "mlp.up_proj", c.intermediate_size, hidden, c.mlp_bias));
-    OCELLUS_ASSIGN_OR_RETURN(
-        layer.down, loader.linear(name + "mlp.down_proj", hidden, c.intermediate_size, c.mlp_bias));
+    OCELLUS_ASSIGN_OR_RETURN(layer.attention_norm, loader.norm(name + "input_layernorm"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.mlp_norm, loader.norm(name + "post_attention_layernorm"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.o, loader.linear(name + "self_attn.o_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.gate, loader.linear(name + "mlp.gate_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.up, loader.linear(name + "mlp.up_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.down, loader.linear(name + "mlp.down_proj"));
     decoder.layers_.push_back(std::move(layer));
   }
-  OCELLUS_ASSIGN_OR_RETURN(decoder.norm_, loader.norm("language.norm", hidden, false));
-  if (!c.tie_word_embeddings) {
-    OCELLUS_ASSIGN_OR_RETURN(decoder.head_, loader.matrix("lm_head.weight", {c.vocab_size, hidden},
-                                                          c.vocab_size, hidden));
+  OCELLUS_ASSIGN_OR_RETURN(decoder.norm_, loader.norm("language.norm"));
+  if (!config.tie_word_embeddings) {
+    OCELLUS_ASSIGN_OR_RETURN(decoder.head_, loader.matrix("lm_head.weight"));
   }
-  decoder.rope_ = std::make_unique<Rope>(c.rope, c.head_dim);
   return loaded;
 }
 
@@ -108,7 +138,7 @@ Status Decoder::begin(const Step& step, LanguageModel::Scratch& buffers) const {
 
 Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scratch) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const formats::LanguageConfig& c = config_;
+  const DecoderConfig& c = config_;
   const compute::Matrix x = step.x;
   const compute::AttentionShape shape{
       c.heads,          c.kv_heads,

@@ -1,4 +1,4 @@
-// The language model: Llama, Mistral and Qwen2 are one decoder with different switches.
+// The decoder part: Llama, Mistral and Qwen2 are one language model with different switches.
 // Reference: transformers, models/{llama,mistral,qwen2}/modeling_*.py.
 #pragma once
 
@@ -8,17 +8,23 @@
 #include <vector>
 
 #include "compute/backend.h"
-#include "formats/model_config.h"
 #include "models/language_model.h"
+#include "models/parts/decoder_config.h"
 #include "models/parts/rope.h"
 #include "models/parts/weight_loader.h"
+#include "models/tensor_table.h"
 
 namespace ocellus::models {
+
+// Its tensors: "language.embed_tokens.weight", "language.layers.0. ...", "language.norm.weight",
+// "lm_head.weight" where the head is not the embeddings, by GGUF's names too.
+void add_decoder_tensors(TensorTable& table, const DecoderConfig& config);
 
 // Immutable after loading; any thread, each with its own scratch.
 class Decoder final : public LanguageModel {
  public:
-  static Result<std::unique_ptr<Decoder>> load(const formats::LanguageConfig& config,
+  // Of a table with add_decoder_tensors(). kBadModel, kUnsupported, kOutOfMemory, kCancelled.
+  static Result<std::unique_ptr<Decoder>> load(const DecoderConfig& config,
                                                const WeightLoader& loader);
 
   const LanguageFacts& facts() const override { return facts_; }
@@ -46,7 +52,7 @@ class Decoder final : public LanguageModel {
 
   const compute::Backend* backend_ = nullptr;
   LanguageFacts facts_;
-  formats::LanguageConfig config_;
+  DecoderConfig config_;
   std::unique_ptr<compute::Weight> embeddings_,
       head_;  // head_ is null where it is the embedding table
   std::vector<Layer> layers_;

@@ -7,7 +7,7 @@ namespace ocellus::models {
 namespace {
 
 // Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended.
-float scale_llama3(float frequency, const formats::RopeConfig& c) {
+float scale_llama3(float frequency, const RopeConfig& c) {
   const auto original = static_cast<double>(c.original_max_position);
   const double low_wavelength = original / c.low_freq_factor;
   const double high_wavelength = original / c.high_freq_factor;
@@ -20,21 +20,17 @@ float scale_llama3(float frequency, const formats::RopeConfig& c) {
 }
 
 // Before any scaling: theta^(-2i / dim).
-float plain_frequency(const formats::RopeConfig& config, std::int64_t i, std::int64_t dim) {
+float plain_frequency(const RopeConfig& config, std::int64_t i, std::int64_t dim) {
   const float exponent = static_cast<float>(i) / static_cast<float>(dim);
   return static_cast<float>(1.0 / std::pow(config.theta, static_cast<double>(exponent)));
 }
 
-std::int64_t rotated(const formats::RopeConfig& config, std::int64_t head_dim) {
-  return static_cast<std::int64_t>(static_cast<double>(head_dim) * config.partial_rotary_factor);
-}
-
 }  // namespace
 
-std::vector<float> rope_divisors(const formats::RopeConfig& config, std::int64_t head_dim) {
-  if (config.scaling != formats::RopeConfig::Scaling::kLlama3) return {};
+std::vector<float> rope_divisors(const RopeConfig& config) {
+  if (config.scaling != RopeConfig::Scaling::kLlama3) return {};
   std::vector<float> divisors;
-  const std::int64_t dim = rotated(config, head_dim);
+  const std::int64_t dim = config.rotated_dims;
   for (std::int64_t i = 0; i + 1 < dim; i += 2) {
     const float plain = plain_frequency(config, i, dim), scaled = scale_llama3(plain, config);
     // The quotient's neighbours too: one of them may give the very frequency back.
@@ -46,16 +42,15 @@ std::vector<float> rope_divisors(const formats::RopeConfig& config, std::int64_t
   return divisors;
 }
 
-Rope::Rope(const formats::RopeConfig& config, std::int64_t head_dim) {
-  const std::int64_t dim = rotated(config, head_dim);
+Rope::Rope(const RopeConfig& config, std::span<const float> divisors) {
+  const std::int64_t dim = config.rotated_dims;
   for (std::int64_t i = 0; i + 1 < dim; i += 2) {
     float frequency = plain_frequency(config, i, dim);
-    if (config.scaling == formats::RopeConfig::Scaling::kLinear)
+    if (config.scaling == RopeConfig::Scaling::kLinear)
       frequency = static_cast<float>(frequency / config.factor);
-    if (config.scaling == formats::RopeConfig::Scaling::kLlama3)
-      frequency = scale_llama3(frequency, config);
+    if (config.scaling == RopeConfig::Scaling::kLlama3) frequency = scale_llama3(frequency, config);
     const std::size_t at = frequencies_.size();
-    if (at < config.divisors.size()) frequency /= config.divisors[at];
+    if (at < divisors.size()) frequency /= divisors[at];
     frequencies_.push_back(frequency);
   }
 }

@@ -3,18 +3,29 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "formats/model_config.h"
 #include "tensor/view.h"
 
 namespace ocellus::models {
 
+struct RopeConfig {
+  enum class Scaling { kNone, kLinear, kLlama3 };
+  double theta = 10000.0;
+  std::int64_t rotated_dims = 0;  // the first values of each head that are rotated, in pairs
+  Scaling scaling = Scaling::kNone;
+  double factor = 1.0;            // linear, llama3
+  double low_freq_factor = 1.0;   // llama3
+  double high_freq_factor = 4.0;  // llama3
+  std::int64_t original_max_position = 0;
+};
+
 // Immutable after construction; any thread.
 class Rope {
  public:
-  // Rotates the first int(head_dim * partial_rotary_factor) values of each head.
-  Rope(const formats::RopeConfig& config, std::int64_t head_dim);
+  // `divisors` [half] of each frequency, beside the scaling; may be empty.
+  explicit Rope(const RopeConfig& config, std::span<const float> divisors = {});
 
   std::int64_t half() const { return static_cast<std::int64_t>(frequencies_.size()); }
   // Writes cos and sin [half] of one position's angles. The angle is a product of f32 numbers, as
@@ -25,8 +36,8 @@ class Rope {
   std::vector<float> frequencies_;  // [half], radians per position
 };
 
-// What Llama 3.1's scaling divides each frequency by, [half]: how GGUF files say it. Empty for
-// every other scaling.
-std::vector<float> rope_divisors(const formats::RopeConfig& config, std::int64_t head_dim);
+// What Llama 3.1's scaling divides each frequency by, [half], as GGUF files have it
+// (rope_freqs.weight). Empty for every other scaling.
+std::vector<float> rope_divisors(const RopeConfig& config);
 
 }  // namespace ocellus::models

@@ -29,53 +29,82 @@ void unfold(const float* pixels, std::int64_t side, std::int64_t patch, compute:
 
 }  // namespace
 
-Result<VisionTower> VisionTower::load(const formats::ModelConfig& config,
+void add_vision_tower_tensors(TensorTable& table, const VitConfig& c, bool ffn_swapped) {
+  using enum TensorRole;
+  const std::int64_t width = c.hidden_size;
+  TableSection whole(table, Part::kTower, "tower.", "v.");
+  whole.add("embeddings.patch_embedding.weight", "patch_embd.weight",
+            {width, c.channels, c.patch_size, c.patch_size}, kPatches);
+  if (c.class_token) whole.add("embeddings.class_embedding", "class_embd", {width}, kVector);
+  if (c.pre_norm) whole.norm("pre_layrnorm", "pre_ln", width, true);
+  if (c.patch_bias)
+    whole.add("embeddings.patch_embedding.bias", "patch_embd.bias", {width}, kVector);
+  whole.add("embeddings.position_embedding.weight", "position_embd.weight", {c.rows(), width},
+            kPositions);
+  for (std::int64_t i = 0; i < c.layers; ++i) {
+    TableSection layer(table, Part::kTower, fmt::format("tower.encoder.layers.{}.", i),
+                       fmt::format("v.blk.{}.", i));
+    layer.norm("layer_norm1", "ln1", width, true);
+    layer.linear("self_attn.q_proj", "attn_q", width, width, kLayerMatrix, true);
+    layer.linear("self_attn.k_proj", "attn_k", width, width, kLayerMatrix, true);
+    layer.linear("self_attn.v_proj", "attn_v", width, width, kLayerMatrix, true);
+    layer.linear("self_attn.out_proj", "attn_out", width, width, kLayerMatrix, true);
+    layer.norm("layer_norm2", "ln2", width, true);
+    layer.linear("mlp.fc1", ffn_swapped ? "ffn_down" : "ffn_up", c.intermediate_size, width,
+                 kLayerMatrix, true);
+    layer.linear("mlp.fc2", ffn_swapped ? "ffn_up" : "ffn_down", width, c.intermediate_size,
+                 kLayerMatrix, true);
+  }
+  // After the last layer; not computed, for no output is taken behind it.
+  whole.norm("post_layernorm", "post_ln", width, true, true);
+}
+
+bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& c) {
+  const auto up = source.tensors.find("v.blk.0.ffn_up.weight");
+  return up != source.tensors.end() && c.hidden_size != c.intermediate_size &&
+         up->second.shape == tensor::Shape{c.hidden_size, c.intermediate_size};
+}
+
+Result<VisionTower> VisionTower::load(const VitConfig& config, const VitOutput& output,
                                       const WeightLoader& loader) {
   VisionTower tower;
-  const formats::TowerConfig& c = tower.config_ = config.tower;
+  tower.config_ = config;
   tower.backend_ = &loader.backend();
   tower.arithmetic_ = loader.arithmetic();
-  tower.drop_first_ = config.projector.select == formats::FeatureSelect::kDefault;
-  for (const std::int64_t layer : config.projector.feature_layers) {
-    tower.selected_.push_back(layer >= 0 ? layer : c.layers + 1 + layer);
+  tower.drop_first_ = output.drop_first_row;
+  for (const std::int64_t layer : output.layers)
+    tower.selected_.push_back(layer >= 0 ? layer : config.layers + 1 + layer);
+  OCELLUS_ASSIGN_OR_RETURN(tower.patch_, loader.matrix("tower.embeddings.patch_embedding.weight"));
+  OCELLUS_ASSIGN_OR_RETURN(tower.positions_,
+                           loader.vector("tower.embeddings.position_embedding.weight"));
+  if (config.class_token) {
+    OCELLUS_ASSIGN_OR_RETURN(tower.class_token_, loader.vector("tower.embeddings.class_embedding"));
   }
-  const std::int64_t width = c.hidden_size;
-  OCELLUS_ASSIGN_OR_RETURN(tower.patch_,
-                           loader.matrix("tower.embeddings.patch_embedding.weight",
-                                         {width, c.channels, c.patch_size, c.patch_size}, width,
-                                         c.channels * c.patch_size * c.patch_size));
-  OCELLUS_ASSIGN_OR_RETURN(
-      tower.positions_,
-      loader.vector("tower.embeddings.position_embedding.weight", {tower.rows(), width}));
-  if (c.has_class_token()) {
-    OCELLUS_ASSIGN_OR_RETURN(tower.class_token_,
-                             loader.vector("tower.embeddings.class_embedding", {width}));
-    OCELLUS_ASSIGN_OR_RETURN(tower.pre_norm_, loader.norm("tower.pre_layrnorm", width, true));
-  } else {
+  if (config.pre_norm) {
+    OCELLUS_ASSIGN_OR_RETURN(tower.pre_norm_, loader.norm("tower.pre_layrnorm"));
+  }
+  if (config.patch_bias) {
     OCELLUS_ASSIGN_OR_RETURN(tower.patch_bias_,
-                             loader.vector("tower.embeddings.patch_embedding.bias", {width}));
+                             loader.vector("tower.embeddings.patch_embedding.bias"));
   }
   const std::int64_t needed = *std::ranges::max_element(tower.selected_);
   for (std::int64_t i = 0; i < needed; ++i) {
     const std::string name = fmt::format("tower.encoder.layers.{}.", i);
     Layer layer;
-    OCELLUS_ASSIGN_OR_RETURN(layer.norm1, loader.norm(name + "layer_norm1", width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.norm2, loader.norm(name + "layer_norm2", width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj", width, width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj", width, width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj", width, width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.out,
-                             loader.linear(name + "self_attn.out_proj", width, width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.fc1,
-                             loader.linear(name + "mlp.fc1", c.intermediate_size, width, true));
-    OCELLUS_ASSIGN_OR_RETURN(layer.fc2,
-                             loader.linear(name + "mlp.fc2", width, c.intermediate_size, true));
+    OCELLUS_ASSIGN_OR_RETURN(layer.norm1, loader.norm(name + "layer_norm1"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.norm2, loader.norm(name + "layer_norm2"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.out, loader.linear(name + "self_attn.out_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.fc1, loader.linear(name + "mlp.fc1"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.fc2, loader.linear(name + "mlp.fc2"));
     tower.layers_.push_back(std::move(layer));
   }
   return tower;
 }
 
-std::int64_t VisionTower::feature_rows() const { return rows() - (drop_first_ ? 1 : 0); }
+std::int64_t VisionTower::feature_rows() const { return config_.rows() - (drop_first_ ? 1 : 0); }
 
 std::int64_t VisionTower::feature_width() const {
   return config_.hidden_size * static_cast<std::int64_t>(selected_.size());
@@ -88,21 +117,23 @@ VisionTower::Run VisionTower::make_run() const {
 }
 
 Status VisionTower::embed(const float* pixels, Run& run) const {
-  OCELLUS_ASSIGN_OR_RETURN(run.x, run.hidden.shape(rows(), config_.hidden_size));
+  OCELLUS_ASSIGN_OR_RETURN(run.x, run.hidden.shape(config_.rows(), config_.hidden_size));
   const compute::Matrix x = run.x;
-  const std::int64_t first = config_.has_class_token() ? 1 : 0;
+  const std::int64_t first = config_.class_token ? 1 : 0;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix patches,
                            run.patches.shape(config_.patches(), patch_->in()));
   unfold(pixels, config_.image_size, config_.patch_size, patches);
-  const compute::ConstMatrix positions(positions_.data(), rows(), x.cols, x.cols);
+  const compute::ConstMatrix positions(positions_.data(), x.rows, x.cols, x.cols);
   const compute::Epilogue epilogue{patch_bias_.empty() ? nullptr : patch_bias_.data(),
                                    compute::Activation::kNone,
                                    positions.slice_rows(first, config_.patches())};
   OCELLUS_RETURN_IF_ERROR(backend_->linear(*patch_, patches, epilogue,
                                            x.slice_rows(first, config_.patches()), *run.workspace));
-  if (first == 0) return {};
-  std::ranges::transform(class_token_, std::span(positions.row(0), class_token_.size()), x.row(0),
-                         std::plus<>());
+  if (config_.class_token) {
+    std::ranges::transform(class_token_, std::span(positions.row(0), class_token_.size()), x.row(0),
+                           std::plus<>());
+  }
+  if (!config_.pre_norm) return {};
   return backend_->layer_norm(x, pre_norm_.weight.data(), pre_norm_.bias.data(),
                               static_cast<float>(config_.layer_norm_eps), x);
 }

@@ -7,10 +7,25 @@
 #include <vector>
 
 #include "compute/backend.h"
-#include "formats/model_config.h"
+#include "models/parts/vit_config.h"
 #include "models/parts/weight_loader.h"
+#include "models/tensor_table.h"
 
 namespace ocellus::models {
+
+// Its tensors: "tower.embeddings. ...", "tower.encoder.layers.0. ...", by GGUF's names too.
+// `ffn_swapped`: the GGUF file is one of older converters, which wrote a layer's two matrices under
+// each other's name.
+void add_vision_tower_tensors(TensorTable& table, const VitConfig& config, bool ffn_swapped);
+// Whether a GGUF tower is one of those: the shapes tell.
+bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& config);
+
+// What a tower gives to the projector.
+struct VitOutput {
+  // Hidden states side by side: 0 is the embeddings, negative ones count from the end.
+  std::vector<std::int64_t> layers = {-2};
+  bool drop_first_row = true;  // the class token's, or whatever is there
+};
 
 // Immutable after loading; any thread, each with its own run.
 class VisionTower {
@@ -25,8 +40,10 @@ class VisionTower {
     std::unique_ptr<compute::Workspace> workspace;
   };
 
-  // Loads only the layers that the features need. kBadModel, kOutOfMemory, kCancelled.
-  static Result<VisionTower> load(const formats::ModelConfig& config, const WeightLoader& loader);
+  // Of a table with add_vision_tower_tensors(); loads only the layers that the output needs.
+  // kBadModel, kUnsupported, kOutOfMemory, kCancelled.
+  static Result<VisionTower> load(const VitConfig& config, const VitOutput& output,
+                                  const WeightLoader& loader);
 
   // What one picture gives: patches, plus the class token where it is kept.
   std::int64_t feature_rows() const;
@@ -45,20 +62,19 @@ class VisionTower {
     Linear q, k, v, out, fc1, fc2;
   };
 
-  std::int64_t rows() const { return config_.patches() + (config_.has_class_token() ? 1 : 0); }
   Status embed(const float* pixels, Run& run) const;
   Status run_layer(const Layer& layer, Run& run) const;
   void select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
 
   const compute::Backend* backend_ = nullptr;
-  formats::TowerConfig config_;
+  VitConfig config_;
   compute::Arithmetic arithmetic_ = compute::Arithmetic::kF32;
   std::vector<std::int64_t>
       selected_;             // hidden states, 0: the embeddings, in the order of their features
-  bool drop_first_ = false;  // "default" drops the first row, whatever it is
+  bool drop_first_ = false;  // of the rows
   std::unique_ptr<compute::Weight> patch_;
   std::vector<float> patch_bias_, class_token_, positions_;
-  Norm pre_norm_;  // CLIP's only
+  Norm pre_norm_;
   std::vector<Layer> layers_;
 };
 

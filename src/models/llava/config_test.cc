@@ -1,4 +1,4 @@
-#include "formats/hf_config.h"
+#include "models/llava/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,9 @@
 #include <fstream>
 #include <iterator>
 
-namespace ocellus::formats {
+#include "models/families.h"
+
+namespace ocellus::models {
 namespace {
 
 using ::testing::ElementsAre;
@@ -32,9 +34,12 @@ std::int64_t integer(const bj::value& value) {
   return value.is_null() ? 0 : value.to_number<std::int64_t>();
 }
 
-void expect_tower(const TowerConfig& tower, const bj::value& expected) {
-  EXPECT_EQ(tower.kind == TowerKind::kClip,
-            expected.at("model_type").as_string() == "clip_vision_model");
+void expect_tower(const VitConfig& tower, const bj::value& expected) {
+  const bool clip = expected.at("model_type").as_string() == "clip_vision_model";
+  EXPECT_EQ(tower.name, clip ? "clip" : "siglip");
+  EXPECT_EQ(tower.class_token, clip);
+  EXPECT_EQ(tower.pre_norm, clip);
+  EXPECT_EQ(tower.patch_bias, !clip);
   EXPECT_EQ(tower.image_size, integer(expected.at("image_size")));
   EXPECT_EQ(tower.patch_size, integer(expected.at("patch_size")));
   EXPECT_EQ(tower.patches(), integer(expected.at("patches")));
@@ -65,11 +70,10 @@ void expect_rope(const RopeConfig& rope, const bj::value& expected) {
   }
 }
 
-void expect_language(const LanguageConfig& language, const bj::value& expected) {
+void expect_language(const DecoderConfig& language, const bj::value& expected) {
   const bj::string& type = expected.at("model_type").as_string();
-  EXPECT_EQ(language.kind, type == "llama"     ? LanguageKind::kLlama
-                           : type == "mistral" ? LanguageKind::kMistral
-                                               : LanguageKind::kQwen2);
+  EXPECT_EQ(language.name, std::string_view(type));
+  EXPECT_EQ(language.gguf_architecture, type == "qwen2" ? "qwen2" : "llama");
   EXPECT_EQ(language.hidden_size, integer(expected.at("hidden_size")));
   EXPECT_EQ(language.intermediate_size, integer(expected.at("intermediate_size")));
   EXPECT_EQ(language.layers, integer(expected.at("layers")));
@@ -80,19 +84,24 @@ void expect_language(const LanguageConfig& language, const bj::value& expected) 
   EXPECT_EQ(language.max_position, integer(expected.at("max_position")));
   EXPECT_EQ(language.rms_norm_eps, expected.at("rms_norm_eps").to_number<double>());
   EXPECT_EQ(language.sliding_window, integer(expected.at("sliding_window")));
-  EXPECT_EQ(language.attention_qkv_bias,
-            expected.at("attention_bias").as_bool() || type == "qwen2");
+  EXPECT_EQ(language.qkv_bias, expected.at("attention_bias").as_bool() || type == "qwen2");
   EXPECT_EQ(language.mlp_bias, expected.at("mlp_bias").as_bool());
-  if (!expected.at("bos_token").is_null()) {
-    EXPECT_EQ(language.bos_token, integer(expected.at("bos_token")));
-  }
-  EXPECT_EQ(language.eos_tokens, integers(expected.at("eos_tokens")));
   expect_rope(language.rope, expected.at("rope"));
+}
+
+// By the list of families, of a checkpoint without tensors.
+Status describe(const std::string& text) {
+  Checkpoint checkpoint;
+  checkpoint.path = "model";
+  checkpoint.texts.emplace("config.json", text);
+  const auto model = describe_model(checkpoint);
+  if (!model) return std::unexpected(model.error());
+  return {};
 }
 
 // Configurations of published checkpoints, also as transformers 5 saves them again, against the
 // values that its classes resolve.
-TEST(HfConfig, PublishedCheckpoints) {
+TEST(LlavaConfig, PublishedCheckpoints) {
   const char* const source = std::getenv("OCELLUS_SOURCE_DIR");
   ASSERT_NE(source, nullptr);
   const auto folder = std::filesystem::path(source) / "tests/golden/configs";
@@ -100,12 +109,13 @@ TEST(HfConfig, PublishedCheckpoints) {
   int llava = 0;
   for (const auto& [name, expected] : all.as_object()) {
     SCOPED_TRACE(std::string(name));
-    const auto model =
-        parse_model_config(read(folder / (std::string(name) + ".json")), "config.json");
+    const std::string text = read(folder / (std::string(name) + ".json"));
+    const auto model = parse_llava_config(text, "config.json");
     if (expected.at("model_type").as_string() != "llava") {
-      ASSERT_FALSE(model.has_value());
-      EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
-      EXPECT_THAT(model.error().message,
+      const auto refused = describe(text);
+      ASSERT_FALSE(refused.has_value());
+      EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+      EXPECT_THAT(refused.error().message,
                   HasSubstr(std::string(expected.at("model_type").as_string())));
       continue;
     }
@@ -113,19 +123,23 @@ TEST(HfConfig, PublishedCheckpoints) {
     ASSERT_TRUE(model.has_value()) << model.error().message;
     expect_tower(model->tower, expected.at("tower"));
     expect_language(model->language, expected.at("language"));
+    const bj::value& ids = expected.at("language");
+    if (!ids.at("bos_token").is_null()) {
+      EXPECT_EQ(model->tokens.bos, integer(ids.at("bos_token")));
+    }
+    EXPECT_EQ(model->tokens.eos, integers(ids.at("eos_tokens")));
     const bj::value& projector = expected.at("projector");
-    EXPECT_EQ(model->projector.feature_layers, integers(projector.at("feature_layers")));
+    EXPECT_EQ(model->features.layers, integers(projector.at("feature_layers")));
     EXPECT_EQ(model->projector.bias, projector.at("bias").as_bool());
-    EXPECT_EQ(model->projector.select == FeatureSelect::kFull,
-              projector.at("select").as_string() == "full");
-    EXPECT_EQ(model->image_token, integer(expected.at("image_token")));
+    EXPECT_EQ(!model->features.drop_first_row, projector.at("select").as_string() == "full");
+    EXPECT_EQ(model->tokens.image, integer(expected.at("image_token")));
     EXPECT_EQ(model->language.tie_word_embeddings, expected.at("tie_word_embeddings").as_bool());
   }
   EXPECT_GE(llava, 7);
 }
 
 std::string refusal(const std::string& text) {
-  const auto model = parse_model_config(text, "config.json");
+  const auto model = describe(text);
   if (model) return "";
   EXPECT_THAT(model.error().message, HasSubstr("config.json"));
   return model.error().message;
@@ -135,17 +149,17 @@ std::string with_language(const std::string& fields) {
   return R"({"model_type":"llava","text_config":{)" + fields + "}}";
 }
 
-TEST(HfConfig, NothingButTheTypeIsLlava15) {
-  const auto model = parse_model_config(R"({"model_type":"llava"})", "config.json");
+TEST(LlavaConfig, NothingButTheTypeIsLlava15) {
+  const auto model = parse_llava_config(R"({"model_type":"llava"})", "config.json");
   ASSERT_TRUE(model.has_value()) << model.error().message;
   EXPECT_EQ(model->tower.image_size, 336);
   EXPECT_EQ(model->tower.patch_size, 14);
   EXPECT_EQ(model->language.vocab_size, 32000);
   EXPECT_EQ(model->language.layers, 32);
-  EXPECT_THAT(model->projector.feature_layers, ElementsAre(-2));
+  EXPECT_THAT(model->features.layers, ElementsAre(-2));
 }
 
-TEST(HfConfig, BadValuesAreNamed) {
+TEST(LlavaConfig, BadValuesAreNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {"{", "config.json"},
       {"[]", "object"},
@@ -186,12 +200,33 @@ TEST(HfConfig, BadValuesAreNamed) {
   for (const auto& [text, word] : cases) EXPECT_THAT(refusal(text), HasSubstr(word)) << text;
 }
 
-TEST(HfConfig, BothSpellingsOfRope) {
-  const auto old = parse_model_config(
+// What says llava and has its images in tiles, or its tensors in another layout.
+TEST(LlavaConfig, RelativesAreRefused) {
+  const std::pair<std::string, const char*> cases[] = {
+      {R"({"model_type":"llava_next"})", "expected llava, found \"llava_next\""},
+      {R"({"model_type":"llava","architectures":["LlavaNextForConditionalGeneration"]})",
+       "expected LlavaForConditionalGeneration, found LlavaNext"},
+      {R"({"model_type":"llava","image_aspect_ratio":"anyres_max_9"})", "LLaVA-1.6"},
+      {R"({"model_type":"llava","mm_patch_merge_type":"spatial_unpad"})", "LLaVA-1.6"},
+      {R"({"model_type":"llava","mm_vision_tower":"openai/clip-vit-large-patch14-336"})",
+       "transformers' layout"}};
+  for (const auto& [text, word] : cases) EXPECT_THAT(refusal(text), HasSubstr(word)) << text;
+  for (const char* name : {"image_newline", "model.image_newline"}) {
+    Checkpoint checkpoint;
+    checkpoint.texts.emplace("config.json", R"({"model_type":"llava"})");
+    EXPECT_TRUE(describe_model(checkpoint).has_value());
+    checkpoint.tensors.emplace(
+        name, StoredTensor{.name = name, .type = "F32", .dtype = {}, .shape = {}, .data = {}});
+    EXPECT_THAT(describe_model(checkpoint).error().message, HasSubstr(name));
+  }
+}
+
+TEST(LlavaConfig, BothSpellingsOfRope) {
+  const auto old = parse_llava_config(
       with_language(
           R"("rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})"),
       "c");
-  const auto now = parse_model_config(
+  const auto now = parse_llava_config(
       with_language(
           R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})"),
       "c");
@@ -202,68 +237,5 @@ TEST(HfConfig, BothSpellingsOfRope) {
   EXPECT_EQ(now->language.rope.original_max_position, 8192);
 }
 
-TEST(ImageProcessor, BothSpellings) {
-  const auto flat = parse_image_processor(
-      R"({"size":336,"crop_size":336,"resample":3,"image_mean":[0.1,0.2,0.3]})", "p");
-  ASSERT_TRUE(flat.has_value()) << flat.error().message;
-  EXPECT_EQ(flat->resize_shortest_edge, 336);
-  EXPECT_EQ(flat->crop_width, 336);
-  EXPECT_EQ(flat->mean[1], 0.2);
-  const auto inside = parse_image_processor(
-      R"({"image_processor":{"size":{"shortest_edge":96},"crop_size":{"height":90,"width":80},"do_pad":true},"patch_size":14})",
-      "p");
-  ASSERT_TRUE(inside.has_value()) << inside.error().message;
-  EXPECT_EQ(inside->resize_shortest_edge, 96);
-  EXPECT_EQ(inside->crop_height, 90);
-  EXPECT_EQ(inside->crop_width, 80);
-  EXPECT_TRUE(inside->do_pad);
-  const auto siglip = parse_image_processor(
-      R"({"image_processor_type":"SiglipImageProcessor","size":{"height":384,"width":384}})", "p");
-  ASSERT_TRUE(siglip.has_value());
-  EXPECT_EQ(siglip->resize_height, 384);
-  EXPECT_FALSE(siglip->do_center_crop);
-  EXPECT_EQ(siglip->mean[0], 0.5);
-}
-
-TEST(ImageProcessor, BadValuesAreNamed) {
-  for (const auto& [text, word] : {std::pair<const char*, const char*>{R"({"size":0})", "size"},
-                                   {R"({"size":"x"})", "size"},
-                                   {R"({"size":{}})", "size"},
-                                   {R"({"size":{"height":3}})", "size"},
-                                   {R"({"crop_size":{"height":3}})", "crop_size"},
-                                   {R"({"resample":9})", "resample"},
-                                   {R"({"image_mean":[1,2]})", "image_mean"},
-                                   {R"({"image_std":[1,0,1]})", "image_std"},
-                                   {R"({"do_resize":"yes"})", "do_resize"},
-                                   {R"({"rescale_factor":-1})", "rescale_factor"}}) {
-    const auto config = parse_image_processor(text, "preprocessor_config.json");
-    ASSERT_FALSE(config.has_value()) << text;
-    EXPECT_THAT(config.error().message, HasSubstr(word)) << text;
-  }
-}
-
-TEST(GenerationConfig, SeveralEndTokensAndSampling) {
-  const auto config = parse_generation_config(
-      R"({"eos_token_id":[2,7],"do_sample":true,"temperature":0.6,"top_p":0.9,"max_length":4096})",
-      "g");
-  ASSERT_TRUE(config.has_value()) << config.error().message;
-  EXPECT_THAT(config->eos_tokens, ElementsAre(2, 7));
-  EXPECT_TRUE(config->do_sample);
-  EXPECT_EQ(config->top_p, 0.9);
-  EXPECT_FALSE(parse_generation_config(R"({"temperature":"hot"})", "g").has_value());
-}
-
-TEST(ChatTemplate, EveryPlace) {
-  EXPECT_EQ(parse_chat_template(R"({"chat_template":"abc"})", "t")->value(), "abc");
-  EXPECT_EQ(
-      parse_chat_template(
-          R"({"chat_template":[{"name":"rag","template":"x"},{"name":"default","template":"abc"}]})",
-          "t")
-          ->value(),
-      "abc");
-  EXPECT_FALSE(parse_chat_template(R"({"bos_token":"<s>"})", "t")->has_value());
-  EXPECT_FALSE(parse_chat_template(R"({"chat_template":3})", "t").has_value());
-}
-
 }  // namespace
-}  // namespace ocellus::formats
+}  // namespace ocellus::models

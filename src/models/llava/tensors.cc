@@ -1,0 +1,49 @@
+#include "models/llava/tensors.h"
+
+#include "models/parts/decoder.h"
+
+namespace ocellus::models {
+namespace {
+
+using Prefix = std::pair<std::string_view, std::string_view>;
+
+// transformers up to 4.51.
+constexpr Prefix kUpTo451[] = {
+    {"tower.", "vision_tower.vision_model."},
+    {"projector.", "multi_modal_projector."},
+    {"language.", "language_model.model."},
+    {"lm_head.", "language_model.lm_head."},
+};
+// From 4.52 on everything but the head is below the inner model.
+constexpr Prefix kFrom452[] = {
+    {"tower.", "model.vision_tower.vision_model."},
+    {"projector.", "model.multi_modal_projector."},
+    {"language.", "model.language_model."},
+    {"lm_head.", "lm_head."},
+};
+// 5.x: the tower has no inner model; saved for older readers, too.
+constexpr Prefix kFrom5[] = {
+    {"tower.", "model.vision_tower."},
+    {"projector.", "model.multi_modal_projector."},
+    {"language.", "model.language_model."},
+    {"lm_head.", "lm_head."},
+};
+constexpr Prefix kFrom5ForOlder[] = {
+    {"tower.", "vision_tower."},
+    {"projector.", "multi_modal_projector."},
+    {"language.", "language_model.model."},
+    {"lm_head.", "language_model.lm_head."},
+};
+constexpr NameStyle kStyles[] = {kUpTo451, kFrom452, kFrom5, kFrom5ForOlder};
+
+}  // namespace
+
+TensorTable llava_tensors(const LlavaConfig& config) {
+  TensorTable table(kStyles);
+  add_vision_tower_tensors(table, config.tower, config.gguf_ffn_swapped);
+  add_mlp_projector_tensors(table, config.projector);
+  add_decoder_tensors(table, config.language);
+  return table;
+}
+
+}  // namespace ocellus::models

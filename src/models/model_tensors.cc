@@ -1,0 +1,103 @@
+#include "models/model_tensors.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+
+namespace ocellus::models {
+
+using base::make_error;
+
+Result<ModelTensors> ModelTensors::bind(const Checkpoint& checkpoint, TensorTable table) {
+  ModelTensors tensors(checkpoint, std::move(table));
+  tensors.stored_.resize(tensors.table_.specs().size());
+  OCELLUS_RETURN_IF_ERROR(checkpoint.gguf ? tensors.bind_gguf() : tensors.bind_hugging_face());
+  return tensors;
+}
+
+Status ModelTensors::bind_gguf() {
+  const GgufSource language = checkpoint_->gguf_language(), tower = checkpoint_->gguf_tower();
+  for (std::size_t i = 0; i < stored_.size(); ++i) {
+    const TensorSpec& spec = table_.specs()[i];
+    const StoredTensors& from = spec.part == Part::kLanguage ? language.tensors : tower.tensors;
+    if (const auto found = from.find(spec.gguf); found != from.end()) stored_[i] = &found->second;
+  }
+  return {};
+}
+
+Status ModelTensors::bind_hugging_face() {
+  std::size_t most = 0;
+  for (const NameStyle style : table_.styles()) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < stored_.size(); ++i) {
+      const std::string name = TensorTable::name_in(style, table_.specs()[i]);
+      const auto found = checkpoint_->tensors.find(name);
+      if (found == checkpoint_->tensors.end()) continue;
+      ++count;
+      if (stored_[i] != nullptr && stored_[i] != &found->second) {
+        return make_error(ErrorCode::kBadModel,
+                          "{}: duplicate tensor: {} and {} are spellings of one",
+                          checkpoint_->file_of(found->second), stored_[i]->name, name);
+      }
+      stored_[i] = &found->second;
+    }
+    if (count <= most && !style_.empty()) continue;
+    most = count;
+    style_ = style;
+  }
+  return {};
+}
+
+const StoredTensor* ModelTensors::find(std::string_view name) const {
+  const TensorSpec* const spec = table_.find(name);
+  return spec == nullptr ? nullptr
+                         : stored_[static_cast<std::size_t>(spec - table_.specs().data())];
+}
+
+std::string ModelTensors::stored_name(const TensorSpec& spec) const {
+  if (const StoredTensor* const stored = find(spec.name)) return stored->name;
+  if (checkpoint_->gguf) return spec.gguf;
+  const std::string name = TensorTable::name_in(style_, spec);
+  return name.empty() ? spec.name : name;
+}
+
+Result<tensor::TensorView> ModelTensors::view(const TensorSpec& spec) const {
+  const StoredTensor* const stored = find(spec.name);
+  if (stored == nullptr) {
+    std::string file = checkpoint_->path.string();
+    if (checkpoint_->gguf && !checkpoint_->packed) {
+      file = spec.part == Part::kLanguage ? checkpoint_->gguf->language.file()
+                                          : checkpoint_->gguf->tower.file();
+    }
+    return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", file, stored_name(spec));
+  }
+  if (!(stored->shape == spec.shape)) {
+    return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}",
+                      checkpoint_->file_of(*stored), stored->name, spec.shape.to_string(),
+                      stored->shape.to_string());
+  }
+  if (!stored->dtype) {
+    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: type {} cannot be computed with",
+                      checkpoint_->file_of(*stored), stored->name, stored->type);
+  }
+  return tensor::TensorView{*stored->dtype, stored->shape, stored->data};
+}
+
+std::int64_t ModelTensors::permuted_heads(const TensorSpec& spec) const {
+  return checkpoint_->gguf && !checkpoint_->packed ? spec.gguf_permuted_heads : 0;
+}
+
+std::size_t ModelTensors::stored_bytes() const {
+  std::size_t bytes = 0;
+  for (const StoredTensor* tensor : stored_) bytes += tensor == nullptr ? 0 : tensor->data.size();
+  return bytes;
+}
+
+std::int64_t ModelTensors::parameters() const {
+  std::int64_t count = 0;
+  for (const StoredTensor* tensor : stored_)
+    count += tensor == nullptr ? 0 : tensor->shape.elements().value_or(0);
+  return count;
+}
+
+}  // namespace ocellus::models

@@ -1,0 +1,183 @@
+#include "models/parts/decoder_config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "formats/limits.h"
+
+namespace ocellus::models {
+namespace {
+
+using formats::ConfigReader;
+using tensor::Activation;
+
+// What a model_type means: the defaults of its configuration class, and which keys the class has.
+struct DecoderType {
+  std::string_view model_type, gguf_architecture;
+  std::int64_t vocab_size, intermediate_size;
+  std::int64_t kv_heads;  // 0: as many as query heads
+  std::int64_t max_position;
+  std::int64_t sliding_window;  // 0: the class has no window of all layers
+  bool has_layer_windows;       // use_sliding_window: windows of some layers
+  bool has_bias_keys;           // attention_bias and mlp_bias
+  bool qkv_bias;                // always
+  std::int64_t bos;             // -1: none
+  std::int64_t eos;             // likewise
+};
+
+constexpr DecoderType kTypes[] = {
+    {.model_type = "llama",
+     .gguf_architecture = "llama",
+     .vocab_size = 32000,
+     .intermediate_size = 11008,
+     .kv_heads = 0,
+     .max_position = 2048,
+     .sliding_window = 0,
+     .has_layer_windows = false,
+     .has_bias_keys = true,
+     .qkv_bias = false,
+     .bos = 1,
+     .eos = 2},
+    {.model_type = "mistral",
+     .gguf_architecture = "llama",
+     .vocab_size = 32000,
+     .intermediate_size = 14336,
+     .kv_heads = 8,
+     .max_position = 131072,
+     .sliding_window = 4096,
+     .has_layer_windows = false,
+     .has_bias_keys = false,
+     .qkv_bias = false,
+     .bos = 1,
+     .eos = 2},
+    {.model_type = "qwen2",
+     .gguf_architecture = "qwen2",
+     .vocab_size = 151936,
+     .intermediate_size = 22016,
+     .kv_heads = 32,
+     .max_position = 32768,
+     .sliding_window = 0,
+     .has_layer_windows = true,
+     .has_bias_keys = false,
+     .qkv_bias = true,
+     .bos = -1,
+     .eos = -1},
+};
+
+const DecoderType& type_of(ConfigReader& r) {
+  const std::string name = r.text("model_type", "llama");
+  const auto* const found = std::ranges::find(kTypes, name, &DecoderType::model_type);
+  if (found != std::end(kTypes)) return *found;
+  std::vector<std::string_view> known;
+  for (const DecoderType& type : kTypes) known.push_back(type.model_type);
+  r.fail(ErrorCode::kUnsupported, fmt::format("{}: model_type: expected {}, found \"{}\"",
+                                              r.where(), fmt::join(known, ", "), name));
+  return kTypes[0];
+}
+
+RopeConfig read_rope(ConfigReader& r, std::int64_t head_dim, std::int64_t max_position) {
+  RopeConfig rope;
+  // transformers 4 has rope_theta beside rope_scaling, 5 has both in rope_parameters.
+  ConfigReader scaling = r.child(r.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+  rope.theta = scaling.positive("rope_theta", r.positive("rope_theta", 10000.0));
+  const double rotated =
+      scaling.positive("partial_rotary_factor", r.positive("partial_rotary_factor", 1.0));
+  const std::string type = scaling.text("rope_type", scaling.text("type", "default"));
+  if (type == "linear") {
+    rope.scaling = RopeConfig::Scaling::kLinear;
+  } else if (type == "llama3") {
+    rope.scaling = RopeConfig::Scaling::kLlama3;
+  } else if (type != "default") {
+    r.fail(ErrorCode::kUnsupported,
+           fmt::format("{}: rope_type: expected default, linear or llama3, found \"{}\"",
+                       scaling.where(), type));
+  }
+  rope.factor = scaling.positive("factor", 1.0);
+  rope.low_freq_factor = scaling.positive("low_freq_factor", 1.0);
+  rope.high_freq_factor = scaling.positive("high_freq_factor", 4.0);
+  rope.original_max_position =
+      scaling.integer("original_max_position_embeddings", max_position, 1, formats::kMaxPosition);
+  if (rotated > 1) {
+    r.fail(
+        ErrorCode::kBadModel,
+        fmt::format("{}: partial_rotary_factor: expected at most 1, found {}", r.where(), rotated));
+  }
+  // As the reference computes it, int(head_dim * factor), whatever the product loses.
+  rope.rotated_dims = static_cast<std::int64_t>(static_cast<double>(head_dim) * rotated);
+  if (rope.scaling == RopeConfig::Scaling::kLlama3 &&
+      rope.high_freq_factor <= rope.low_freq_factor) {
+    r.fail(ErrorCode::kBadModel,
+           fmt::format("{}: high_freq_factor: expected more than low_freq_factor {}, found {}",
+                       scaling.where(), rope.low_freq_factor, rope.high_freq_factor));
+  }
+  r.join(scaling);
+  return rope;
+}
+
+void check_multiple(ConfigReader& r, std::string_view key, std::int64_t value,
+                    std::string_view of_key, std::int64_t of) {
+  if (value % of == 0) return;
+  r.fail(ErrorCode::kBadModel, fmt::format("{}: {}: expected a multiple of {} {}, found {}",
+                                           r.where(), key, of_key, of, value));
+}
+
+}  // namespace
+
+DecoderConfig read_decoder_config(ConfigReader& r) {
+  using formats::kMaxHeads, formats::kMaxHidden, formats::kMaxPosition;
+  const DecoderType& type = type_of(r);
+  DecoderConfig c;
+  c.name = type.model_type;
+  c.gguf_architecture = type.gguf_architecture;
+  c.vocab_size = r.integer("vocab_size", type.vocab_size, 1, formats::kMaxVocabulary);
+  c.hidden_size = r.integer("hidden_size", 4096, 1, kMaxHidden);
+  c.intermediate_size = r.integer("intermediate_size", type.intermediate_size, 1, 8 * kMaxHidden);
+  c.layers = r.integer("num_hidden_layers", 32, 1, formats::kMaxLayers);
+  c.heads = r.integer("num_attention_heads", 32, 1, kMaxHeads);
+  // Where the key is there but null, the classes take as many as query heads.
+  const bool as_heads = type.kv_heads == 0 || r.is_null("num_key_value_heads");
+  c.kv_heads = r.integer("num_key_value_heads", as_heads ? c.heads : type.kv_heads, 1, kMaxHeads);
+  if (!r.has("head_dim"))
+    check_multiple(r, "hidden_size", c.hidden_size, "num_attention_heads", c.heads);
+  c.head_dim = r.integer("head_dim", c.hidden_size / c.heads, 1, kMaxHidden);
+  c.max_position = r.integer("max_position_embeddings", type.max_position, 1, kMaxPosition);
+  c.rms_norm_eps = r.positive("rms_norm_eps", 1e-6);
+  c.activation = r.activation("hidden_act", Activation::kSilu);
+  c.rope = read_rope(r, c.head_dim, c.max_position);
+  c.tie_word_embeddings = r.boolean("tie_word_embeddings", false);
+  const bool attention_bias = type.has_bias_keys && r.boolean("attention_bias", false);
+  c.qkv_bias = type.qkv_bias || attention_bias;
+  c.output_bias = attention_bias;
+  c.mlp_bias = type.has_bias_keys && r.boolean("mlp_bias", false);
+  if (type.sliding_window > 0 && !r.is_null("sliding_window"))
+    c.sliding_window = r.integer("sliding_window", type.sliding_window, 1, kMaxPosition);
+  if (type.has_layer_windows && r.boolean("use_sliding_window", false)) {
+    r.fail(ErrorCode::kUnsupported,
+           fmt::format("{}: use_sliding_window: expected false, found true: windows of some layers "
+                       "are not built in",
+                       r.where()));
+  }
+  check_multiple(r, "num_attention_heads", c.heads, "num_key_value_heads", c.kv_heads);
+  if (c.head_dim % 2 != 0 || c.q_size() > kMaxHidden) {
+    r.fail(ErrorCode::kBadModel,
+           fmt::format("{}: head_dim: expected an even number, {} for all heads, found {} for {}",
+                       r.where(), kMaxHidden, c.head_dim, c.heads));
+  }
+  return c;
+}
+
+TokenIds read_token_ids(ConfigReader& r) {
+  const std::string name = r.text("model_type", "llama");
+  const auto* type = std::ranges::find(kTypes, name, &DecoderType::model_type);
+  if (type == std::end(kTypes)) type = kTypes;  // read_decoder_config() refuses it
+  TokenIds ids;
+  ids.bos = r.integer("bos_token_id", type->bos, -1, formats::kMaxVocabulary);
+  ids.eos = r.integers("eos_token_id",
+                       type->eos < 0 ? std::vector<std::int64_t>{} : std::vector{type->eos}, 0,
+                       formats::kMaxVocabulary);
+  return ids;
+}
+
+}  // namespace ocellus::models

@@ -1,0 +1,177 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/result.h"
+#include "formats/limits.h"
+#include "models/parts/decoder_config.h"
+
+namespace ocellus::models {
+namespace {
+
+using base::make_error;
+using formats::GgufMetadata;
+
+struct Architecture {
+  std::string_view name;
+  bool permutes_rope;  // its converter does
+};
+constexpr Architecture kArchitectures[] = {{"llama", true}, {"qwen2", false}};
+
+constexpr const char* kEosKeys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                    "tokenizer.ggml.eom_token_id"};
+
+Result<const Architecture*> architecture_of(const GgufMetadata& file) {
+  OCELLUS_ASSIGN_OR_RETURN(const std::string name, file.text("general.architecture"));
+  const auto* const found = std::ranges::find(kArchitectures, name, &Architecture::name);
+  if (found != std::end(kArchitectures)) return found;
+  std::vector<std::string_view> known;
+  for (const Architecture& each : kArchitectures) known.push_back(each.name);
+  return make_error(ErrorCode::kUnsupported, "{}: general.architecture: expected {}, found \"{}\"",
+                    file.file(), fmt::join(known, " or "), name);
+}
+
+Status check_positive(const GgufMetadata& file, const std::string& key, double value) {
+  if (value > 0) return {};
+  return make_error(ErrorCode::kBadModel, "{}: {}: expected more than 0, found {}", file.file(),
+                    key, value);
+}
+
+Result<RopeConfig> read_rope(const GgufMetadata& file, const std::string& arch,
+                             std::int64_t head_dim) {
+  RopeConfig rope;
+  OCELLUS_ASSIGN_OR_RETURN(rope.theta, file.number_or(arch + ".rope.freq_base", 10000.0));
+  OCELLUS_RETURN_IF_ERROR(check_positive(file, arch + ".rope.freq_base", rope.theta));
+  OCELLUS_ASSIGN_OR_RETURN(rope.rotated_dims,
+                           file.integer_or(arch + ".rope.dimension_count", head_dim, 2, head_dim));
+  OCELLUS_ASSIGN_OR_RETURN(const std::string scaling,
+                           file.text_or(arch + ".rope.scaling.type", "none"));
+  if (scaling == "linear") {
+    rope.scaling = RopeConfig::Scaling::kLinear;
+    OCELLUS_ASSIGN_OR_RETURN(rope.factor, file.number_or(arch + ".rope.scaling.factor", 1.0));
+    OCELLUS_RETURN_IF_ERROR(check_positive(file, arch + ".rope.scaling.factor", rope.factor));
+  } else if (scaling != "none") {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: {}.rope.scaling.type: expected none or linear, found \"{}\"",
+                      file.file(), arch, scaling);
+  }
+  return rope;
+}
+
+Status check_experts(const GgufMetadata& file, const std::string& key) {
+  OCELLUS_ASSIGN_OR_RETURN(const std::int64_t experts, file.integer_or(key, 0, 0, 4096));
+  if (experts == 0) return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "{}: {}: expected none or 0, found {}: mixtures of experts are not built in",
+                    file.file(), key, experts);
+}
+
+}  // namespace
+
+Result<DecoderConfig> read_decoder_gguf(const GgufSource& source) {
+  using formats::kMaxHeads, formats::kMaxHidden, formats::kMaxPosition;
+  const GgufMetadata& file = source.metadata;
+  OCELLUS_ASSIGN_OR_RETURN(const Architecture* const architecture, architecture_of(file));
+  const std::string arch(architecture->name);
+  DecoderConfig c;
+  c.name = c.gguf_architecture = arch;
+  const auto integer = [&](const char* key, std::int64_t max) {
+    return file.integer(arch + key, 1, max);
+  };
+  OCELLUS_ASSIGN_OR_RETURN(c.hidden_size, integer(".embedding_length", kMaxHidden));
+  OCELLUS_ASSIGN_OR_RETURN(c.layers, integer(".block_count", formats::kMaxLayers));
+  OCELLUS_ASSIGN_OR_RETURN(c.intermediate_size, integer(".feed_forward_length", 8 * kMaxHidden));
+  OCELLUS_ASSIGN_OR_RETURN(c.heads, integer(".attention.head_count", kMaxHeads));
+  OCELLUS_ASSIGN_OR_RETURN(
+      c.kv_heads, file.integer_or(arch + ".attention.head_count_kv", c.heads, 1, kMaxHeads));
+  OCELLUS_ASSIGN_OR_RETURN(c.max_position, integer(".context_length", kMaxPosition));
+  if (c.heads % c.kv_heads != 0 ||
+      (!file.has(arch + ".attention.key_length") && c.hidden_size % c.heads != 0)) {
+    return make_error(ErrorCode::kBadModel,
+                      "{}: {}.attention: expected heads that are a multiple of the key-value heads "
+                      "and divide the width, found {}, {} and {}",
+                      file.file(), arch, c.heads, c.kv_heads, c.hidden_size);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(c.head_dim, file.integer_or(arch + ".attention.key_length",
+                                                       c.hidden_size / c.heads, 2, kMaxHidden));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const std::int64_t value_length,
+      file.integer_or(arch + ".attention.value_length", c.head_dim, 2, kMaxHidden));
+  if (value_length != c.head_dim || c.head_dim % 2 != 0 || c.q_size() > kMaxHidden) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: {}.attention.key_length: expected an even number as value_length, at "
+                      "most {} for all heads, found {} and {}",
+                      file.file(), arch, kMaxHidden, c.head_dim, value_length);
+  }
+  const std::string eps = arch + ".attention.layer_norm_rms_epsilon";
+  OCELLUS_ASSIGN_OR_RETURN(c.rms_norm_eps, file.number_or(eps, 1e-5));
+  OCELLUS_RETURN_IF_ERROR(check_positive(file, eps, c.rms_norm_eps));
+  OCELLUS_ASSIGN_OR_RETURN(c.sliding_window,
+                           file.integer_or(arch + ".attention.sliding_window", 0, 0, kMaxPosition));
+  OCELLUS_RETURN_IF_ERROR(check_experts(file, arch + ".expert_count"));
+  // What no key says: the tensors that are there.
+  c.vocab_size = source.rows("token_embd.weight");
+  if (c.vocab_size < 1 || c.vocab_size > formats::kMaxVocabulary) {
+    return make_error(ErrorCode::kBadModel,
+                      "{}: token_embd.weight: expected 1 to {} rows, found {}", file.file(),
+                      formats::kMaxVocabulary, c.vocab_size);
+  }
+  c.tie_word_embeddings = !source.has("output.weight");
+  c.qkv_bias = source.has("blk.0.attn_q.bias");
+  c.output_bias = source.has("blk.0.attn_output.bias");
+  c.mlp_bias = source.has("blk.0.ffn_down.bias");
+  OCELLUS_ASSIGN_OR_RETURN(c.rope, read_rope(file, arch, c.head_dim));
+  return c;
+}
+
+Result<TokenIds> read_token_ids_gguf(const GgufSource& source, std::int64_t vocab_size) {
+  const GgufMetadata& file = source.metadata;
+  TokenIds ids;
+  for (const char* key : kEosKeys) {
+    if (!file.has(key)) continue;
+    OCELLUS_ASSIGN_OR_RETURN(const std::int64_t id, file.integer(key, 0, vocab_size - 1));
+    if (std::ranges::find(ids.eos, id) == ids.eos.end()) ids.eos.push_back(id);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(ids.bos,
+                           file.integer_or("tokenizer.ggml.bos_token_id", -1, 0, vocab_size - 1));
+  return ids;
+}
+
+bool gguf_permutes_rope(std::string_view architecture) {
+  const auto* const found = std::ranges::find(kArchitectures, architecture, &Architecture::name);
+  return found != std::end(kArchitectures) && found->permutes_rope;
+}
+
+Status put_decoder_gguf(formats::GgufWriter& w, const DecoderConfig& c, std::string_view file) {
+  const std::string& arch = c.gguf_architecture;
+  const auto put = [&](const char* key, std::int64_t value) {
+    w.put_u32(arch + key, static_cast<std::uint32_t>(value));
+  };
+  if (c.activation != tensor::Activation::kSilu) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: hidden_act of the language model has no GGUF key: expected silu, found "
+                      "{}",
+                      file, tensor::activation_name(c.activation));
+  }
+  put(".vocab_size", c.vocab_size);
+  put(".context_length", c.max_position);
+  put(".embedding_length", c.hidden_size);
+  put(".block_count", c.layers);
+  put(".feed_forward_length", c.intermediate_size);
+  put(".attention.head_count", c.heads);
+  put(".attention.head_count_kv", c.kv_heads);
+  put(".attention.key_length", c.head_dim);
+  put(".attention.value_length", c.head_dim);
+  w.put_f32(arch + ".attention.layer_norm_rms_epsilon", static_cast<float>(c.rms_norm_eps));
+  if (c.sliding_window > 0) put(".attention.sliding_window", c.sliding_window);
+  put(".rope.dimension_count", c.rope.rotated_dims);
+  w.put_f32(arch + ".rope.freq_base", static_cast<float>(c.rope.theta));
+  // Llama 3.1's scaling is a tensor, rope_freqs.weight.
+  if (c.rope.scaling == RopeConfig::Scaling::kLinear) {
+    w.put_text(arch + ".rope.scaling.type", "linear");
+    w.put_f32(arch + ".rope.scaling.factor", static_cast<float>(c.rope.factor));
+  }
+  return {};
+}
+
+}  // namespace ocellus::models

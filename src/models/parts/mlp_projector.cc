@@ -1,0 +1,32 @@
+#include "models/parts/mlp_projector.h"
+
+#include "base/result.h"
+
+namespace ocellus::models {
+
+void add_mlp_projector_tensors(TensorTable& table, const MlpProjectorConfig& c) {
+  TableSection section(table, Part::kProjector, "projector.", "mm.");
+  section.linear("linear_1", "0", c.out, c.in, TensorRole::kProjector, c.bias);
+  section.linear("linear_2", "2", c.out, c.out, TensorRole::kProjector, c.bias);
+}
+
+Result<MlpProjector> MlpProjector::load(const MlpProjectorConfig& config,
+                                        const WeightLoader& loader) {
+  MlpProjector projector;
+  projector.activation_ = config.activation;
+  OCELLUS_ASSIGN_OR_RETURN(projector.first_, loader.linear("projector.linear_1"));
+  OCELLUS_ASSIGN_OR_RETURN(projector.second_, loader.linear("projector.linear_2"));
+  return projector;
+}
+
+Status MlpProjector::project(const compute::Backend& backend, compute::ConstMatrix features,
+                             MatrixBuffer& inner, compute::Workspace& workspace,
+                             compute::Matrix embeddings) const {
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix middle,
+                           inner.shape(features.rows, embeddings.cols));
+  OCELLUS_RETURN_IF_ERROR(
+      backend.linear(*first_.weight, features, first_.epilogue(activation_), middle, workspace));
+  return backend.linear(*second_.weight, middle, second_.epilogue(), embeddings, workspace);
+}
+
+}  // namespace ocellus::models

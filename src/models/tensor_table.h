@@ -1,0 +1,95 @@
+// The tensors of a model: the one list in which a family says their names, shapes and roles.
+// Loading, converting, packing, random models, estimates of memory and error messages all go by it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tensor/view.h"
+
+namespace ocellus::models {
+
+// The language model is one of a GGUF pair's files, tower and projector are the other; how weights
+// are held is chosen for the same two.
+enum class Part { kLanguage, kTower, kProjector };
+
+enum class TensorRole {
+  kTokenEmbedding,  // one row for each token
+  kHead,            // hidden state to logits
+  kLayerMatrix,     // of the language model's or the tower's layers
+  kPatches,         // a convolution's kernel [out, channels, height, width]
+  kPositions,       // one row for each position, added to the hidden state
+  kProjector,       // its matrices
+  kNorm,            // a norm's weights, near 1
+  kVector,          // biases and other vectors
+};
+bool is_matrix(TensorRole role);  // what is multiplied by, or looked up in
+
+struct TensorSpec {
+  std::string name;  // ours: "language.layers.0.self_attn.q_proj.weight"
+  std::string gguf;  // in the GGUF file of its part: "blk.0.attn_q.weight"
+  tensor::Shape shape;
+  TensorRole role = TensorRole::kVector;
+  Part part = Part::kLanguage;
+  // Number of heads whose rows GGUF files have in interleaved RoPE order; 0 if not permuted.
+  std::int64_t gguf_permuted_heads = 0;
+  bool optional = false;  // a checkpoint may leave it out
+};
+
+// How one writer of Hugging Face checkpoints begins names: our prefix, its prefix.
+using NameStyle = std::span<const std::pair<std::string_view, std::string_view>>;
+
+// Built once, then read-only; any thread.
+class TensorTable {
+ public:
+  // `styles`: newest last; static.
+  explicit TensorTable(std::span<const NameStyle> styles = {}) : styles_(styles) {}
+
+  void add(TensorSpec spec);  // names must be unique
+
+  const std::vector<TensorSpec>& specs() const { return specs_; }
+  // Null where there is none.
+  const TensorSpec* find(std::string_view name) const;
+  const TensorSpec* find_gguf(std::string_view gguf, bool tower_file) const;
+
+  std::span<const NameStyle> styles() const { return styles_; }
+  // The name that a writer gives; empty where the style has none for it.
+  static std::string name_in(NameStyle style, const TensorSpec& spec);
+
+ private:
+  std::span<const NameStyle> styles_;
+  std::vector<TensorSpec> specs_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
+};
+
+// Adds rows of one part, or of one of its layers. Names are relative to a prefix of ours and to one
+// of GGUF's.
+class TableSection {
+ public:
+  TableSection(TensorTable& table, Part part, std::string prefix, std::string gguf_prefix)
+      : table_(table),
+        part_(part),
+        prefix_(std::move(prefix)),
+        gguf_prefix_(std::move(gguf_prefix)) {}
+
+  void add(std::string_view name, std::string_view gguf, const tensor::Shape& shape,
+           TensorRole role, std::int64_t gguf_permuted_heads = 0, bool optional = false);
+  // weight [out, in] and, where there is one, bias [out].
+  void linear(std::string_view name, std::string_view gguf, std::int64_t out, std::int64_t in,
+              TensorRole role, bool bias, std::int64_t gguf_permuted_heads = 0);
+  void norm(std::string_view name, std::string_view gguf, std::int64_t size, bool bias,
+            bool optional = false);
+
+ private:
+  TensorTable& table_;
+  Part part_;
+  std::string prefix_, gguf_prefix_;
+};
+
+}  // namespace ocellus::models
