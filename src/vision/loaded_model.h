@@ -7,7 +7,7 @@
 
 #include "compute/backend.h"
 #include "engine/engine.h"
-#include "models/description.h"
+#include "models/family.h"
 #include "ocellus/message.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
@@ -16,7 +16,7 @@
 #include "vision/prompt_builder.h"
 
 namespace ocellus::models {
-struct Checkpoint;
+class ModelDescription;
 }
 
 namespace ocellus::vision {
