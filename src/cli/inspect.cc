@@ -12,6 +12,7 @@
 #include "cli/inspect_gguf.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/picture_argument.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "image/image.h"
@@ -143,7 +144,9 @@ Status InspectCommand::inspect_model() const {
 // The picture, and what a model makes of it: the one given with --model, or the demo model.
 Status InspectCommand::inspect_picture() const {
   constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
-  OCELLUS_ASSIGN_OR_RETURN(const std::string content, base::read_file(subject, kMaxPicture));
+  OCELLUS_ASSIGN_OR_RETURN(const std::string content, is_pipe(subject)
+                                                          ? read_input(subject, kMaxPicture)
+                                                          : base::read_file(subject, kMaxPicture));
   OCELLUS_ASSIGN_OR_RETURN(const image::ImageInfo info,
                            image::read_image_info(std::as_bytes(std::span(content))));
   OCELLUS_ASSIGN_OR_RETURN(const ModelOptions options, model.options());
@@ -199,6 +202,8 @@ Status InspectCommand::verify_packed() const {
 }
 
 Status InspectCommand::run() const {
+  // Before anything looks into it: what is read from a pipe is gone.
+  if (!verify && is_pipe(subject)) return inspect_picture();
   std::error_code ec;
   const bool packed = models::is_packed_model(subject);
   if (verify) {

@@ -80,6 +80,10 @@ Result<std::string> read_input(const std::string& path_or_dash, std::size_t max_
   }
 }
 
+bool is_pipe(const std::string& path_or_dash) {
+  return path_or_dash == "-" || is_pipe_or_device(path_or_dash);
+}
+
 Result<Picture> open_picture(const std::string& text) {
   if (text == "-") return read_picture(text);
   if (formats::is_file_url(text)) {

@@ -22,6 +22,9 @@ Result<Picture> open_picture(const std::string& text);
 // The same for pictures that are named inside messages: those that are no regular files are read.
 Status read_pipes(std::vector<Message>& messages);
 
+// "-", or the path of a pipe or device: to be read once, to its end.
+bool is_pipe(const std::string& path_or_dash);
+
 // Standard input, or a file that need not be regular, to its end. kIo, kNotFound, kInvalidArgument
 // when it is larger than max_bytes, or a terminal.
 Result<std::string> read_input(const std::string& path_or_dash, std::size_t max_bytes);

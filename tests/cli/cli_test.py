@@ -391,6 +391,8 @@ class Inspect(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout)
         self.assertEqual(report["kind"], "picture")
+        piped = json.loads(run("inspect", "-", "--json", input=some_picture().read_bytes()).stdout)
+        self.assertEqual({**piped, "path": report["path"]}, report)
         self.assertEqual(report["format"], "PNG")
         self.assertGreater(report["image_tokens"], 0)
 
