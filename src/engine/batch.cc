@@ -37,6 +37,7 @@ Status Batch::fill_inputs(const BatchSlice& slice) {
 Status Batch::begin(std::vector<BatchSlice> slices) {
   slices_ = std::move(slices);
   positions_.clear();
+  bidirectional_.clear();
   step_.sequences.clear();
   step_.inner.clear();
   step_.logit_rows.clear();
@@ -56,6 +57,15 @@ Status Batch::begin(std::vector<BatchSlice> slices) {
                        .decode = slice.decode};
     step_rows.positions = positions_.emplace_back(sequence.positions(slice.first_slot, slice.rows));
     step_rows.state = sequence.state.bytes();
+    if (facts.images_attend_both_ways) {
+      std::vector<compute::SlotRange>& ranges = bidirectional_.emplace_back();
+      sequence.for_each_image(
+          slice.first_slot, slice.rows,
+          [&](const models::Segment&, std::int64_t, std::int64_t from, std::int64_t to) {
+            ranges.push_back({from, to});
+          });
+      step_rows.cache.bidirectional = ranges;
+    }
     step_.sequences.push_back(step_rows);
     for (std::int64_t row = slice.rows - slice.logit_rows; row < slice.rows; ++row)
       step_.logit_rows.push_back(slice.first_row + row);

@@ -57,7 +57,8 @@ class Batch {
   models::MatrixBuffer inputs_, logits_buffer_;
   compute::Matrix logits_;
   std::vector<BatchSlice> slices_;
-  std::vector<std::vector<models::Position>> positions_;  // of the slices
+  std::vector<std::vector<models::Position>> positions_;        // of the slices
+  std::vector<std::vector<compute::SlotRange>> bidirectional_;  // likewise
   models::Step step_;
   std::int64_t next_ = 0;
 };

@@ -18,12 +18,12 @@
 namespace ocellus::models {
 
 struct ModelFacts {
-  std::string architecture;         // for people: "llava: clip 24x1024 + llama 32x4096"
+  std::string architecture = {};    // for people: "llava: clip 24x1024 + llama 32x4096"
   std::int64_t image_size = 0;      // pixels: the largest side of a tower input
   std::int64_t max_image_rows = 0;  // rows that one picture gives at most
   std::int32_t image_token = -1;    // the id that stands for an image in the template's text
   std::int64_t bos_token = -1;      // -1: none
-  std::vector<std::int64_t> eos_tokens;
+  std::vector<std::int64_t> eos_tokens = {};
 };
 
 // A run of a prompt: tokens of text, or rows of one picture.
@@ -31,7 +31,7 @@ struct Segment {
   std::vector<std::int32_t> tokens = {};              // text; empty for a picture
   std::shared_ptr<const ImageEmbeddings> image = {};  // null for text
   std::shared_ptr<const ImagePlan> plan = {};         // of the picture
-  std::int64_t first_row = 0, rows = 0;          // of the embeddings
+  std::int64_t first_row = 0, rows = 0;               // of the embeddings
 
   std::int64_t size() const { return image ? rows : std::ssize(tokens); }
 };
