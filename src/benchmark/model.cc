@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "benchmark/interference.h"
 #include "benchmark/scale.h"
 #include "benchmark/stepper.h"
 #include "compute/profiling_backend.h"
@@ -101,6 +102,7 @@ class ModelBench {
   }
   Status load(const ModelSource& wanted);
   Status measure_all();
+  Status measure_others();
   Result<Timed> run_once(const std::vector<Part>& parts);
   Status measure(BenchResult result, const std::vector<Part>& parts);
   Status measure_prompt(const std::string& work, std::int64_t tokens, bool with_picture);
@@ -244,6 +246,23 @@ Status ModelBench::measure_step(const std::string& work, std::int64_t streams) {
                  {{true, [=, this] { return stepper_->step(streams, options_.context); }}});
 }
 
+Status ModelBench::measure_others() {
+  if (options_.on_stage) options_.on_stage("interference");
+  const InterferenceOptions options;
+  const auto begin = Clock::now();
+  OCELLUS_ASSIGN_OR_RETURN(const Interference found, measure_interference(*model_, options));
+  BenchResult result{.work = "interference", .weights = weights_, .unit = "ms"};
+  result.tokens = options.prompt_tokens;
+  result.value = 1e3 * found.sliced_seconds;
+  result.before = 1e3 * found.unsliced_seconds;
+  result.limit = static_cast<double>(options.slice.count()) + 1e3 * found.step_seconds;
+  result.limit_of = "slice";
+  result.run_seconds = seconds_since(begin);
+  OCELLUS_ASSIGN_OR_RETURN(result.peaks, peaks_.nearest());
+  report_.results.push_back(std::move(result));
+  return {};
+}
+
 Status ModelBench::measure_all() {
   if (wants("tower")) {
     BenchResult result{.work = "tower", .tokens = model_->facts().max_image_rows, .unit = "s"};
@@ -260,11 +279,12 @@ Status ModelBench::measure_all() {
     OCELLUS_RETURN_IF_ERROR(
         measure_prompt("first_token", model_->facts().max_image_rows + kQuestionTokens, true));
   }
+  if (wants("interference")) OCELLUS_RETURN_IF_ERROR(measure_others());
   return {};
 }
 
 Status check(const ModelBenchOptions& options) {
-  const std::vector<std::string> known = model_works();
+  const std::vector<std::string> known = all_model_works();
   for (const std::string& work : options.work) {
     if (std::ranges::find(known, work) == known.end()) {
       return make_error(ErrorCode::kInvalidArgument, "work: expected {}, found {}",
@@ -296,6 +316,12 @@ Result<ModelReport> ModelBench::run(const ModelSource& wanted) {
 
 std::vector<std::string> model_works() {
   return {"load", "tower", "prefill", "decode", "batch", "first_token"};
+}
+
+std::vector<std::string> all_model_works() {
+  std::vector<std::string> works = model_works();
+  works.push_back("interference");
+  return works;
 }
 
 Result<ModelReport> run_model(const compute::Backend& backend, PeaksAround& peaks,

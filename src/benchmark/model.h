@@ -43,6 +43,10 @@ struct ModelBenchOptions {
 // "batch": one step of several. "first_token": a picture and 16 tokens, to the first token chosen.
 // "load" is measured once, the others several times.
 std::vector<std::string> model_works();
+// Those, and what is measured only where it is asked for. "interference" (interference.h): the
+// longest that a running answer waits for a token while others' work comes, in ms; its limit is a
+// slice and a step. Once, and never scaled from fewer layers.
+std::vector<std::string> all_model_works();
 
 struct ModelReport {
   std::string name;

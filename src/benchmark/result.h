@@ -15,26 +15,29 @@
 namespace ocellus::benchmark {
 
 struct BenchResult {
-  std::string work = {};  // "tower", "prefill", "decode", "batch", "first_token", "load", "linear"
+  // "tower", "prefill", "decode", "batch", "first_token", "load", "linear", "interference"
+  std::string work = {};
   std::string weights = {};  // the type's name
   std::int64_t tokens = 0, streams = 1;
   double value = 0;
-  std::string unit = {};                            // "tokens/s", "s", "GFLOP/s", "GB/s"
+  std::string unit = {};                            // "tokens/s", "s", "ms", "GFLOP/s", "GB/s"
   double limit = 0;                                 // the machine's, in the same unit
   std::string limit_of = {};                        // "f32", "bf16", "int8", "read"
   std::int64_t from_layers = 0;                     // not 0: scaled from a model of so many layers
   std::vector<compute::OpProfile> operations = {};  // of the best run, scaled likewise
   compute::cpu::Peaks peaks = {};                   // measured around it
   double run_seconds = 0;                           // of that run
+  double before = 0;  // of "interference": the value where nothing is cut into slices
 
-  // Seconds are better when fewer, rates when more.
+  // Times are better when shorter, rates when higher.
+  bool is_time() const { return unit == "s" || unit == "ms"; }
   double share() const {
     if (value <= 0 || limit <= 0) return 0;
-    return unit == "s" ? limit / value : value / limit;
+    return is_time() ? limit / value : value / limit;
   }
   // What was reached can be reached: where a drifting machine beat the peaks measured around the
   // result, the result is the limit.
-  void keep_limit() { limit = unit == "s" ? std::min(limit, value) : std::max(limit, value); }
+  void keep_limit() { limit = is_time() ? std::min(limit, value) : std::max(limit, value); }
 };
 
 // How long a figure may take: the best of at least `repeat` runs, and of as many as fit in

@@ -104,7 +104,7 @@ void BenchCommand::add_to(CLI::App& command) {
       ->type_name("WORK,...")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember(with(benchmark::model_works(), "linear")));
+      ->check(CLI::IsMember(with(benchmark::all_model_works(), "linear")));
   command.add_flag("--kernels", kernels,
                    "Linear layers alone, of every type: the same as --work linear");
   command.add_flag("--profile", profile, "Say where the time of each piece of work goes");

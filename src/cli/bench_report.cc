@@ -133,6 +133,7 @@ json::object result_json(const BenchResult& result, bool profile) {
       {"work", result.work},       {"weights", result.weights},   {"tokens", result.tokens},
       {"streams", result.streams}, {"value", result.value},       {"unit", result.unit},
       {"limit", result.limit},     {"limit_of", result.limit_of}, {"share", result.share()}};
+  if (result.before > 0) object["before"] = result.before;
   if (result.from_layers > 0) object["scaled_from_layers"] = result.from_layers;
   if (profile && !result.operations.empty()) object["profile"] = profile_json(result);
   return object;
@@ -151,15 +152,20 @@ std::string to_text(const BenchReport& report, bool profile) {
     }
   }
   if (report.model) text += model_text(*report.model) + "\n";
-  text += fmt::format("\n{:11} {:7} {:>6} {:>7} {:>11}  {:8} {:>9} {:>5} {:>6}\n", "work",
+  text += fmt::format("\n{:12} {:7} {:>6} {:>7} {:>11}  {:8} {:>9} {:>5} {:>6}\n", "work",
                       "weights", "tokens", "streams", "value", "", "limit", "of", "share");
   const auto number = [](double value) {
     return value < 10 ? fmt::format("{:.3f}", value) : fmt::format("{:.1f}", value);
   };
   for (const BenchResult& r : report.results) {
-    text += fmt::format("{:11} {:7} {:6} {:7} {:>11}  {:8} {:>9} {:>5} {:4.0f} %\n", r.work,
+    text += fmt::format("{:12} {:7} {:6} {:7} {:>11}  {:8} {:>9} {:>5} {:4.0f} %\n", r.work,
                         r.weights, r.tokens, r.streams, number(r.value), r.unit, number(r.limit),
                         r.limit_of, 100 * r.share());
+  }
+  for (const BenchResult& r : report.results) {
+    if (r.before > 0)
+      text += fmt::format("{}: {} {} where nothing is cut into slices\n", r.work,
+                          number(r.before), r.unit);
   }
   text +=
       fmt::format("\npeak memory {}\n", human_bytes(static_cast<double>(report.peak_rss_bytes)));

@@ -137,7 +137,8 @@ TEST(EngineInterface, ACancelledNeighbourInTheSameBatchLeavesTheStateAlone) {
   const SequenceRequest asked = request({text(ids)}, 20);
   const Outcome alone = run(model, {}, {asked});
   model.language_model.row_time = 3ms;
-  // Both are in one batch, a layer of which takes more than half a slice: it is under way afterwards.
+  // Both are in one batch, a layer of which takes more than half a slice: it is under way
+  // afterwards.
   const auto engine =
       *Engine::create(model, {.slice = 100ms, .clock = [&] { return model.language_model.now; }});
   const std::int64_t kept = *engine->add(asked), gone = *engine->add(asked);

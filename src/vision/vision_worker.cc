@@ -19,8 +19,7 @@ VisionState::VisionState(fetch::Fetcher fetcher, std::unique_ptr<LoadedModel> mo
       fetcher_(std::move(fetcher)),
       max_sequences_(std::max<std::size_t>(1, options.max_sequences)),
       tools_{.model = model_->model(), .jobs = std::move(jobs), .wake = {}},
-      encoder_(model_->model()->make_encoder()),
-      clock_(options.slice, {}) {}
+      encoder_(*model_->model(), options.slice) {}
 
 void VisionState::run(runtime::Inbox<Request>& inbox) {
   stop_ = inbox.stop_token();
@@ -107,7 +106,7 @@ bool VisionState::find_encoding() {
         tools_.wake();  // it may be complete: no waiting before that is seen
         continue;
       }
-      if (const Status begun = encoder_->begin(image.prepared()); !begun) {
+      if (const Status begun = encoder_.begin(image.prepared()); !begun) {
         loading->fail(begun.error());
         remove(loading);
         return false;
@@ -120,25 +119,21 @@ bool VisionState::find_encoding() {
 }
 
 void VisionState::encode_slice() {
-  clock_.begin();
-  do {
-    const auto before = clock_.now();
-    if (const Status status = encoder_->advance(); !status) {
-      const auto loading = encoding_->loading;
-      loading->fail(status.error());
-      remove(loading);
-      return;
-    }
-    clock_.measured(1, clock_.now() - before);
-  } while (!encoder_->done() && clock_.has_time_for(1));
-  if (encoder_->done()) finish_encoding();
+  const auto done = encoder_.run();
+  if (!done) {
+    const auto loading = encoding_->loading;
+    loading->fail(done.error());
+    remove(loading);
+  } else if (*done) {
+    finish_encoding();
+  }
 }
 
 void VisionState::finish_encoding() {
   Loading& loading = *encoding_->loading;
   ImageLoad& image = loading.images[encoding_->image];
   EncodedImage encoded{image.plan(),
-                       std::make_shared<const models::ImageEmbeddings>(encoder_->take())};
+                       std::make_shared<const models::ImageEmbeddings>(encoder_.take())};
   // The plan alone, without the pixels that it came with.
   encoded.plan = std::make_shared<const models::ImagePlan>(*encoded.plan);
   tools_.cache.insert(image.digest(), encoded);
@@ -154,6 +149,7 @@ void VisionState::fail_all(ErrorCode code, std::string_view message) noexcept {
   for (auto& [sequence, active] : active_)
     active.question.answer->fail(runtime::make_error_nothrow(code, message));
   model_->engine().clear();
+  encoder_.drop();
   encoding_.reset();
   loading_.clear();
   active_.clear();

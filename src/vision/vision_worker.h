@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/slice_clock.h"
+#include "engine/sliced_encoder.h"
 #include "fetch/source.h"
 #include "runtime/worker.h"
 #include "text/detokenizer.h"
@@ -94,8 +94,7 @@ class VisionState {
   fetch::Fetcher fetcher_;
   std::size_t max_sequences_;
   ImageTools tools_;
-  std::unique_ptr<models::ImageEncoder> encoder_;
-  engine::SliceClock clock_;
+  engine::SlicedEncoder encoder_;
   runtime::CancelToken stop_;
   LoadingList loading_;
   ActiveMap active_;

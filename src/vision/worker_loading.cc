@@ -99,7 +99,10 @@ void VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
 }
 
 void VisionState::remove(LoadingList::iterator loading) {
-  if (encoding_ && encoding_->loading == loading) encoding_.reset();
+  if (encoding_ && encoding_->loading == loading) {
+    encoder_.drop();
+    encoding_.reset();
+  }
   loading_.erase(loading);
 }
 
