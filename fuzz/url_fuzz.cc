@@ -20,7 +20,8 @@ void check(const Result<fetch::HttpUrl>& url) {
   }
   // Nothing in it can end a header's line, and the host is plain.
   const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+           c == ':';
   };
   for (const char c : url->host) {
     if (!is_plain(c)) std::abort();

@@ -24,10 +24,10 @@ struct HttpUrl {
 };
 
 // Accepts only plain spellings: http or https, no user, no backslash, no space or control
-// character, a host of letters, digits, hyphens and dots, or an IPv4 address of four decimal
-// numbers, or a bracketed IPv6 address without zone. What other programs might read in another way
-// (percent signs in the host, decimal, octal, hexadecimal and short addresses, a trailing dot,
-// full-width characters) is refused. kForbidden, with the reason for the log.
+// character, a host of letters, digits, hyphens, underscores and dots, or an IPv4 address of four
+// decimal numbers, or a bracketed IPv6 address without zone. What other programs might read in
+// another way (percent signs in the host, decimal, octal, hexadecimal and short addresses, a
+// trailing dot, full-width characters) is refused. kForbidden, with the reason for the log.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
 // A Location field against the URL that it came from (RFC 3986, 5.2), by the same rules.
