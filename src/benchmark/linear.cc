@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::benchmark {
 namespace {
@@ -51,9 +52,8 @@ Result<std::vector<BenchResult>> run_linear(const compute::Backend& backend, Pea
   std::vector<float> x(static_cast<std::size_t>(options.tokens * options.in), 0.5f),
       y(static_cast<std::size_t>(options.tokens * options.out));
   std::vector<BenchResult> results;
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8, DType::kQ4,
-                            DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
-                            DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+  for (const tensor::WeightTypeInfo& type : tensor::kWeightTypes) {
+    const DType dtype = type.dtype;
     if (!tensor::whole_blocks(dtype, options.in)) continue;
     const std::string name(tensor::dtype_name(dtype));
     if (on_stage) on_stage("linear " + name);

@@ -17,28 +17,21 @@
 #include "compute/cpu/cpu_backend.h"
 #include "compute/cpu/peaks.h"
 #include "models/families.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::cli {
 namespace {
 
-constexpr tensor::DType kWeightTypes[] = {
-    tensor::DType::kF32,  tensor::DType::kF16,  tensor::DType::kBF16, tensor::DType::kQ8,
-    tensor::DType::kQ4,   tensor::DType::kQ8_0, tensor::DType::kQ6_K, tensor::DType::kQ5_K,
-    tensor::DType::kQ5_1, tensor::DType::kQ5_0, tensor::DType::kQ4_K, tensor::DType::kQ4_1,
-    tensor::DType::kQ4_0, tensor::DType::kQ3_K, tensor::DType::kQ2_K};
-
 std::vector<std::string> type_names() {
   std::vector<std::string> names;
-  for (const tensor::DType type : kWeightTypes) names.emplace_back(tensor::dtype_name(type));
+  for (const tensor::WeightTypeInfo& type : tensor::kWeightTypes) names.emplace_back(type.name);
   return names;
 }
 
 // Nothing for "auto", and for names that the option's check has refused.
 std::optional<tensor::DType> type_of(const std::string& name) {
-  for (const tensor::DType type : kWeightTypes) {
-    if (name == tensor::dtype_name(type)) return type;
-  }
-  return std::nullopt;
+  const tensor::WeightTypeInfo* const type = tensor::find_weight_type(name);
+  return type == nullptr ? std::nullopt : std::optional(type->dtype);
 }
 
 std::vector<std::string> with(std::vector<std::string> names, const char* more) {

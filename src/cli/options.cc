@@ -8,22 +8,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::cli {
 namespace {
 
-constexpr std::pair<const char*, WeightType> kWeightTypes[] = {
-    {"auto", WeightType::kAuto}, {"f32", WeightType::kF32},   {"f16", WeightType::kF16},
-    {"bf16", WeightType::kBF16}, {"q8", WeightType::kQ8},     {"q4", WeightType::kQ4},
-    {"q8_0", WeightType::kQ8_0}, {"q6_k", WeightType::kQ6_K}, {"q5_k", WeightType::kQ5_K},
-    {"q5_1", WeightType::kQ5_1}, {"q5_0", WeightType::kQ5_0}, {"q4_k", WeightType::kQ4_K},
-    {"q4_1", WeightType::kQ4_1}, {"q4_0", WeightType::kQ4_0}, {"q3_k", WeightType::kQ3_K},
-    {"q2_k", WeightType::kQ2_K}};
-
 Result<WeightType> parse_weights(const std::string& name) {
-  for (const auto& [known, type] : kWeightTypes) {
-    if (name == known) return type;
-  }
+  if (name == "auto") return WeightType::kAuto;
+  if (const tensor::WeightTypeInfo* const type = tensor::find_weight_type(name))
+    return type->option;
   return base::make_error(ErrorCode::kInvalidArgument, "--weights: \"{}\" is not known", name);
 }
 
@@ -60,8 +53,8 @@ Result<std::pair<std::int32_t, float>> parse_logit_bias(const std::string& text)
 }  // namespace
 
 std::vector<std::string> weight_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, type] : kWeightTypes) names.emplace_back(name);
+  std::vector<std::string> names = {"auto"};
+  for (const tensor::WeightTypeInfo& type : tensor::kWeightTypes) names.emplace_back(type.name);
   return names;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/conversion.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::cli {
 namespace {
@@ -19,21 +20,17 @@ namespace {
 namespace bj = boost::json;
 using tensor::DType;
 
-constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0, DType::kQ6_K,
-                            DType::kQ5_K, DType::kQ5_1, DType::kQ5_0, DType::kQ4_K, DType::kQ4_1,
-                            DType::kQ4_0, DType::kQ3_K, DType::kQ2_K};
-
+// What a GGUF file can have.
 std::vector<std::string> type_names() {
   std::vector<std::string> names;
-  for (const DType type : kTypes) names.emplace_back(tensor::dtype_name(type));
+  for (const tensor::WeightTypeInfo& type : tensor::kWeightTypes)
+    if (type.gguf) names.emplace_back(type.name);
   return names;
 }
 
 DType type_of(const std::string& name) {
-  for (const DType type : kTypes) {
-    if (tensor::dtype_name(type) == name) return type;
-  }
-  return DType::kF32;  // the parser has checked the name
+  const tensor::WeightTypeInfo* const type = tensor::find_weight_type(name);
+  return type == nullptr ? DType::kF32 : type->dtype;  // the parser has checked the name
 }
 
 struct QuantizeCommand : ConversionFlags {

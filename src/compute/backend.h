@@ -1,5 +1,4 @@
-// The operations that models are made of, on one device. Models are written with these and nothing
-// else.
+// The operations that models are made of, on one device.
 #pragma once
 
 #include <algorithm>
@@ -38,14 +37,14 @@ struct WeightFormat {
   DType dtype = DType::kF32;
   Arithmetic arithmetic = Arithmetic::kF32;
 
-  // NOLINTNEXTLINE(google-explicit-constructor): a type alone says enough
+  // NOLINTNEXTLINE(google-explicit-constructor): a type alone is a format
   WeightFormat(DType type, Arithmetic way = Arithmetic::kF32) : dtype(type), arithmetic(way) {}
 };
 
-// The memory of a weight and what it holds: enough to have the same weight again, in another
-// process too (Backend::map_weight).
+// A weight's memory and what describes it: enough to make the same weight from it, in another process
+// too (Backend::map_weight).
 struct PackedWeightView {
-  // As it is held: kReducedPrecision for bf16 that is multiplied as such, kF32 for everything else.
+  // kReducedPrecision: bf16 that is multiplied as bf16; kF32: everything else.
   WeightFormat format = DType::kF32;
   std::int64_t out = 0, in = 0;
   std::span<const std::byte> bytes = {};
@@ -63,8 +62,7 @@ class Weight {
   virtual PackedWeightView packed_view() const = 0;  // borrows the weight's memory
 };
 
-// What happens to the rows of a linear layer after the product, in this order: + bias, activation,
-// + residual.
+// What follows the product of a linear layer, in this order: + bias, activation, + residual.
 struct Epilogue {
   const float* bias = nullptr;  // [out], or none
   Activation activation = Activation::kNone;

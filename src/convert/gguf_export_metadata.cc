@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::convert {
 namespace {
@@ -14,36 +15,10 @@ using base::make_error;
 using formats::GgufWriter;
 using tensor::DType;
 
-// ggml's enum llama_ftype. Of the k types those whose layers are all of one type.
+// Of the k types those whose layers are all of one type.
 std::uint32_t file_type(DType weights) {
-  switch (weights) {
-    case DType::kF16:
-      return 1;
-    case DType::kQ4_0:
-      return 2;
-    case DType::kQ4_1:
-      return 3;
-    case DType::kQ8_0:
-      return 7;
-    case DType::kQ5_0:
-      return 8;
-    case DType::kQ5_1:
-      return 9;
-    case DType::kQ2_K:
-      return 10;
-    case DType::kQ3_K:
-      return 11;
-    case DType::kQ4_K:
-      return 14;
-    case DType::kQ5_K:
-      return 16;
-    case DType::kQ6_K:
-      return 18;
-    case DType::kBF16:
-      return 32;
-    default:
-      return 0;
-  }
+  const auto& gguf = tensor::weight_type(weights).gguf;
+  return gguf ? gguf->file_type : 0;
 }
 
 std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }

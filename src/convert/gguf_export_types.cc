@@ -1,32 +1,15 @@
 #include <optional>
 
 #include "convert/gguf_export.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::convert {
 namespace {
 
 using tensor::DType;
 
-// Where a row is not a whole number of blocks: the type of about the same size with smaller blocks,
-// at last f16. The reference goes the same way, but for two types that it takes to iq4_nl.
-DType next_type(DType type) {
-  switch (type) {
-    case DType::kQ2_K:
-    case DType::kQ3_K:
-      return DType::kQ4_0;
-    case DType::kQ4_K:
-      return DType::kQ5_0;
-    case DType::kQ5_K:
-      return DType::kQ5_1;
-    case DType::kQ6_K:
-      return DType::kQ8_0;
-    default:
-      return DType::kF16;
-  }
-}
-
 DType fitting(DType type, std::int64_t row) {
-  while (!tensor::whole_blocks(type, row)) type = next_type(type);
+  while (!tensor::whole_blocks(type, row)) type = tensor::weight_type(type).smaller_blocks;
   return type;
 }
 

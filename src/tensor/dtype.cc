@@ -2,37 +2,52 @@
 
 #include <cmath>
 
+#include "tensor/weight_types.h"
+
 namespace ocellus::tensor {
 
 namespace {
 
-struct Layout {
+struct IntegerType {
+  DType dtype;
   std::string_view name;
-  std::size_t values, bytes;  // of a block
+  std::size_t bytes;
 };
+constexpr IntegerType kIntegerTypes[] = {
+    {DType::kI64, "i64", 8}, {DType::kI32, "i32", 4}, {DType::kU8, "u8", 1}};
 
-// In the order of DType.
-constexpr Layout kLayouts[] = {
-    {"f32", 1, 4},      {"f16", 1, 2},      {"bf16", 1, 2},     {"i64", 1, 8},
-    {"i32", 1, 4},      {"u8", 1, 1},       {"q4_0", 32, 18},   {"q4_1", 32, 20},
-    {"q5_0", 32, 22},   {"q5_1", 32, 24},   {"q8_0", 32, 34},   {"q2_k", 256, 84},
-    {"q3_k", 256, 110}, {"q4_k", 256, 144}, {"q5_k", 256, 176}, {"q6_k", 256, 210},
-    {"q8", 128, 130},   {"q4", 128, 66},
-};
-
-const Layout& layout_of(DType type) noexcept { return kLayouts[static_cast<std::size_t>(type)]; }
+const IntegerType& integer_type(DType type) noexcept {
+  return kIntegerTypes[static_cast<std::size_t>(type) - kWeightTypeCount];
+}
 
 }  // namespace
 
-std::string_view dtype_name(DType type) noexcept { return layout_of(type).name; }
+std::string_view dtype_name(DType type) noexcept {
+  return is_weight(type) ? weight_type(type).name : integer_type(type).name;
+}
 std::optional<DType> find_dtype(std::string_view name) noexcept {
-  for (std::size_t i = 0; i < std::size(kLayouts); ++i) {
-    if (kLayouts[i].name == name) return static_cast<DType>(i);
+  if (const WeightTypeInfo* const weight = find_weight_type(name)) return weight->dtype;
+  for (const IntegerType& type : kIntegerTypes) {
+    if (type.name == name) return type.dtype;
   }
   return std::nullopt;
 }
-std::size_t block_values(DType type) noexcept { return layout_of(type).values; }
-std::size_t block_bytes(DType type) noexcept { return layout_of(type).bytes; }
+std::size_t block_values(DType type) noexcept {
+  return is_weight(type) ? weight_type(type).values : 1;
+}
+std::size_t block_bytes(DType type) noexcept {
+  return is_weight(type) ? weight_type(type).bytes : integer_type(type).bytes;
+}
+bool may_end_inside(DType type) noexcept {
+  return is_weight(type) && weight_type(type).may_end_inside;
+}
+
+const WeightTypeInfo* find_weight_type(std::string_view name) noexcept {
+  for (const WeightTypeInfo& type : kWeightTypes) {
+    if (type.name == name) return &type;
+  }
+  return nullptr;
+}
 
 float f16_to_f32(std::uint16_t bits) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;

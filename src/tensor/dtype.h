@@ -9,26 +9,27 @@
 
 namespace ocellus::tensor {
 
-// The plain types, the block types of GGUF, then two of our own (quant.h).
+// What weights can be (weight_types.h), in the order of its table: the plain floats, two block
+// types of our own, the block types of GGUF. Then what other tensors can be.
 enum class DType : std::uint8_t {
   kF32,
   kF16,
   kBF16,
+  kQ8,
+  kQ4,
+  kQ8_0,
+  kQ6_K,
+  kQ5_K,
+  kQ5_1,
+  kQ5_0,
+  kQ4_K,
+  kQ4_1,
+  kQ4_0,
+  kQ3_K,
+  kQ2_K,
   kI64,
   kI32,
   kU8,
-  kQ4_0,
-  kQ4_1,
-  kQ5_0,
-  kQ5_1,
-  kQ8_0,
-  kQ2_K,
-  kQ3_K,
-  kQ4_K,
-  kQ5_K,
-  kQ6_K,
-  kQ8,
-  kQ4,
 };
 
 std::string_view dtype_name(DType type) noexcept;  // "f32", "bf16", "i64", "q4_0", "q4_k", "q8" ...
@@ -38,20 +39,20 @@ std::optional<DType> find_dtype(std::string_view name) noexcept;  // nothing for
 std::size_t block_values(DType type) noexcept;
 std::size_t block_bytes(DType type) noexcept;
 
-inline bool is_plain_float(DType type) noexcept {
-  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
+constexpr bool is_plain_float(DType type) noexcept { return type <= DType::kBF16; }
+constexpr bool is_quantized(DType type) noexcept {
+  return type >= DType::kQ8 && type <= DType::kQ2_K;
 }
-inline bool is_quantized(DType type) noexcept { return type >= DType::kQ4_0; }
 // What weights can be.
-inline bool is_weight(DType type) noexcept { return is_plain_float(type) || is_quantized(type); }
+constexpr bool is_weight(DType type) noexcept { return type <= DType::kQ2_K; }
 
 // Whether a row of n values is whole blocks.
 inline bool whole_blocks(DType type, std::int64_t n) noexcept {
   return n % static_cast<std::int64_t>(block_values(type)) == 0;
 }
-// Whether a row that is rounded to the type may end inside a block, the rest of which is zero: our
-// own types, which no file has.
-inline bool may_end_inside(DType type) noexcept { return type == DType::kQ8 || type == DType::kQ4; }
+// Whether a row that is rounded to the type may end inside a block, the rest of which is zero: q8
+// and q4, which no GGUF file has.
+bool may_end_inside(DType type) noexcept;
 // Bytes of n values, which are whole blocks.
 inline std::size_t bytes_of(DType type, std::int64_t n) noexcept {
   return static_cast<std::size_t>(n) / block_values(type) * block_bytes(type);

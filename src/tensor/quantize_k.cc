@@ -2,9 +2,10 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/dtype.h"
 #include "tensor/quantize.h"
 
-// The search for a block of 256. Each stretch of 16 or 32 values is fitted alone first: integers
+// The search for a block of 256. Each sub-block of 16 or 32 values is fitted alone first: integers
 // from a scale, the scale of least squares from the integers, and again, from several beginnings.
 // The numbers of beginnings and rounds are where more of them lower the error of normal rows by
 // less than a hundredth. Then the shared d and dmin are chosen, the small scales and mins are tried
@@ -17,9 +18,9 @@ constexpr int kValues = 256;
 constexpr int kLanes = 16;  // sums in this many parts, so that the compiler may use vectors
 
 struct Kind {
-  int sub;                   // values of a stretch
+  int sub;                   // values of a sub-block
   int low, high;             // integers
-  int min_scale, max_scale;  // of a stretch's own scale
+  int min_scale, max_scale;  // of a sub-block's own scale
   bool mins;
 };
 
@@ -90,7 +91,7 @@ class Search {
   static constexpr int kRefits = 2;
   static constexpr float kBias = kType == DType::kQ3_K ? 4 : 0;  // as QuantParts has them
 
-  // The integers of stretch s under a scale and min, to q; their squared error.
+  // The integers of sub-block s under a scale and min, to q; their squared error.
   float assign(int s, float scale, float min, float* q) const noexcept {
     const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
     const float* const x = x_ + s * kSub;
@@ -193,7 +194,7 @@ class Search {
   }
   static constexpr float kSpread = kType == DType::kQ3_K ? 0.06f : 0.01f;
 
-  // Rounds d and dmin to f16 and finds each stretch's integers under them, with small scales and
+  // Rounds d and dmin to f16 and finds each sub-block's integers under them, with small scales and
   // mins up to `beside` away from where its own fit falls. False, and parts
   // untouched, where f16 cannot hold them.
   bool choose(float d, float dmin, int beside, QuantParts& parts) noexcept {
@@ -204,14 +205,14 @@ class Search {
     dmin = f16_to_f32(found.dmin);
     if (!std::isfinite(d) || !std::isfinite(dmin)) return false;
     float total = 0;
-    for (int s = 0; s < kSubs; ++s) total += choose_stretch(s, d, dmin, beside, found);
+    for (int s = 0; s < kSubs; ++s) total += choose_sub_block(s, d, dmin, beside, found);
     if (!(total < error_)) return total == error_;
     error_ = total;
     parts = found;
     return true;
   }
 
-  float choose_stretch(int s, float d, float dmin, int beside, QuantParts& found) noexcept {
+  float choose_sub_block(int s, float d, float dmin, int beside, QuantParts& found) noexcept {
     const int scale = d == 0.0f ? 0 : rounded(fits_[s].scale / d, kKind.min_scale);
     const int min = dmin == 0.0f ? 0 : rounded(fits_[s].min / dmin, 0);
     float best = std::numeric_limits<float>::infinity();
@@ -234,9 +235,9 @@ class Search {
     return best;
   }
 
-  static int rounded(float value, int least) noexcept {
+  static int rounded(float value, int min) noexcept {
     return static_cast<int>(
-        nearest(std::clamp(value, static_cast<float>(least), static_cast<float>(kKind.max_scale))));
+        nearest(std::clamp(value, static_cast<float>(min), static_cast<float>(kKind.max_scale))));
   }
 
   // d and dmin of least squares for the integers there are. False when nothing got better.
@@ -275,24 +276,29 @@ float extreme_of(const float* x) noexcept {
   return extreme;
 }
 
-}  // namespace
-
-bool quantize_k(DType type, const float* x, QuantParts& parts) noexcept {
-  parts = {};
+template <DType kType>
+bool search(const float* x, QuantParts& parts) noexcept {
   // Squares of larger values leave f32; no scale in f16 reaches a quarter of it.
   if (extreme_of(x) > 1e15f) return false;
-  switch (type) {
-    case DType::kQ2_K:
-      return Search<DType::kQ2_K>(x).run(parts);
-    case DType::kQ3_K:
-      return Search<DType::kQ3_K>(x).run(parts);
-    case DType::kQ4_K:
-      return Search<DType::kQ4_K>(x).run(parts);
-    case DType::kQ5_K:
-      return Search<DType::kQ5_K>(x).run(parts);
-    default:
-      return Search<DType::kQ6_K>(x).run(parts);
-  }
+  return Search<kType>(x).run(parts);
+}
+
+}  // namespace
+
+bool quantize_q2_k(const float* x, QuantParts& parts) noexcept {
+  return search<DType::kQ2_K>(x, parts);
+}
+bool quantize_q3_k(const float* x, QuantParts& parts) noexcept {
+  return search<DType::kQ3_K>(x, parts);
+}
+bool quantize_q4_k(const float* x, QuantParts& parts) noexcept {
+  return search<DType::kQ4_K>(x, parts);
+}
+bool quantize_q5_k(const float* x, QuantParts& parts) noexcept {
+  return search<DType::kQ5_K>(x, parts);
+}
+bool quantize_q6_k(const float* x, QuantParts& parts) noexcept {
+  return search<DType::kQ6_K>(x, parts);
 }
 
 }  // namespace ocellus::tensor

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/dtype.h"
 #include "tensor/quantize.h"
 
 namespace ocellus::tensor {
@@ -8,8 +9,8 @@ namespace {
 
 constexpr int kValues = 32;
 
-// q4_0, q5_0: the value of the largest magnitude, with its sign, becomes the lowest integer.
-void symmetric(const float* x, int half_range, int offset, QuantParts& parts) noexcept {
+// The value of the largest magnitude, with its sign, becomes the lowest integer.
+bool symmetric(const float* x, int half_range, int offset, QuantParts& parts) noexcept {
   float extreme = x[0];
   for (int i = 1; i < kValues; ++i)
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
@@ -20,52 +21,41 @@ void symmetric(const float* x, int half_range, int offset, QuantParts& parts) no
     const int q = static_cast<int>(x[i] * id + rounding);
     parts.q[i] = static_cast<std::int8_t>(std::clamp(q, 0, 2 * half_range - 1) - offset);
   }
+  return !overflows(parts.d);
 }
 
-// q4_1, q5_1: from the least value to the greatest.
-void affine(const float* x, int levels, QuantParts& parts) noexcept {
+// From the least value to the greatest.
+bool affine(const float* x, int levels, QuantParts& parts) noexcept {
   const auto [low, high] = std::minmax_element(x, x + kValues);
   const float min = *low, d = (*high - min) / static_cast<float>(levels), id = inverse(d);
+  if (!std::isfinite(d)) return false;  // the range is beyond f32
   parts.d = f32_to_f16(d);
   parts.dmin = f32_to_f16(min) ^ 0x8000u;
   for (int i = 0; i < kValues; ++i) {
     const float q = (x[i] - min) * id + 0.5f;
-    // A range beyond f32 leaves no d to speak of; the caller is told.
     parts.q[i] = static_cast<std::int8_t>(
         std::clamp(static_cast<int>(std::min(q, static_cast<float>(levels))), 0, levels));
   }
+  return !overflows(parts.d) && !overflows(parts.dmin);
 }
 
-void q8_0(const float* x, QuantParts& parts) noexcept {
+}  // namespace
+
+bool quantize_q4_0(const float* x, QuantParts& parts) noexcept { return symmetric(x, 8, 0, parts); }
+bool quantize_q4_1(const float* x, QuantParts& parts) noexcept { return affine(x, 15, parts); }
+bool quantize_q5_0(const float* x, QuantParts& parts) noexcept {
+  return symmetric(x, 16, 16, parts);
+}
+bool quantize_q5_1(const float* x, QuantParts& parts) noexcept { return affine(x, 31, parts); }
+
+bool quantize_q8_0(const float* x, QuantParts& parts) noexcept {
   float extreme = 0;
   for (int i = 0; i < kValues; ++i) extreme = std::max(extreme, std::fabs(x[i]));
   const float d = extreme / 127.0f, id = inverse(d);
   parts.d = f32_to_f16(d);
   // Halves go away from zero.
   for (int i = 0; i < kValues; ++i) parts.q[i] = static_cast<std::int8_t>(std::round(x[i] * id));
-}
-
-}  // namespace
-
-bool quantize_legacy(DType type, const float* x, QuantParts& parts) noexcept {
-  parts = {};
-  switch (type) {
-    case DType::kQ4_0:
-      symmetric(x, 8, 0, parts);
-      break;
-    case DType::kQ4_1:
-      affine(x, 15, parts);
-      break;
-    case DType::kQ5_0:
-      symmetric(x, 16, 16, parts);
-      break;
-    case DType::kQ5_1:
-      affine(x, 31, parts);
-      break;
-    default:
-      q8_0(x, parts);
-  }
-  return !overflows(parts.d) && !overflows(parts.dmin);
+  return !overflows(parts.d);
 }
 
 }  // namespace ocellus::tensor

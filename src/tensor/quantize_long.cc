@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/dtype.h"
 #include "tensor/quantize.h"
 
 namespace ocellus::tensor {
@@ -40,37 +41,50 @@ float fitted(const float* x, const float* q) noexcept {
   return qq > 0 ? xq / qq : 0;
 }
 
-}  // namespace
-
-bool quantize_long(DType type, const float* x, QuantParts& parts) noexcept {
-  parts = {};
+float extreme_of(const float* x) noexcept {
   float extreme = x[0];
   for (int i = 1; i < kValues; ++i)
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
+  return extreme;
+}
+
+void put(const float* q, int bias, QuantParts& parts) noexcept {
+  for (int i = 0; i < kValues; ++i)
+    parts.q[i] = static_cast<std::int8_t>(q[i] + static_cast<float>(bias));
+}
+
+}  // namespace
+
+bool quantize_q8(const float* x, QuantParts& parts) noexcept {
+  const float scale = std::fabs(extreme_of(x)) / 127.0f;
+  if (overflows(f32_to_f16(scale))) return false;
   float q[kValues];
-  if (type == DType::kQ8) {
-    (void)round_with(x, std::fabs(extreme) / 127.0f, -127, 127, parts.d, q);
-  } else {
-    // Clipping the few largest values costs less than a coarse step for all; how far is tried. The
-    // extreme's sign decides which end of -8 to 7 it takes.
-    std::uint16_t d = 0;
-    float tried[kValues];
-    float least = round_with(x, extreme / -8.0f, -8, 7, parts.d, q);
-    for (int step = 1; step <= 14; ++step) {
-      float scale = extreme / (-8.0f - 0.5f * static_cast<float>(step - 2));
-      for (int round = 0; round < 2; ++round) {
-        const float error = round_with(x, scale, -8, 7, d, tried);
-        if (error < least) {
-          least = error;
-          parts.d = d;
-          std::copy_n(tried, kValues, q);
-        }
-        scale = fitted(x, tried);
+  (void)round_with(x, scale, -127, 127, parts.d, q);
+  put(q, 0, parts);
+  return true;
+}
+
+// Clipping the few largest values costs less than a coarse step for all; how far is tried. The
+// extreme's sign decides which end of -8 to 7 it takes.
+bool quantize_q4(const float* x, QuantParts& parts) noexcept {
+  const float extreme = extreme_of(x);
+  if (overflows(f32_to_f16(extreme / -8.0f))) return false;
+  float q[kValues], tried[kValues];
+  std::uint16_t d = 0;
+  float least_error = round_with(x, extreme / -8.0f, -8, 7, parts.d, q);
+  for (int step = 1; step <= 14; ++step) {
+    float scale = extreme / (-8.0f - 0.5f * static_cast<float>(step - 2));
+    for (int round = 0; round < 2; ++round) {
+      const float error = round_with(x, scale, -8, 7, d, tried);
+      if (error < least_error) {
+        least_error = error;
+        parts.d = d;
+        std::copy_n(tried, kValues, q);
       }
+      scale = fitted(x, tried);
     }
   }
-  const float bias = type == DType::kQ4 ? 8 : 0;
-  for (int i = 0; i < kValues; ++i) parts.q[i] = static_cast<std::int8_t>(q[i] + bias);
+  put(q, 8, parts);
   return !overflows(parts.d);
 }
 

@@ -6,6 +6,7 @@
 #include "models/checkpoint.h"
 #include "models/families.h"
 #include "models/tokenizer.h"
+#include "tensor/weight_types.h"
 
 namespace ocellus::vision {
 namespace {
@@ -17,44 +18,6 @@ constexpr float kDefaultTemperature = 0.2f;         // LLaVA-1.5's published val
 constexpr std::int64_t kDefaultMaxNewTokens = 512;  // likewise
 constexpr std::size_t kMaxStops = 16;
 constexpr int kMaxTopLogprobs = 20;
-
-std::optional<tensor::DType> dtype_of(WeightType type) {
-  switch (type) {
-    case WeightType::kAuto:
-      return std::nullopt;
-    case WeightType::kF32:
-      return tensor::DType::kF32;
-    case WeightType::kF16:
-      return tensor::DType::kF16;
-    case WeightType::kBF16:
-      return tensor::DType::kBF16;
-    case WeightType::kQ8:
-      return tensor::DType::kQ8;
-    case WeightType::kQ4:
-      return tensor::DType::kQ4;
-    case WeightType::kQ8_0:
-      return tensor::DType::kQ8_0;
-    case WeightType::kQ6_K:
-      return tensor::DType::kQ6_K;
-    case WeightType::kQ5_K:
-      return tensor::DType::kQ5_K;
-    case WeightType::kQ5_1:
-      return tensor::DType::kQ5_1;
-    case WeightType::kQ5_0:
-      return tensor::DType::kQ5_0;
-    case WeightType::kQ4_K:
-      return tensor::DType::kQ4_K;
-    case WeightType::kQ4_1:
-      return tensor::DType::kQ4_1;
-    case WeightType::kQ4_0:
-      return tensor::DType::kQ4_0;
-    case WeightType::kQ3_K:
-      return tensor::DType::kQ3_K;
-    case WeightType::kQ2_K:
-      return tensor::DType::kQ2_K;
-  }
-  return std::nullopt;
-}
 
 std::optional<tensor::DType> dtype_of(KvType type) {
   switch (type) {
@@ -91,8 +54,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
                            models::make_tokenizer(checkpoint, description->tokens().image));
   OCELLUS_RETURN_IF_ERROR(loaded->read_settings(*description, options));
   OCELLUS_RETURN_IF_ERROR(loaded->make_prompts(*description, options));
-  models::LoadOptions load_options{dtype_of(options.weights), dtype_of(options.tower_weights),
-                                   options.preprocess, nullptr, stop};
+  models::LoadOptions load_options{tensor::dtype_of(options.weights),
+                                   tensor::dtype_of(options.tower_weights), options.preprocess,
+                                   nullptr, stop};
   if (options.progress) {
     load_options.progress = [&options](double fraction) {
       options.progress(fraction, "loading weights");

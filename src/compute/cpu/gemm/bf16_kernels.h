@@ -1,5 +1,5 @@
-// The inner loops of products in bfloat16: pairs of values are multiplied and added to f32 sums.
-// Where the machine has no such instruction, bf16 weights are multiplied in f32 (f32_kernels.h).
+// Products in bfloat16: pairs of values are multiplied and added to f32 sums. Where the machine has
+// no such instruction, bf16 weights are multiplied in f32 (f32_kernels.h).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct Bf16Kernels {
   const char* name;
   int tile_rows;
 
-  // n values, rounded to nearest even.
+  // Rounds n values to nearest even.
   void (*round_row)(const float* x, std::int64_t n, std::uint16_t* to);
   // c[r][0..32) (+)= sum over pairs of k of a[pair][r][2] * b[pair][32][2]; rows <= tile_rows. One
   // chain for each output and call, in the order of k; a pair's second product is added first, each
@@ -23,9 +23,9 @@ struct Bf16Kernels {
                bool add, float* c);
 };
 
-// The same arithmetic in plain code: what the others are tested against.
+// The same arithmetic in plain code, for tests.
 const Bf16Kernels& scalar_bf16_kernels();
-// Null where the machine does not have the instructions.
-const Bf16Kernels* avx512_bf16_kernels();  // AVX-512 F, BW, VL, DQ, BF16
+// Null where the machine lacks the instructions: has_avx512bf16() of topology/isa.h.
+const Bf16Kernels* avx512_bf16_kernels();
 
 }  // namespace ocellus::compute::cpu

@@ -4,7 +4,7 @@
 // compute/cpu/gemm/int8_kernels.h and isa/vector_math-inl.h, with
 //   constexpr int kInt8TileVectors   vectors of outputs in a register tile: 1 or 2
 //   OCELLUS_INT8_ROWS                rows of a register tile: 4, 6 or 12
-// and, beside V, these vectors, which each instruction set defines (any instruction set):
+// and, beside V, these vectors, which each instruction set defines. Any instruction set.
 //   I  sixteen i32 lanes: set_i, to_float, add_i, shift_left_i, broadcast_i (of one number), load_i
 //      and store_i (as bits in memory for f32);
 //   W  64 unsigned bytes, four values of k for each lane: load_w, store_w, and_w, or_w, add_w,
@@ -13,12 +13,11 @@
 //      four, as V); words_of(V whole numbers modulo 2^16: twice in each lane), rescale(w, m, o):
 //      the high byte of byte * m + o modulo 2^16;
 //   B  four activations, the same in every lane: broadcast; dot(I, W, B) for bytes below 64;
-//   W8  bytes of 8-bit weights, ready for dot8: as_w8, dot8, acc_init8 (what a sum begins with, as
-//   I:
-//      some instruction sets multiply q - 128 itself, others need -128 * sum);
+//   W8  bytes of 8-bit weights, ready for dot8: as_w8, dot8, acc_init8(neg_sums): what a sum begins
+//      with, as I: some instruction sets multiply q - 128 itself, others need -128 * sum;
 //   TileW, TileB  the same for tiles, kTileValueBytes bytes for each weight and activation:
-//      load_tile_w, tile_dot, interleave_values, broadcast_tile; kWidenI16, Int8Kernels::spread;
-//      row_acc_init(a group's q and minus), tile_acc_init(that, the panel's starts, place of the
+//      load_tile_w, tile_dot, interleave_values, broadcast_tile; kWidenI16, Int8Kernels::widen_i16;
+//      row_acc_init(a group's q and neg_sums), tile_acc_init(that, the panel's acc_init, index of the
 //      outputs);
 //   max_lane, all_zero (of a V, -0 too), store_bytes(V whole numbers, int8*), sum_bytes(int8*)
 //   of sixteen.
@@ -35,12 +34,12 @@ void round_row(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                  : left > 0     ? load_part(x + i * kLanes, left)
                                 : zero();
       max = max_of(magnitude(value[i]), max);
-      poison = fma(value[i], zero(), poison);  // 0, or NaN for whatever is not finite
+      poison = fma(value[i], zero(), poison);  // 0, or NaN where a value is not finite
     }
     const float largest = max_lane(max);
     const bool finite = all_zero(poison);
     *scales++ = finite ? largest / 127.0f : __builtin_nanf("");
-    // So small that the inverse overflows is zero.
+    // Values so small that the inverse overflows become zero.
     const float inverse = largest > 1e-36f ? 127.0f / largest : 0.0f;
     const V factor = set1(finite ? inverse : 0.0f);
 #pragma GCC unroll 8
@@ -68,7 +67,7 @@ inline void int8_tile_fixed(const Int8Tile& a, const Int8Panel& panel, int from,
   for (std::int64_t k = 0, group = 0; k < depth; k += kGroup, ++group) {
     const std::uint8_t* w = panel.q + group * panel.group_bytes + from * kFour;
     if (kTileValueBytes > 1 && from == 0) {
-      // Rows of 16 bits do not stay in the L2, and each tile's lie elsewhere.
+      // Rows of 16 bits do not stay in the L2.
       for (int i = 0; i < R * kGroup * kTileValueBytes; i += 64)
         __builtin_prefetch(x + a.next + i, 0, 2);
     }
@@ -93,8 +92,8 @@ inline void int8_tile_fixed(const Int8Tile& a, const Int8Panel& panel, int from,
       w += kPanel * kFour;
       x += R * kFour;
     }
-    // The last step of each row is followed by its sums at once, while the next row's products are
-    // under way: all sums behind all products would leave the multipliers idle.
+    // Each row's sums follow its last products at once: all sums after all products would leave the
+    // multipliers idle.
     TileW values[C];
 #pragma GCC unroll 2
     for (int v = 0; v < C; ++v) values[v] = load_tile_w(w + v * kLanes * kFour);

@@ -1,5 +1,5 @@
-// 8-bit weights for instruction sets that multiply any unsigned by signed bytes: their tiles take
-// bytes too, and what zero adds to a sum is taken away at its beginning.
+// 8-bit weights for instruction sets that multiply any unsigned by signed bytes. Tiles take bytes
+// too; a sum begins with minus what the zero point adds to it.
 //
 // Include inside an unnamed namespace of ocellus::compute::cpu, before gemm/int8-inl.h, which lists
 // what this defines, and after the vectors I, W and B. Any instruction set.

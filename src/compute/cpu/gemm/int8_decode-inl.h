@@ -1,10 +1,10 @@
-// Products with quantised weights as they lie in memory: Int8Kernels::dot.
+// Products with packed block types: Int8Kernels::dot.
 //
 // Include inside an unnamed namespace of ocellus::compute::cpu, after
 // compute/cpu/gemm/int8_kernels.h, the vectors V, I, W and B that gemm/int8-inl.h lists and
 // quant/unpack-inl.h. Any instruction set.
 
-// What the integers of one part begin with, so that zero counts as zero.
+// What the integers of one part begin with: minus what the zero point adds.
 template <typename F>
 inline I acc_init_of(const std::int32_t* neg_sums) {
   if constexpr (F::kLow == 8) {
@@ -51,7 +51,7 @@ inline void dot_sub_block(const W* w, const std::int8_t* q, const std::int32_t* 
   }
 }
 
-// The state of one row between the sub-blocks of a group: integers where one scale serves them all,
+// The sums of one row between the sub-blocks of a group: integers where the group has one scale,
 // else the chain.
 template <typename F>
 struct GroupSums {

@@ -1,9 +1,8 @@
-// The inner loops of products in 8-bit integers, one table for each instruction set.
+// Products in 8-bit integers. One table for each instruction set.
 //
-// The contract of all tables: integers are exact, and what is f32 is the same sequence of
-// operations, so results are equal bit for bit between instruction sets. Activations are rounded to
-// 8 bits with one scale for each kGroup values of a row. A product over K is cut into these groups,
-// in order; what a group gives stands at each kernel. Plain data only
+// Contract of all tables: integers are exact, and what is f32 is the same sequence of operations, so
+// results are equal bit for bit. Activations are rounded to 8 bits with one scale for each kGroup
+// values of a row; a product over K is cut into these groups, in order. Plain data only
 // (elementwise/kernels.h says why).
 #pragma once
 
@@ -15,12 +14,12 @@ namespace ocellus::compute::cpu {
 
 inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
 
-// Of each sub-block: minus the sum of q over its first half, over its second, over both; one is
+// Of each sub-block: minus the sum of q over its first half, over its second half, over both; one is
 // unused.
 inline constexpr int kSums = 4;
 
-// Rows of 8-bit activations, sub-block by sub-block, so that a product reads them forwards as well:
-// x is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
+// Rows of 8-bit activations, sub-block by sub-block, in the order in which a product reads them: x is
+// about scale * q. `depth` is rounded up to kGroup, the rest is zero.
 struct Int8Rows {
   const std::int8_t* q;          // [depth / kSubBlock][rows][kSubBlock], -127 to 127
   const float* scales;           // [depth / kGroup][rows]
@@ -30,11 +29,11 @@ struct Int8Rows {
 
 // The rows of one register tile, interleaved.
 struct Int8Tile {
-  const std::int8_t* q;          // [depth / 4][rows], as interleave() leaves them
+  const std::int8_t* q;          // [depth / 4][rows], as interleave() writes them
   const float* scales;           // [depth / kGroup][rows]
-  const std::int32_t* acc_init;  // [depth / kGroup][rows], as interleave() leaves them
+  const std::int32_t* acc_init;  // [depth / kGroup][rows], as interleave() writes them
   int rows;
-  std::int64_t next = 0;  // bytes from q to that of the tile that follows: only to fetch it ahead
+  std::int64_t next = 0;  // bytes from q to the next tile's, to prefetch it
 };
 
 // 8-bit weights of 32 outputs: w is scales * (q - 128).
@@ -42,27 +41,27 @@ struct Int8Panel {
   const std::uint8_t* q;  // [group] group_bytes apart: [kGroup / 4][32][4]
   std::int64_t group_bytes;
   const float* scales;  // [group][32]
-  // [group][32], as widen_i16() leaves them, and q as well; null where tiles take bytes.
+  // [group][32], as widen_i16() writes them (q too); null where tiles take bytes.
   const std::int32_t* acc_init = nullptr;
 };
 
 struct Int8Kernels {
   const char* name;
   int tile_rows;         // rows of this table's register tile, at most kMaxInt8Rows
-  int tile_value_bytes;  // that an activation or a weight takes there
+  int tile_value_bytes;  // of an activation or a weight of a tile
 
-  // A row of n values to 8 bits: the group's largest magnitude becomes 127. Fills up to whole
-  // groups with zeros. A group with a value that is not finite has the scale NaN.
+  // Rounds a row of n values to 8 bits: a group's largest magnitude becomes 127. The last group is
+  // filled with zeros. A group with a value that is not finite gets the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                     std::int32_t* neg_sums);
   // Rows of q, `stride` apart, and of their sums, [rows][depth / kSubBlock][kSums], in the order of
-  // a tile: depth * rows * tile_value_bytes bytes; and for each group what its integers begin with,
+  // a tile: depth * rows * tile_value_bytes bytes; and acc_init, what a group's integers begin with,
   // [depth / kGroup][rows]. depth: whole groups.
   void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* neg_sums,
                      std::int64_t depth, int rows, std::int8_t* out, std::int32_t* acc_init);
-  // Null where tiles take 8-bit weights as they are. Else brings them to what tiles take: `to` has
-  // depth * 32 * tile_value_bytes bytes without gaps, starts [groups][32] the outputs' part of what
-  // a group's integers begin with. depth: as in tile().
+  // Null where tiles take bytes. Else widens 8-bit weights to 16 bits: `to` gets depth * 32 *
+  // tile_value_bytes bytes without gaps, acc_init [groups][32] the outputs' part of what a group's
+  // integers begin with. depth: as in tile().
   void (*widen_i16)(const Int8Panel& w, std::int64_t depth, std::uint8_t* to,
                     std::int32_t* acc_init);
   // c[r][o] (+)= for each group: c + (integer product) * (panel scale * row scale), one fused
@@ -86,9 +85,9 @@ struct Int8Kernels {
 };
 
 const Int8Kernels& scalar_int8_kernels();
-// Null where the machine does not have the instructions.
-const Int8Kernels* avx2_int8_kernels();     // AVX2, FMA, F16C
-const Int8Kernels* avxvnni_int8_kernels();  // the same and AVX-VNNI
-const Int8Kernels* avx512_int8_kernels();   // AVX-512 F, BW, VL, DQ, VNNI
+// Null where the machine lacks the instructions (topology/isa.h).
+const Int8Kernels* avx2_int8_kernels();     // has_avx2()
+const Int8Kernels* avxvnni_int8_kernels();  // has_avxvnni()
+const Int8Kernels* avx512_int8_kernels();   // has_avx512vnni()
 
 }  // namespace ocellus::compute::cpu

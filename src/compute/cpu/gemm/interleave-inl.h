@@ -13,7 +13,7 @@ inline Units load_units(const std::int8_t* p) {
 }
 inline void store_units(std::int8_t* p, Units units) { __builtin_memcpy(p, &units, sizeof(units)); }
 
-// Four rows of four units, turned: what was a row's neighbour comes to stand `step` bytes behind.
+// Transposes four rows of four units; rows of the result are `step` bytes apart.
 inline void transpose_units(const std::int8_t* from, std::int64_t stride, std::int8_t* to,
                             std::int64_t step) {
   const Units a = load_units(from), b = load_units(from + stride),
@@ -28,7 +28,7 @@ inline void transpose_units(const std::int8_t* from, std::int64_t stride, std::i
   store_units(to + 3 * step, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
 }
 
-// to[unit][r] = row r's unit, for `rows` rows that stand `stride` bytes apart.
+// to[unit][r] = row r's unit, for `rows` rows `stride` bytes apart.
 inline void interleave_units(const std::int8_t* from, std::int64_t stride, int rows,
                              std::int64_t units, std::int8_t* to) {
   const std::int64_t step = rows * kUnit;
@@ -38,7 +38,7 @@ inline void interleave_units(const std::int8_t* from, std::int64_t stride, int r
     std::int8_t* const target = to + u * step;
     for (int r = 0; r + 4 <= rows; r += 4)
       transpose_units(source + r * stride, stride, target + r * kUnit, step);
-    // The last rows, some of them for the second time.
+    // The last four rows; some are written twice.
     if (const int r = rows - 4; rows % 4 != 0)
       transpose_units(source + r * stride, stride, target + r * kUnit, step);
   }

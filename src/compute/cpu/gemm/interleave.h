@@ -7,7 +7,7 @@ namespace ocellus::compute::cpu {
 
 #include "compute/cpu/gemm/interleave-inl.h"
 
-// out[unit][r] = row r's unit of 4 bytes, for `rows` rows that stand `stride` units apart.
+// out[unit][r] = row r's unit of 4 bytes, for `rows` rows `stride` units apart.
 template <typename Unit>
 void interleave(const Unit* from, std::int64_t stride, int rows, std::int64_t units, Unit* out) {
   static_assert(sizeof(Unit) == kUnit);

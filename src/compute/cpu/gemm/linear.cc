@@ -10,8 +10,8 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// Rows that a panel is multiplied with at a time: a whole prompt with a picture, so that its
-// weights are brought to 8 bits once. Their sums (1032 x 32 f32 = 129 KiB) stay in the L2.
+// Rows that a panel is multiplied with at a time: a prompt with a picture, so that weights are
+// requantised once. Their sums (1032 x 32 f32 = 129 KiB) stay in the L2.
 constexpr std::int64_t kRowsAtOnce = 1032;
 static_assert(kRowsAtOnce % kMaxTileRows == 0);
 
@@ -19,9 +19,8 @@ const PackedWeight& packed(const Weight* weight) {
   return *static_cast<const PackedWeight*>(weight);
 }
 
-// Panels of a gated layer that one task takes: those of the gate first, then the layer's. Weights
-// that are read once are read faster without jumping to and fro. Their sums stay in the L1, and
-// every thread has several tasks.
+// Panels of a gated layer that one task takes, those of the gate first: one stream is read faster
+// than two alternately. Their sums stay in the L1, and every thread has several tasks.
 std::int64_t panels_of_task(const LinearCall& call, std::int64_t rows, int threads) {
   if (call.gate == nullptr) return 1;
   constexpr std::int64_t kMaxSums = 4096, kTasksOfThread = 8;
@@ -97,7 +96,7 @@ Status run_rows(const ProductTools& tools, ConstMatrix x, std::int64_t first, st
   return {};
 }
 
-// A gate that is multiplied in another way than its layer: one after the other, then together.
+// A gate whose layout is not its layer's: two products, then the gated epilogue.
 Status gate_apart(const ProductTools& tools, ConstMatrix x, std::int64_t decode_rows,
                   const LinearCall& call) {
   const std::int64_t outs = call.weight->out();

@@ -1,4 +1,4 @@
-// Linear layers: products, then what happens to their sums while these are in the cache.
+// Linear layers: products, then the epilogue while sums are in the cache.
 #pragma once
 
 #include <span>
@@ -7,9 +7,8 @@
 
 namespace ocellus::compute::cpu {
 
-// LinearCall and the rows' kinds are Backend::linear's. The way of multiplying follows from the
-// weight's layout and the row's kind, never from how many rows there are: a row's result does not
-// depend on its neighbours. kOutOfMemory.
+// See Backend::linear. The product follows from the weight's layout and from what a row is (prefill
+// or decode), never from how many rows there are. kOutOfMemory.
 Status linear(const ProductTools& tools, ConstMatrix x, std::int64_t decode_rows,
               std::span<const LinearCall> calls);
 

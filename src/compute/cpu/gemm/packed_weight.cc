@@ -16,11 +16,11 @@ using tensor::bytes_of;
 using tensor::may_end_inside;
 using tensor::whole_blocks;
 
-// No model has larger sides, and sizes of a panel can then be computed.
+// Beyond any model; sizes of a panel cannot overflow below it.
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 
-// Moves or converts `rows` <= 32 rows of the source into one panel of plain floats, `pair` values
-// of k together.
+// Transposes `rows` <= 32 rows of the source into one panel of the same type, `pair` values of k
+// together.
 template <typename Bits>
 void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in, std::int64_t pair,
                      std::byte* panel) {
@@ -58,7 +58,7 @@ void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::
   }
 }
 
-// Block types: chunk after chunk; values of another type are rounded on the way.
+// Block types, chunk by chunk; values of another type are rounded.
 void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::int64_t in, DType to,
                  std::byte* panel) {
   float line[kBlockK];

@@ -1,4 +1,4 @@
-// A weight matrix in the order in which the kernels read it.
+// A weight matrix in the order in which kernels read it.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,12 @@
 
 namespace ocellus::compute::cpu {
 
-// Names what PanelLayout and quant_panel.h say about bytes. Packed models carry it
-// (docs/formats.md): any change of how any type lies in memory is another version.
-// packed_weight_test.cc knows the bytes.
+// The version of PanelLayout and quant_panel.h. Packed models carry it (docs/formats.md): any change
+// of any type's bytes is another version. packed_weight_test.cc has hashes of the bytes.
 inline constexpr std::string_view kWeightLayout = "cpu panels of 32, version 1";
 
-// How the values of 32 outputs, a panel, lie in memory. Panels stand one behind the other, the last
-// one padded with zeros, so that a product walks memory once, forwards.
+// The memory of a panel, 32 outputs. Panels follow each other, the last one padded with zeros: a
+// product reads memory once, forwards.
 enum class PanelLayout : std::uint8_t {
   kFloat,      // [in][32], f32, f16 or bf16: multiplied in f32
   kBf16Pairs,  // [in / 2][32][2], an odd last input padded with zero: multiplied in bf16

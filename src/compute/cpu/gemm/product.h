@@ -1,5 +1,5 @@
-// The ways of multiplying rows with packed weights. Each prepares its rows once; then any thread
-// multiplies them with any panel.
+// Products of rows with packed weights. Each prepares its rows once; then any thread multiplies them
+// with any panel.
 #pragma once
 
 #include "compute/cpu/gemm/interleave.h"
@@ -74,8 +74,8 @@ class Bf16Product {
   const std::uint16_t* data_;  // [tile][pair][rows of the tile][2]
 };
 
-// Rows of a prompt, rounded to 8 bits, with kQuant weights brought to 8 bits with one scale for
-// each 128 values: once for a panel, however many rows there are.
+// Prefill rows, rounded to 8 bits, with kQuant weights requantised to 8 bits with one scale for 128
+// values, once for a panel.
 class Int8PrefillProduct {
  public:
   static Result<Int8PrefillProduct> prepare(const ProductTools& tools, ConstMatrix x);
@@ -95,8 +95,7 @@ class Int8PrefillProduct {
   std::int32_t* acc_init_ = nullptr;
 };
 
-// Rows of generated tokens, rounded to 8 bits, with kQuant weights as they are: what is read from
-// memory bounds the time, so nothing else is done to the weights.
+// Decode rows, rounded to 8 bits, with the exact values of kQuant weights. Bounded by reading memory.
 class Int8DecodeProduct {
  public:
   static Result<Int8DecodeProduct> prepare(const ProductTools& tools, ConstMatrix x);

@@ -12,8 +12,8 @@ Result<Bf16Product> Bf16Product::prepare(const ProductTools& tools, ConstMatrix 
       std::byte* const memory,
       tools.workspace.take(CpuWorkspace::kActivations,
                            static_cast<std::size_t>(x.rows * pairs) * sizeof(std::uint32_t)));
-  // A tile's rows, rounded, before they are interleaved; with a line between them, for rows a power
-  // of two apart would be in one set of the cache.
+  // A tile's rounded rows before they are interleaved, a line between them: a power of two apart,
+  // they would share one set of the cache.
   const std::int64_t stride = pairs + 64 / std::int64_t{sizeof(std::uint32_t)};
   const std::size_t tile_bytes =
       static_cast<std::size_t>(stride * kernels.tile_rows) * sizeof(std::uint32_t);

@@ -7,10 +7,8 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// Weights at a time, a multiple of kBlockK. Bytes: 128 KiB of a panel stay in the L2, and a tile's
-// sums in the L1 for all that; less brings the sums back more often, more leaves the L2. Tiles of
-// 16-bit values have fewer rows and pass through the weights more often than the L2 gives them: 16
-// KiB stay in the L1.
+// Inputs of a panel at a time, a multiple of kBlockK. Bytes: 128 KiB of weights stay in the L2. 16-bit
+// values: 16 KiB stay in the L1, because tiles of fewer rows pass through them more often.
 std::int64_t block_k(const Int8Kernels& kernels) {
   return kernels.tile_value_bytes == 1 ? 4096 : kBlockK;
 }
@@ -21,8 +19,8 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 std::int64_t row_stride(std::int64_t depth) { return depth + 64; }
 
-// Memory for `rows` rows of 8-bit activations, one part behind the other. Rows have a line between
-// them: a power of two apart, all would be in one set of the cache.
+// Offsets of the parts of `rows` rows of 8-bit activations. Rows have a line between them: a power of
+// two apart, they would share one set of the cache.
 struct RowMemory {
   std::size_t q, scales, neg_sums, end;
 
@@ -35,7 +33,7 @@ struct RowMemory {
   }
 };
 
-// Of a thread: a block of weights as tiles take them, and a chunk on its way there.
+// Offsets in a thread's scratch: a block of weights for tiles, and a chunk before it is widened.
 struct Scratch {
   std::size_t q, scales, acc_init, chunk, end;
 
@@ -50,7 +48,7 @@ struct Scratch {
   }
 };
 
-// `length` values from chunk `from` on.
+// Weights for tiles: `length` values from chunk `from` on.
 Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const std::byte* from,
                      std::int64_t length, std::byte* memory) {
   const Int8Kernels& kernels = *tables.int8;
@@ -66,8 +64,8 @@ Int8Panel take_block(const GemmTables& tables, const PackedWeight& weight, const
     const std::int64_t place = at / kGroup * kPanel;  // of what each group has once
     std::uint8_t* const to = kernels.widen_i16 == nullptr ? q + at * kPanel : bytes;
     Int8Panel eight{to, kGroup * kPanel, scales};
-    if (chunk.low == 8 && chunk.values == kGroup) {
-      // These are ready as they lie.
+    if (chunk.type == DType::kQ8) {
+      // Its integers are in the order of Int8Panel.
       eight = {chunk.data + kQ8ScaleBytes, kQ8GroupBytes, scales};
       for (std::int64_t g = 0; g * kGroup < chunk.length; ++g) {
         tables.f32->expand(Element::kF16, chunk.data + g * kQ8GroupBytes, kPanel,
@@ -167,11 +165,11 @@ Result<Int8DecodeProduct> Int8DecodeProduct::prepare(const ProductTools& tools, 
   auto* const neg_sums = reinterpret_cast<std::int32_t*>(memory + parts.neg_sums);
   const Int8DecodeProduct product(kernels, {q, scales, neg_sums, rows, depth});
   if (rows == 1) {
-    // Already in order, and waking a thread would take longer.
+    // One row is in order; waking a thread would take longer.
     kernels.round_row(x.row(0), x.cols, q, scales, neg_sums);
     return product;
   }
-  // A row of each thread before it takes its places.
+  // A row of each thread before it is interleaved.
   OCELLUS_ASSIGN_OR_RETURN(
       std::byte* const rounded,
       tools.workspace.take(CpuWorkspace::kTiles,

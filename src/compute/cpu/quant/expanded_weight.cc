@@ -18,7 +18,7 @@ using tensor::whole_blocks;
 
 constexpr std::int64_t kPart = 256;  // values at a time: a multiple of every block
 
-// `length` <= kPart values; a block that ends behind them is filled with zeros.
+// `length` <= kPart values; the last block is filled with zeros.
 void round_values(DType dtype, std::int64_t length, float* values) {
   const auto block = static_cast<std::int64_t>(tensor::block_values(dtype));
   const std::int64_t whole = (length + block - 1) / block * block;
@@ -57,7 +57,7 @@ Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, DTy
     const std::byte* const from = source.data.data() + bytes_of(source.dtype, row * in);
     float* const to = all.data() + row * in;
     tensor::dequantize(source.dtype, from, in, to);
-    if (source.dtype == dtype) return;  // as the file has them: rounding twice is not rounding once
+    if (source.dtype == dtype) return;  // as the file has them: the k types would round again
     for (std::int64_t k = 0; k < in; k += kPart)
       round_values(dtype, std::min(kPart, in - k), to + k);
   });

@@ -11,13 +11,14 @@ std::size_t plane_bytes(int bits) {
   return static_cast<std::size_t>(bits) * kSubBlock * kPanel / 8;
 }
 
-// Where the parts of a sub-block begin, counted from its begin.
+// Offsets of the parts of a sub-block.
 struct Offsets {
   std::size_t d, dmin, scales, mins, low, high, end;
 };
 
-Offsets offsets_of(const QuantLayout& layout, std::int64_t k) {
-  const bool begins = k % layout.values == 0;
+Offsets offsets_of(tensor::DType type, std::int64_t k) {
+  const QuantLayout& layout = tensor::quant_layout(type);
+  const bool begins = tensor::whole_blocks(type, k);
   const std::size_t halves = begins ? kPanel * sizeof(std::uint16_t) : 0;
   const std::size_t bytes =
       layout.scales ? static_cast<std::size_t>(kSubBlock / layout.sub) * kPanel : 0;
@@ -46,8 +47,8 @@ void or_word(std::byte* to, std::uint32_t word) {
   std::memcpy(to, &word, sizeof(word));
 }
 
-// The 32 values of one row, as bytes, take their places in a sub-block's planes, which begin as
-// zeros. Four values of k are one word everywhere.
+// Puts the 32 values of one row into a sub-block's planes, which begin as zeros. Four values of k are
+// one word.
 void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
   const int half = lane / kLanes, place = lane % kLanes * 4;
   for (int i = 0; i < kSubBlock / 4; ++i) {
@@ -70,7 +71,7 @@ void put_high(const std::byte* values, int low, int bits, int lane, std::byte* p
       or_word(plane + i / 2 * 64 + lane % kLanes * 4, (four & 0x03030303u)
                                                           << (i % 2 * 4 + half * 2));
     } else {
-      // The product brings the four bits side by side.
+      // The product gathers the four bits.
       const std::uint32_t together = (four & 0x01010101u) * 0x01020408u >> 24 & 15u;
       plane[(2 * i + half) * 8 + lane % kLanes / 2] |=
           static_cast<std::byte>(together << (lane % 2 * 4));
@@ -81,15 +82,14 @@ void put_high(const std::byte* values, int low, int bits, int lane, std::byte* p
 }  // namespace
 
 std::size_t quant_chunk_bytes(tensor::DType type, std::int64_t length) {
-  const QuantLayout layout = tensor::quant_layout(type);
   std::size_t bytes = 0;
-  for (std::int64_t k = 0; k < length; k += kSubBlock) bytes += offsets_of(layout, k).end;
+  for (std::int64_t k = 0; k < length; k += kSubBlock) bytes += offsets_of(type, k).end;
   return bytes;
 }
 
 void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t row_bytes,
                       std::int64_t rows, std::int64_t length, std::byte* chunk) {
-  const QuantLayout layout = tensor::quant_layout(type);
+  const QuantLayout& layout = tensor::quant_layout(type);
   std::memset(chunk, 0, quant_chunk_bytes(type, length));
   const int parts_of_sub_block = kSubBlock / layout.sub;
   tensor::QuantParts parts;
@@ -98,8 +98,9 @@ void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t r
     const int lane = static_cast<int>(row);
     std::byte* sub_block = chunk;
     for (std::int64_t k = 0; k < length; k += kSubBlock) {
-      const Offsets o = offsets_of(layout, k);
-      const int inside = static_cast<int>(k % layout.values);
+      const Offsets o = offsets_of(type, k);
+      const int inside =
+          static_cast<int>(k % static_cast<std::int64_t>(tensor::block_values(type)));
       if (inside == 0) {
         tensor::unpack_block(type, block, parts);
         block += tensor::block_bytes(type);
@@ -125,15 +126,7 @@ void pack_quant_chunk(tensor::DType type, const std::byte* source, std::size_t r
 }
 
 QuantChunk quant_chunk(tensor::DType type, const std::byte* chunk, std::int64_t length) {
-  const QuantLayout layout = tensor::quant_layout(type);
-  return {.data = reinterpret_cast<const std::uint8_t*>(chunk),
-          .length = length,
-          .values = layout.values,
-          .zero = layout.zero(),
-          .low = layout.low,
-          .high = layout.high,
-          .scales = layout.scales,
-          .mins = layout.mins};
+  return {.data = reinterpret_cast<const std::uint8_t*>(chunk), .length = length, .type = type};
 }
 
 }  // namespace ocellus::compute::cpu

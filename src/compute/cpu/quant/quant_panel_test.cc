@@ -34,7 +34,7 @@ TEST(QuantPanel, ExpandsToTheBlocksValues) {
        {&scalar_int8_kernels(), avx2_int8_kernels(), avx512_int8_kernels()}) {
     if (kernels == nullptr) continue;
     for (const DType type : testing::kBlockTypes) {
-      const int values = tensor::quant_layout(type).values;
+      const auto values = static_cast<int>(tensor::block_values(type));
       for (const std::int64_t length : {std::int64_t{values}, std::int64_t{kBlockK}}) {
         for (const std::int64_t rows : {1, 7, 32}) {
           SCOPED_TRACE(::testing::Message() << kernels->name << ' ' << tensor::dtype_name(type)

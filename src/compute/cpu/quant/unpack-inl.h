@@ -50,38 +50,39 @@ inline void unpack(const std::uint8_t* planes, W* w) {
   }
 }
 
-// What a chunk's type is made of; the compiler makes one loop of each.
-template <int kLowBits, int kHighBits, bool kHasScales, bool kHasMins, int kScaleLength,
-          int kBlockLength>
+// The layout of a block type's chunks, from its row of tensor/weight_types.h, as constants.
+template <tensor::DType kType>
 struct Form {
-  static constexpr int kLow = kLowBits, kHigh = kHighBits, kSub = kScaleLength,
-                       kValues = kBlockLength;
-  static constexpr bool kScales = kHasScales, kMins = kHasMins;
+  static constexpr tensor::QuantLayout kLayout = tensor::weight_type(kType).layout;
+  static constexpr int kLow = kLayout.low, kHigh = kLayout.high, kSub = kLayout.sub;
+  static constexpr int kValues = static_cast<int>(tensor::weight_type(kType).values);
+  static constexpr int kZero = kLayout.zero();
+  static constexpr bool kScales = kLayout.scales, kMins = kLayout.mins;
   static constexpr bool kOneScale = kValues == kGroup;  // of a group
-  static constexpr int kZeroShift = kLow + kHigh - 1;   // without minimums, zero is 2 to this
+  static constexpr int kZeroShift = kLow + kHigh - 1;
   static constexpr int kParts = kSubBlock / kSub;  // of a sub-block, each with a scale of its own
   static constexpr int kPlaneBytes = (kLow + kHigh) * kSubBlock * kPanel / 8;
+
+  static_assert((kLow == 8 && kHigh == 0) || ((kLow == 4 || kLow == 2) && kHigh >= 0 && kHigh <= 2),
+                "unpack() has no planes of so many bits");
+  static_assert(kMins ? kZero == 0 : kZero == 1 << kZeroShift, "acc_init_of() has another zero");
+  static_assert(kSub == 16 || kSub == 32, "a sub-block has one scale or two");
+  static_assert(kValues % kSubBlock == 0 && kBlockK % kValues == 0, "chunks are whole blocks");
+  static_assert(!kOneScale || (!kScales && !kMins), "a group has one scale");
 };
 
+// Calls take(Form<the chunk's type>): every block type has its loops, or this does not compile.
+template <std::size_t... kRows, typename Take>
+inline void with_form_of(tensor::DType type, Take take, std::index_sequence<kRows...>) {
+  (void)((type == tensor::kWeightTypes[kRows + tensor::kFirstBlockType].dtype
+              ? (take(Form<tensor::kWeightTypes[kRows + tensor::kFirstBlockType].dtype>{}), true)
+              : false) ||
+         ...);
+}
 template <typename Take>
-inline void with_form(const QuantChunk& c, Take take) {
-  if (c.low == 8)
-    return c.values == 32 ? take(Form<8, 0, false, false, 32, 32>{})
-                          : take(Form<8, 0, false, false, 32, 128>{});
-  if (c.low == 4 && c.high == 0) {
-    if (c.scales) return take(Form<4, 0, true, true, 32, 256>{});
-    if (c.values == 128) return take(Form<4, 0, false, false, 32, 128>{});
-    return c.mins ? take(Form<4, 0, false, true, 32, 32>{})
-                  : take(Form<4, 0, false, false, 32, 32>{});
-  }
-  if (c.low == 4 && c.high == 1) {
-    if (c.scales) return take(Form<4, 1, true, true, 32, 256>{});
-    return c.mins ? take(Form<4, 1, false, true, 32, 32>{})
-                  : take(Form<4, 1, false, false, 32, 32>{});
-  }
-  if (c.low == 4) return take(Form<4, 2, true, false, 16, 256>{});
-  return c.high == 1 ? take(Form<2, 1, true, false, 16, 256>{})
-                     : take(Form<2, 0, true, true, 16, 256>{});
+inline void with_form(const QuantChunk& chunk, Take take) {
+  with_form_of(chunk.type, take,
+               std::make_index_sequence<tensor::kWeightTypeCount - tensor::kFirstBlockType>{});
 }
 
 // Scale and minimum of sixteen rows.
@@ -89,10 +90,8 @@ struct Factors {
   V scale, min;
 };
 
-// How many bytes ahead of a walk to ask for. Where the rows take less time than reading, asking for
-// what comes next keeps the machine's own prefetching at its full speed; where they take longer,
-// only asking far ahead has memory read all the time. (Zen 4: up to twice the speed of what lies
-// between; docs/kernels.md.)
+// How many bytes ahead to prefetch: close where rows take less time than reading, far where they take
+// longer. Between the two can be half as fast (docs/results/2026-11-kernels.md, Zen 4).
 constexpr std::int64_t kClose = 640, kFar = 16384;
 
 template <typename F>
@@ -100,21 +99,20 @@ inline std::int64_t distance(std::int64_t rows) {
   return rows == 1 || (rows == 2 && F::kLow == 8) ? kClose : kFar;
 }
 
-// Walks through a chunk, sub-block by sub-block, always forwards: memory is read at its full speed
-// only by those who never look back.
+// Reads a chunk, sub-block by sub-block, forwards only: going back would halve the bandwidth.
 template <typename F>
 class ChunkReader {
  public:
   explicit ChunkReader(const QuantChunk& chunk, std::int64_t ahead = kClose)
       : p_(chunk.data), ahead_(ahead) {}
 
-  // The factors of the sub-block at k, [part][half of the rows]; leaves planes() there.
+  // The factors of the sub-block at k, [part][half of the rows]; planes() are then its own.
   inline void next(std::int64_t k, Factors (*factors)[2]) {
     p_ += step_;
     const std::uint8_t* planes = p_;
     if (k % F::kValues == 0) planes += kPanel * 2 * (F::kMins ? 2 : 1);
     if constexpr (F::kScales) planes += kPanel * F::kParts * (F::kMins ? 2 : 1);
-    // Into the L2: the L1 has too few places for lines that are under way.
+    // Into the L2: the L1 has too few line fill buffers.
     for (const std::uint8_t* line = p_; line < planes + F::kPlaneBytes; line += 64)
       __builtin_prefetch(line + ahead_, 0, 2);
     if (k % F::kValues == 0) {
@@ -155,9 +153,9 @@ class ChunkReader {
 };
 
 void int8_expand(const QuantChunk& chunk, float* to) {
-  const V zero_point = set1(static_cast<float>(chunk.zero));
   with_form(chunk, [&](auto form) {
     using F = decltype(form);
+    const V zero_point = set1(static_cast<float>(F::kZero));
     ChunkReader<F> reader(chunk);
     for (std::int64_t at = 0; at < chunk.length; at += kSubBlock, to += kSubBlock * kPanel) {
       Factors factors[F::kParts][2];
@@ -176,10 +174,10 @@ void int8_expand(const QuantChunk& chunk, float* to) {
   });
 }
 
-// One scale already: only the zero moves.
+// A group with one scale: only the zero point moves.
 template <typename F>
-inline void move_zero(ChunkReader<F>& reader, int zero_point, std::int64_t group,
-                      std::int64_t length, std::uint8_t* q, float* scales) {
+inline void move_zero(ChunkReader<F>& reader, std::int64_t group, std::int64_t length,
+                      std::uint8_t* q, float* scales) {
   for (std::int64_t at = 0; at < length; at += kSubBlock) {
     Factors factors[F::kParts][2];
     reader.next(group + at, factors);
@@ -187,19 +185,19 @@ inline void move_zero(ChunkReader<F>& reader, int zero_point, std::int64_t group
     unpack<F::kLow, F::kHigh>(reader.planes(), w);
 #pragma GCC unroll 16
     for (int z = 0; z < kSubBlockVectors; ++z)
-      store_w(q + at * kPanel + z * 64, add_w(w[z], 128 - zero_point));
+      store_w(q + at * kPanel + z * 64, add_w(w[z], 128 - F::kZero));
     for (int h = 0; h < 2; ++h) store(scales + h * kLanes, factors[0][h].scale);
   }
 }
 
-// A group's sub-blocks to one scale. What the integers stand for is scale * (u - zero) - least, so
-// the largest and the smallest of each sub-block tell the group's range, and the new integers are
-// (u * m + o) / 256 with 16-bit m and o: exact to a fraction of a step.
+// A group's sub-blocks to one scale. Values are scale * (u - zero) - min, so the largest and the
+// smallest u of each sub-block give the group's range; the new integers are (u * m + o) / 256 with
+// 16-bit m and o, exact to a fraction of a step.
 template <typename F>
-inline void rescale_group(ChunkReader<F>& reader, int zero, std::int64_t group, std::int64_t length,
+inline void rescale_group(ChunkReader<F>& reader, std::int64_t group, std::int64_t length,
                           std::uint8_t* q, float* scales) {
   const int sub_blocks = static_cast<int>(length / kSubBlock);
-  const V zero_point = set1(static_cast<float>(zero));
+  const V zero_point = set1(static_cast<float>(F::kZero));
   Factors factors[kGroup / F::kSub][2];
   V max[2] = {set1(0.0f), set1(0.0f)}, poison[2] = {set1(0.0f), set1(0.0f)};
   for (int i = 0; i < sub_blocks; ++i) {
@@ -226,14 +224,14 @@ inline void rescale_group(ChunkReader<F>& reader, int zero, std::int64_t group, 
         poison[h] = fma(add(above, below), set1(0.0f), poison[h]);
       }
     }
-    // The integers, once taken apart, pass through the memory that they end in.
+    // Unpacked integers are kept where the new ones will be.
 #pragma GCC unroll 16
     for (int z = 0; z < kSubBlockVectors; ++z) store_w(q + (i * kSubBlockVectors + z) * 64, w[z]);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < 2; ++h) {
     store(scales + h * kLanes, add(div(max[h], set1(127.0f)), poison[h]));
-    // So small that the inverse overflows is zero.
+    // Values so small that the inverse overflows become zero.
     const V factor =
         less_select(set1(1e-34f), max[h], div(set1(127.0f * 256.0f), max[h]), set1(0.0f));
     for (int part = 0; part < sub_blocks * F::kParts; ++part) {
@@ -258,9 +256,9 @@ void int8_requantize(const QuantChunk& chunk, std::uint8_t* q, float* scales) {
     for (std::int64_t group = 0; group < chunk.length; group += kGroup) {
       const std::int64_t length = chunk.length - group < kGroup ? chunk.length - group : kGroup;
       if constexpr (F::kValues == kGroup) {
-        move_zero<F>(reader, chunk.zero, group, length, q, scales);
+        move_zero<F>(reader, group, length, q, scales);
       } else {
-        rescale_group<F>(reader, chunk.zero, group, length, q, scales);
+        rescale_group<F>(reader, group, length, q, scales);
       }
       q += kGroup * kPanel;
       scales += kPanel;

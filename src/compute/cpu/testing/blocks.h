@@ -1,6 +1,7 @@
 // Quantised weights for tests: any blocks, packed.
 #pragma once
 
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -10,10 +11,12 @@
 
 namespace ocellus::compute::cpu::testing {
 
-inline constexpr tensor::DType kBlockTypes[] = {
-    tensor::DType::kQ4_0, tensor::DType::kQ4_1, tensor::DType::kQ5_0, tensor::DType::kQ5_1,
-    tensor::DType::kQ8_0, tensor::DType::kQ2_K, tensor::DType::kQ3_K, tensor::DType::kQ4_K,
-    tensor::DType::kQ5_K, tensor::DType::kQ6_K, tensor::DType::kQ8,   tensor::DType::kQ4};
+// Every block type of tensor/weight_types.h.
+inline constexpr auto kBlockTypes = [] {
+  std::array<tensor::DType, tensor::kBlockTypes.size()> types{};
+  for (std::size_t i = 0; i < types.size(); ++i) types[i] = tensor::kBlockTypes[i].dtype;
+  return types;
+}();
 
 // Bytes of any kind, but for the f16 fields: finite, or (`usual`) of ordinary size.
 inline std::vector<std::byte> random_blocks(tensor::DType type, std::size_t blocks, unsigned seed,
