@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "vision/guard.h"
+
 namespace ocellus::vision {
 namespace {
 
@@ -103,30 +105,35 @@ AnswerStream& AnswerStream::operator=(AnswerStream&& other) noexcept {
 AnswerStream::~AnswerStream() { cancel(); }
 
 Result<std::optional<AnswerPiece>> AnswerStream::next() {
-  auto found = channel_->next({});
-  if (!found) return std::unexpected(std::move(found).error());
-  if (found->state == StreamPoll::State::kEnd) return std::nullopt;
-  return std::move(found->piece);
+  return vision::guarded([&]() -> Result<std::optional<AnswerPiece>> {
+    auto found = channel_->next({});
+    if (!found) return std::unexpected(std::move(found).error());
+    if (found->state == StreamPoll::State::kEnd) return std::nullopt;
+    return std::move(found->piece);
+  });
 }
 
 Result<StreamPoll> AnswerStream::next_for(std::chrono::milliseconds wait) {
-  return channel_->next(runtime::Deadline::after(wait));
+  return vision::guarded(
+      [&]() -> Result<StreamPoll> { return channel_->next(runtime::Deadline::after(wait)); });
 }
 
 Result<StreamPoll> AnswerStream::try_next() { return next_for(std::chrono::milliseconds(0)); }
 
 Result<Answer> AnswerStream::wait() {
-  Answer answer;
-  while (true) {
-    auto piece = next();
-    if (!piece) return std::unexpected(std::move(piece).error());
-    if (!*piece) break;
-    answer.text += (*piece)->text;
-    vision::append(answer.ids, std::move((*piece)->ids));
-    vision::append(answer.tokens, std::move((*piece)->tokens));
-  }
-  answer.stats = stats();
-  return answer;
+  return vision::guarded([&]() -> Result<Answer> {
+    Answer answer;
+    while (true) {
+      auto piece = next();
+      if (!piece) return std::unexpected(std::move(piece).error());
+      if (!*piece) break;
+      answer.text += (*piece)->text;
+      vision::append(answer.ids, std::move((*piece)->ids));
+      vision::append(answer.tokens, std::move((*piece)->tokens));
+    }
+    answer.stats = stats();
+    return answer;
+  });
 }
 
 AnswerStats AnswerStream::stats() const { return channel_->stats(); }

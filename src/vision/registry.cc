@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "compute/cpu/cpu_backend.h"
 #include "ocellus/model.h"
+#include "vision/guard.h"
 #include "vision/vision_model.h"
 
 namespace ocellus {
@@ -89,61 +90,79 @@ Picture Picture::parse(std::string path_or_url) {
 
 Model::Model(std::shared_ptr<vision::VisionModel> model) : model_(std::move(model)) {}
 
-Status Model::load() { return model_->load(); }
+Status Model::load() {
+  return vision::guarded([&]() -> Status { return model_->load(); });
+}
 
 Result<AnswerStream> Model::ask(Picture picture, std::string question, AskOptions options) {
-  if (question.empty()) {
-    return base::make_error(ErrorCode::kInvalidArgument, "question: expected text, found nothing");
-  }
-  std::vector<Message> messages = {Message::user(std::move(picture), std::move(question))};
-  return model_->ask(std::move(messages), std::move(options));
+  return vision::guarded([&]() -> Result<AnswerStream> {
+    if (question.empty()) {
+      return base::make_error(ErrorCode::kInvalidArgument,
+                              "question: expected text, found nothing");
+    }
+    std::vector<Message> messages = {Message::user(std::move(picture), std::move(question))};
+    return model_->ask(std::move(messages), std::move(options));
+  });
 }
 
 Result<AnswerStream> Model::ask(std::vector<Message> messages, AskOptions options) {
-  return model_->ask(std::move(messages), std::move(options));
+  return vision::guarded([&]() -> Result<AnswerStream> {
+    return model_->ask(std::move(messages), std::move(options));
+  });
 }
 
 Result<std::int64_t> Model::count_tokens(std::vector<Message> messages) {
-  return model_->count_tokens(std::move(messages));
+  return vision::guarded(
+      [&]() -> Result<std::int64_t> { return model_->count_tokens(std::move(messages)); });
 }
 
 Result<ImageEmbedding> Model::embed_image(Picture picture) {
-  return model_->embed_image(std::move(picture));
+  return vision::guarded(
+      [&]() -> Result<ImageEmbedding> { return model_->embed_image(std::move(picture)); });
 }
 
-Result<ModelInfo> Model::info() { return model_->info(); }
+Result<ModelInfo> Model::info() {
+  return vision::guarded([&]() -> Result<ModelInfo> { return model_->info(); });
+}
 
 void Model::shutdown() { model_->shutdown(); }
 
-Status Model::drain() { return model_->drain(); }
+Status Model::drain() {
+  return vision::guarded([&]() -> Status { return model_->drain(); });
+}
 
 Registry::Registry(std::shared_ptr<vision::RegistryState> state) : state_(std::move(state)) {}
 
 Result<Registry> Registry::create(const RegistryOptions& options) {
-  compute::cpu::CpuOptions cpu;
-  cpu.threads = options.threads;
-  // For tests and for looking into differences: which instruction set computes.
-  if (const char* name = std::getenv("OCELLUS_ISA"); name != nullptr && *name != '\0') {
-    const auto isa = compute::cpu::parse_isa(name);
-    if (!isa) {
-      return base::make_error(ErrorCode::kInvalidArgument,
-                              "OCELLUS_ISA: expected auto, scalar, avx2 or avx512, found {}", name);
+  return vision::guarded([&]() -> Result<Registry> {
+    compute::cpu::CpuOptions cpu;
+    cpu.threads = options.threads;
+    // For tests and for looking into differences: which instruction set computes.
+    if (const char* name = std::getenv("OCELLUS_ISA"); name != nullptr && *name != '\0') {
+      const auto isa = compute::cpu::parse_isa(name);
+      if (!isa) {
+        return base::make_error(ErrorCode::kInvalidArgument,
+                                "OCELLUS_ISA: expected auto, scalar, avx2 or avx512, found {}",
+                                name);
+      }
+      cpu.isa = *isa;
     }
-    cpu.isa = *isa;
-  }
-  OCELLUS_ASSIGN_OR_RETURN(auto backend, compute::cpu::make_cpu_backend(cpu));
-  OCELLUS_ASSIGN_OR_RETURN(std::shared_ptr<compute::Jobs> jobs,
-                           compute::make_jobs(vision::kDecodeThreads, vision::kDecodeQueue));
-  return Registry(std::make_shared<vision::RegistryState>(std::move(backend), std::move(jobs)));
+    OCELLUS_ASSIGN_OR_RETURN(auto backend, compute::cpu::make_cpu_backend(cpu));
+    OCELLUS_ASSIGN_OR_RETURN(std::shared_ptr<compute::Jobs> jobs,
+                             compute::make_jobs(vision::kDecodeThreads, vision::kDecodeQueue));
+    return Registry(std::make_shared<vision::RegistryState>(std::move(backend), std::move(jobs)));
+  });
 }
 
 Result<Model> Registry::open(const ModelOptions& options) {
-  ModelOptions settings = options;
-  OCELLUS_ASSIGN_OR_RETURN(settings.path, vision::canonical(options.path));
-  if (!options.mmproj.empty()) {
-    OCELLUS_ASSIGN_OR_RETURN(settings.mmproj, vision::canonical(options.mmproj));
-  }
-  return Model(state_->open(options, settings));
+  return vision::guarded([&]() -> Result<Model> {
+    ModelOptions settings = options;
+    OCELLUS_ASSIGN_OR_RETURN(settings.path, vision::canonical(options.path));
+    if (!options.mmproj.empty()) {
+      OCELLUS_ASSIGN_OR_RETURN(settings.mmproj, vision::canonical(options.mmproj));
+    }
+    return Model(state_->open(options, settings));
+  });
 }
 
 }  // namespace ocellus
