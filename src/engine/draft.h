@@ -10,7 +10,7 @@
 
 namespace ocellus::engine {
 
-// One session's text and an index of its latest occurrences. One thread. The work for a token is
+// One sequence's text and an index of its latest occurrences. One thread. The work for a token is
 // bounded, whatever the text; the memory grows with the text.
 class Drafter {
  public:

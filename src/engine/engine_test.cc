@@ -47,6 +47,8 @@ TEST_P(EngineOf, GoldenModelGivesTheSameBitsHoweverItIsRun) {
   };
   for (const std::int64_t chunk : {1, 3, 7, 64, 1024})
     compare(*golden.model, {.chunk_tokens = chunk}, "chunks of " + std::to_string(chunk));
+  // A layer a slice, whatever it takes.
+  compare(*golden.model, {.slice = std::chrono::nanoseconds(0)}, "slices of a layer");
   compare(*golden.model, {.kv_cache = false}, "no cache");
   for (const int threads : {1, 5}) {
     const Model other(GetParam(), {.threads = threads});

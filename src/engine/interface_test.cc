@@ -6,7 +6,7 @@
 #include <map>
 
 #include "engine/engine.h"
-#include "engine/fake_model.h"
+#include "engine/test_fake_model.h"
 
 namespace ocellus::engine {
 namespace {

@@ -11,7 +11,7 @@
 namespace ocellus::engine {
 
 // One thread. Blocks are allocated when first needed, up to `max_blocks`, and kept for the next
-// session.
+// sequence.
 class KvPool {
  public:
   KvPool(compute::KvGeometry geometry, std::size_t block_bytes, std::size_t max_blocks)
