@@ -10,7 +10,7 @@ namespace ocellus {
 
 // Closed list. One table (error_info) maps each code to its name, HTTP status and exit code.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,   // a request that cannot be meant: bad option, empty question, unknown name
+  kInvalidArgument,   // an invalid request: bad option, empty question, unknown name
   kNotFound,          // a file or model that is not there
   kBadImage,          // picture bytes that cannot be decoded, or are beyond a limit
   kBadModel,          // a checkpoint that is damaged, inconsistent or of an unknown kind

@@ -39,42 +39,42 @@ struct Source {
 // Types that no file has are made while loading, from f16 as they would be from a file.
 bool in_files(DType type) { return type != DType::kQ8 && type != DType::kQ4; }
 
-Result<Source> open_random(const ModelSource& wanted) {
-  const models::RandomModel* const model = models::find_random_model(wanted.random);
+Result<Source> open_random(const ModelSource& requested) {
+  const models::RandomModel* const model = models::find_random_model(requested.random);
   if (model == nullptr) {
     return make_error(ErrorCode::kInvalidArgument, "random model: expected {}, found {}",
-                      fmt::join(models::random_model_names(), ", "), wanted.random);
+                      fmt::join(models::random_model_names(), ", "), requested.random);
   }
   Source source;
   source.random = true;
   source.full_layers = model->layers;
-  if (wanted.layers > model->layers) {
+  if (requested.layers > model->layers) {
     return make_error(ErrorCode::kInvalidArgument, "layers: {}: expected at most {}, found {}",
-                      model->name, model->layers, wanted.layers);
+                      model->name, model->layers, requested.layers);
   }
-  const DType weights = wanted.weights.value_or(DType::kQ8_0);
+  const DType weights = requested.weights.value_or(DType::kQ8_0);
   const DType tower =
-      wanted.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
+      requested.tower_weights.value_or(tensor::is_quantized(weights) ? DType::kBF16 : weights);
   // Blocks are held as they are stored, as a file's are. Plain types are asked for: bf16 then is
   // multiplied as such.
   if (!in_files(weights) || tensor::is_plain_float(weights)) source.load.weights = weights;
   if (!in_files(tower) || tensor::is_plain_float(tower)) source.load.tower_weights = tower;
   OCELLUS_ASSIGN_OR_RETURN(source.made,
-                           models::make_random_checkpoint(model->config(wanted.layers),
+                           models::make_random_checkpoint(model->config(requested.layers),
                                                           in_files(weights) ? weights : DType::kF16,
                                                           in_files(tower) ? tower : DType::kF16));
   return source;
 }
 
-Result<Source> open(const ModelSource& wanted) {
-  if (!wanted.random.empty()) return open_random(wanted);
-  if (wanted.layers > 0) {
+Result<Source> open(const ModelSource& requested) {
+  if (!requested.random.empty()) return open_random(requested);
+  if (requested.layers > 0) {
     return make_error(ErrorCode::kInvalidArgument, "fewer layers: only of a random model");
   }
   Source source;
-  OCELLUS_ASSIGN_OR_RETURN(source.read, models::load_checkpoint(wanted.path, wanted.mmproj));
-  source.load.weights = wanted.weights;
-  source.load.tower_weights = wanted.tower_weights;
+  OCELLUS_ASSIGN_OR_RETURN(source.read, models::load_checkpoint(requested.path, requested.mmproj));
+  source.load.weights = requested.weights;
+  source.load.tower_weights = requested.tower_weights;
   return source;
 }
 
@@ -83,7 +83,7 @@ class ModelBench {
   ModelBench(const compute::Backend& backend, PeaksAround& peaks, const ModelBenchOptions& options)
       : backend_(backend), peaks_(peaks), options_(options) {}
 
-  Result<ModelReport> run(const ModelSource& wanted);
+  Result<ModelReport> run(const ModelSource& requested);
 
  private:
   // The picture's part and the language model's part of one piece of work.
@@ -100,7 +100,7 @@ class ModelBench {
   bool wants(std::string_view work) const {
     return std::ranges::find(options_.work, work) != options_.work.end();
   }
-  Status load(const ModelSource& wanted);
+  Status load(const ModelSource& requested);
   Status measure_all();
   Status measure_others();
   Result<Timed> run_once(const std::vector<Part>& parts);
@@ -118,10 +118,10 @@ class ModelBench {
   std::string weights_;  // the name of the type of most of the language model's layers
 };
 
-Status ModelBench::load(const ModelSource& wanted) {
+Status ModelBench::load(const ModelSource& requested) {
   if (options_.on_stage) options_.on_stage("load");
   auto begin = Clock::now();
-  OCELLUS_ASSIGN_OR_RETURN(Source source, open(wanted));
+  OCELLUS_ASSIGN_OR_RETURN(Source source, open(requested));
   if (source.random) begin = Clock::now();  // making random values is no part of loading
   source.load.progress = options_.load_progress;
   const models::Checkpoint& checkpoint = source.checkpoint();
@@ -133,7 +133,7 @@ Status ModelBench::load(const ModelSource& wanted) {
             .full_layers = source.random ? source.full_layers : language.layers,
             .vocabulary = language.vocab_size,
             .hidden = language.hidden_size};
-  report_.name = wanted.random.empty() ? wanted.path.string() : wanted.random;
+  report_.name = requested.random.empty() ? requested.path.string() : requested.random;
   report_.layers = scale_.full_layers;
   report_.from_layers = scale_.applies() ? language.layers : 0;
   report_.weight_bytes = models::weight_bytes(description->tensors(), source.load);
@@ -306,8 +306,8 @@ Status check(const ModelBenchOptions& options) {
   return {};
 }
 
-Result<ModelReport> ModelBench::run(const ModelSource& wanted) {
-  OCELLUS_RETURN_IF_ERROR(load(wanted));
+Result<ModelReport> ModelBench::run(const ModelSource& requested) {
+  OCELLUS_RETURN_IF_ERROR(load(requested));
   OCELLUS_RETURN_IF_ERROR(measure_all());
   return std::move(report_);
 }

@@ -58,7 +58,7 @@ struct ModelReport {
 
 // Results in the order of model_works(). Whatever is measured is measured with few layers as with
 // all: a layer's time is taken times their number, what comes once (embedding, last layer) once.
-// kInvalidArgument for a name, number or pair of options that cannot be meant; errors of loading;
+// kInvalidArgument for a name, number or pair of options that is invalid; errors of loading;
 // kUnsupported for a cache that the backend cannot keep; kOutOfMemory.
 Result<ModelReport> run_model(const compute::Backend& backend, PeaksAround& peaks,
                               const ModelSource& source, const ModelBenchOptions& options);

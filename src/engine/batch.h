@@ -38,7 +38,7 @@ class Batch {
   bool active() const { return !slices_.empty(); }
   std::int64_t rows() const { return step_.x.rows; }
 
-  // The next layer, or behind the last one the head. kOutOfMemory.
+  // The next layer, or after the last one the head. kOutOfMemory.
   Status advance();
   bool done() const { return next_ > model_->language().facts().layers; }
 

@@ -48,7 +48,7 @@ std::vector<std::int32_t> Drafter::propose(std::int64_t most) const {
   double chance = rate;
   for (auto from = static_cast<std::size_t>(match_.end);
        std::ssize(draft) < most && chance >= kWorth; ++from, chance *= rate) {
-    // A text that repeats itself goes on repeating: behind its end comes the draft.
+    // A text that repeats itself goes on repeating: after its end comes the draft.
     const std::int32_t token = from < tokens_.size() ? tokens_[from] : draft[from - tokens_.size()];
     if (token == kPicture) break;
     draft.push_back(token);

@@ -31,7 +31,7 @@ class Drafter {
   static constexpr int kProbes = 8;   // entries looked at for each; then the index forgets one
 
  private:
-  // Where `length` tokens were last: the token behind them is tokens_[end].
+  // Where `length` tokens were last: the token after them is tokens_[end].
   struct Entry {
     std::int32_t end = 0;
     std::int32_t length = 0;  // 0: free

@@ -152,7 +152,7 @@ TEST(EngineInterface, ACancelledNeighbourInTheSameBatchLeavesTheStateAlone) {
 
 TEST(EngineInterface, ImagesThatAttendBothWaysAreNeverSplit) {
   FakeModel model;
-  model.language_model.wanted.images_attend_both_ways = true;
+  model.language_model.settings.images_attend_both_ways = true;
   const SequenceRequest asked =
       request({text({1, 2, 3}), all_of(image(5)), text({4}), all_of(image(3)), text({5, 1})}, 2);
   const Outcome whole = run(model, {}, {asked});

@@ -48,7 +48,7 @@ bool Engine::reserve(Sequence& sequence, std::int64_t slots, Events& events) {
   return status.has_value();
 }
 
-// Tokens to try behind the sequence's last one. A draft takes no room that the answer would not
+// Tokens to try after the sequence's last one. A draft takes no room that the answer would not
 // take, and gives way where there is none.
 std::vector<std::int32_t> Engine::draft(Sequence& sequence, std::int64_t max) const {
   const SequenceRequest& request = sequence.request;

@@ -13,7 +13,7 @@
 namespace ocellus::engine {
 
 // Each layer folds the rows that it is given, inner ones included, into the sequence's state, in
-// the order of the slots; the next token follows from the state behind the last layer. So a row
+// the order of the slots; the next token follows from the state after the last layer. So a row
 // that is missing, twice or out of order changes the tokens after it.
 class FakeLanguage final : public models::LanguageModel {
  public:
@@ -26,7 +26,7 @@ class FakeLanguage final : public models::LanguageModel {
     std::vector<compute::SlotRange> bidirectional;
   };
 
-  models::LanguageFacts wanted = {.vocab_size = kVocabulary,
+  models::LanguageFacts settings = {.vocab_size = kVocabulary,
                                   .hidden_size = kHidden,
                                   .layers = kLayers,
                                   .max_position = 1 << 20,
@@ -36,7 +36,7 @@ class FakeLanguage final : public models::LanguageModel {
   mutable std::chrono::steady_clock::time_point now{};
   mutable std::vector<SeenRows> seen;  // in the order of begin()
 
-  const models::LanguageFacts& facts() const override { return wanted; }
+  const models::LanguageFacts& facts() const override { return settings; }
   compute::KvGeometry kv_geometry(tensor::DType dtype) const override {
     return {.layers = 1, .kv_heads = 1, .head_dim = 1, .dtype = dtype};
   }

@@ -52,7 +52,7 @@ class Model {
   virtual Result<PreparedImage> prepare_image(const image::Image& picture) const = 0;
   virtual std::unique_ptr<ImageEncoder> make_encoder() const = 0;
 
-  // The positions of a prompt's rows, in the order of the segments, and behind them that of the
+  // The positions of a prompt's rows, in the order of the segments, and after them that of the
   // first token to be generated. The default counts rows; families with M-RoPE place images in
   // space.
   virtual std::vector<Position> positions(std::span<const Segment> prompt) const;

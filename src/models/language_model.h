@@ -38,7 +38,7 @@ struct StepRows {
   std::span<std::byte> state = {};      // [state_bytes], updated in place layer by layer
 };
 
-// Rows that are added to the hidden state behind one layer (Qwen3-VL's deepstack).
+// Rows that are added to the hidden state after one layer (Qwen3-VL's deepstack).
 struct InnerRows {
   std::int64_t layer = 0;      // added to what this layer gives
   std::int64_t first_row = 0;  // of the step

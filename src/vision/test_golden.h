@@ -32,13 +32,13 @@ inline Result<Trace> answer(const ModelOptions& model, int threads = 2) {
                {.max_new_tokens = 8, .temperature = 0.0f});
 }
 
-inline void expect_same(const Trace& found, const Trace& wanted) {
-  EXPECT_EQ(found.pixel_values, wanted.pixel_values);
-  EXPECT_EQ(found.tower_features, wanted.tower_features);
-  EXPECT_EQ(found.image_embeddings, wanted.image_embeddings);
-  EXPECT_EQ(found.input_ids, wanted.input_ids);
-  EXPECT_EQ(found.logits, wanted.logits);
-  EXPECT_EQ(found.tokens, wanted.tokens);
+inline void expect_same(const Trace& found, const Trace& expected) {
+  EXPECT_EQ(found.pixel_values, expected.pixel_values);
+  EXPECT_EQ(found.tower_features, expected.tower_features);
+  EXPECT_EQ(found.image_embeddings, expected.image_embeddings);
+  EXPECT_EQ(found.input_ids, expected.input_ids);
+  EXPECT_EQ(found.logits, expected.logits);
+  EXPECT_EQ(found.tokens, expected.tokens);
 }
 
 template <typename T>

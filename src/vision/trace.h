@@ -10,7 +10,7 @@
 namespace ocellus::vision {
 
 struct Trace {
-  // What the tower took, all images one behind the other, and the shape of each input as the
+  // What the tower took, all images one after the other, and the shape of each input as the
   // reference's processor gives it: [3, height, width].
   std::vector<float> pixel_values;
   std::vector<std::vector<std::int64_t>> pixel_shapes;
