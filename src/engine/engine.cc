@@ -200,8 +200,8 @@ void Engine::choose(const BatchSlice& slice, tensor::Matrix logits, Events& even
     events.push_back(std::move(event));
   }
   if (!slice.samples) return;
-  // The row after a drafted token counts while the draft is what was chosen; keys and values of the others
-  // are written over.
+  // The row after a drafted token counts while the draft is what was chosen; keys and values of the
+  // others are written over.
   const std::int64_t drafted = std::ssize(slice.draft);
   std::int64_t accepted = 0;
   for (std::int64_t i = 0; i <= drafted; ++i) {

@@ -13,6 +13,9 @@ constexpr std::int64_t kCheapRows = 8;
 constexpr std::int64_t kFirstChunk = 32;
 // Fewer rows waste most of what reading the weights costs.
 constexpr std::int64_t kMinChunk = 16;
+// Of a prompt that runs alone.
+constexpr std::int64_t kMinAlone = 256;
+constexpr std::chrono::nanoseconds kAloneTime = std::chrono::seconds(2);
 
 void append(std::vector<BatchSlice>& slices, BatchSlice slice) {
   slice.first_row = slices.empty() ? 0 : slices.back().first_row + slices.back().rows;
@@ -90,10 +93,15 @@ std::vector<BatchSlice> Engine::plan_decode(Events& events) {
   return slices;
 }
 
-// Alone, a prompt takes the longest chunks; beside others, such that every layer leaves them time.
+// Beside others a layer takes half a slice, so that what is left of one is rarely wasted. Alone,
+// the whole chunk takes a second or two, so that who comes then need not wait longer; but never so
+// few rows that reading the weights shows.
 std::int64_t Engine::chunk_rows() const {
-  if (sequences_.size() == 1) return options_.chunk_tokens;
-  const std::int64_t rows = std::max(kMinChunk, clock_.rows_for_half(kFirstChunk));
+  std::int64_t rows = std::max(kMinChunk, clock_.rows_in(options_.slice / 2, kFirstChunk));
+  if (sequences_.size() == 1) {
+    const auto layer = kAloneTime / model_->language().facts().layers;
+    rows = std::max(kMinAlone, clock_.rows_in(layer, kMinAlone));
+  }
   return std::min(rows, options_.chunk_tokens);
 }
 

@@ -23,10 +23,10 @@ bool SliceClock::has_time_for(std::int64_t rows) const {
   return seconds(slice_end_ - now()) >= row_seconds_ * static_cast<double>(rows);
 }
 
-std::int64_t SliceClock::rows_for_half(std::int64_t fallback) const {
+std::int64_t SliceClock::rows_in(std::chrono::nanoseconds time, std::int64_t fallback) const {
   if (row_seconds_ <= 0) return fallback;
   constexpr double kMost = 1 << 24;
-  return static_cast<std::int64_t>(std::clamp(seconds(slice_) / 2 / row_seconds_, 1.0, kMost));
+  return static_cast<std::int64_t>(std::clamp(seconds(time) / row_seconds_, 1.0, kMost));
 }
 
 }  // namespace ocellus::engine

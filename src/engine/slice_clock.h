@@ -23,9 +23,8 @@ class SliceClock {
   // Whether a layer of so many rows still fits.
   bool has_time_for(std::int64_t rows) const;
 
-  // Rows of which a layer takes half a slice, so that what is left of one is rarely wasted;
-  // `fallback` before anything was measured.
-  std::int64_t rows_for_half(std::int64_t fallback) const;
+  // Rows of which a layer takes so long; `fallback` before anything was measured.
+  std::int64_t rows_in(std::chrono::nanoseconds time, std::int64_t fallback) const;
 
  private:
   std::chrono::nanoseconds slice_;

@@ -27,10 +27,10 @@ class FakeLanguage final : public models::LanguageModel {
   };
 
   models::LanguageFacts settings = {.vocab_size = kVocabulary,
-                                  .hidden_size = kHidden,
-                                  .layers = kLayers,
-                                  .max_position = 1 << 20,
-                                  .state_bytes = kLayers * sizeof(std::uint64_t)};
+                                    .hidden_size = kHidden,
+                                    .layers = kLayers,
+                                    .max_position = 1 << 20,
+                                    .state_bytes = kLayers * sizeof(std::uint64_t)};
   std::uint64_t modulus = 5;             // of states: small ones soon repeat themselves
   std::chrono::nanoseconds row_time{0};  // that a layer takes for a row
   mutable std::chrono::steady_clock::time_point now{};
