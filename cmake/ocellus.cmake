@@ -1,11 +1,14 @@
-# The house's own target functions. Every library is `ocellus_<folder>`.
+# Functions that make targets. Every library is `ocellus_<folder>`.
 
 add_library(ocellus_options INTERFACE)
 target_compile_options(ocellus_options INTERFACE -Wall -Wextra
   $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
   # GCC 12 invents overlapping copies in std::string (its bug 105329).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
-# Numbers are the same on every machine: no contraction of a*b+c behind our back; where a fused
+if(OCELLUS_WERROR AND NOT OCELLUS_SANITIZE)  # GCC warns of paths that only the sanitizers' checks have made
+  target_compile_options(ocellus_options INTERFACE -Werror)
+endif()
+# Numbers are the same on every machine: no contraction of a*b+c by the compiler; where a fused
 # multiply-add is wanted, the code says std::fma or the intrinsic.
 target_compile_options(ocellus_options INTERFACE -ffp-contract=off)
 if(OCELLUS_SANITIZE)
@@ -13,7 +16,6 @@ if(OCELLUS_SANITIZE)
   target_compile_options(ocellus_options INTERFACE
     -fsanitize=${OCELLUS_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer
-    # GCC warns of paths that only the checks have made.
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   if(OCELLUS_SANITIZE MATCHES "undefined")
     # But dynamic types: looked at through a pipe, they are all wrong where no descriptor is left, as in runtime_test.
@@ -31,12 +33,16 @@ set(OCELLUS_COMMON_HEADERS
   <algorithm> <array> <chrono> <cmath> <cstdint> <cstring> <expected> <filesystem> <functional> <map> <memory> <optional> <span>
   <string> <string_view> <unordered_map> <vector> <fmt/format.h>)
 
+# The public headers: those of the source tree, and the version that CMake writes.
+set(OCELLUS_INCLUDE_DIRECTORIES ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/ocellus_version.h.in ${PROJECT_BINARY_DIR}/include/ocellus/ocellus_version.h @ONLY)
+
 # ocellus_library(<folder> SOURCES ... [DEPS public ...] [PRIVATE_DEPS ...])
 function(ocellus_library folder)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(ocellus_${folder} STATIC ${ARG_SOURCES})
   target_include_directories(ocellus_${folder} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+    ${PROJECT_SOURCE_DIR}/src ${OCELLUS_INCLUDE_DIRECTORIES})
   target_link_libraries(ocellus_${folder} PUBLIC ${ARG_DEPS} PRIVATE ocellus_options ${ARG_PRIVATE_DEPS})
   if(OCELLUS_PRECOMPILE AND folder STREQUAL "base")
     target_precompile_headers(ocellus_base PRIVATE ${OCELLUS_COMMON_HEADERS})
@@ -68,5 +74,5 @@ function(ocellus_test name)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   # Corpora stand beside the checkout where they are; tests that want them skip without.
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT
-    "OCELLUS_SOURCE_DIR=${PROJECT_SOURCE_DIR};OCELLUS_CORPORA=${PROJECT_SOURCE_DIR}/../shared/corpora;OCELLUS_BINARY=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/ocellus;LSAN_OPTIONS=suppressions=;TSAN_OPTIONS=halt_on_error=1")
+    "OCELLUS_SOURCE_DIR=${PROJECT_SOURCE_DIR};OCELLUS_CORPORA=${PROJECT_SOURCE_DIR}/../shared/corpora;OCELLUS_BINARY=$<TARGET_FILE:ocellus>;LSAN_OPTIONS=suppressions=;TSAN_OPTIONS=halt_on_error=1")
 endfunction()

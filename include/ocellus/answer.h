@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ocellus/error.h"
+#include "ocellus/export.h"
 
 namespace ocellus {
 
@@ -74,7 +75,7 @@ struct StreamPoll {
 // One thread at a time reads; cancel() may come from any thread. Dropping the stream cancels: the
 // work stops within a token, and nobody else's answer is affected. A reader that leaves more than a
 // MiB unread loses its answer (kCancelled).
-class AnswerStream {
+class OCELLUS_API AnswerStream {
  public:
   explicit AnswerStream(std::shared_ptr<vision::AnswerChannel> channel);
   AnswerStream(AnswerStream&&) noexcept;

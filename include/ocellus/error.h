@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "ocellus/export.h"
+
 namespace ocellus {
 
 // Closed list. One table (error_info) maps each code to its name, HTTP status and exit code.
@@ -44,6 +46,6 @@ struct ErrorInfo {
 };
 
 // The one table. Never fails.
-ErrorInfo error_info(ErrorCode code) noexcept;
+OCELLUS_API ErrorInfo error_info(ErrorCode code) noexcept;
 
 }  // namespace ocellus

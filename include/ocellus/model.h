@@ -9,6 +9,7 @@
 
 #include "ocellus/answer.h"
 #include "ocellus/error.h"
+#include "ocellus/export.h"
 #include "ocellus/message.h"
 #include "ocellus/options.h"
 #include "ocellus/picture.h"
@@ -43,7 +44,7 @@ struct ImageEmbedding {
 
 // A model owned by one worker thread. Copies share it; the last one to go stops the worker. Any
 // thread may call.
-class Model {
+class OCELLUS_API Model {
  public:
   explicit Model(std::shared_ptr<vision::VisionModel> model);
 
@@ -87,7 +88,7 @@ struct RegistryOptions {
 
 // The models of a program and the compute pool that they share. Make one per process. Any thread
 // may call.
-class Registry {
+class OCELLUS_API Registry {
  public:
   static Result<Registry> create(const RegistryOptions& options = {});
 

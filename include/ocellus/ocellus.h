@@ -3,7 +3,9 @@
 
 #include "ocellus/answer.h"
 #include "ocellus/error.h"
+#include "ocellus/log.h"
 #include "ocellus/message.h"
 #include "ocellus/model.h"
+#include "ocellus/ocellus_version.h"
 #include "ocellus/options.h"
 #include "ocellus/picture.h"

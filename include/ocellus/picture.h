@@ -7,11 +7,13 @@
 #include <variant>
 #include <vector>
 
+#include "ocellus/export.h"
+
 namespace ocellus {
 
 // JPEG, PNG, WebP, GIF (first frame) or BMP, told apart by content; EXIF orientation is applied.
 // Value type, any thread.
-class Picture {
+class OCELLUS_API Picture {
  public:
   struct Path {
     std::filesystem::path path;

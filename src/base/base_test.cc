@@ -6,13 +6,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "base/aligned_buffer.h"
 #include "base/checked.h"
 #include "base/log.h"
-#include "base/mapped_file.h"
 #include "base/result.h"
 #include "base/sha256.h"
 #include "base/thread.h"
@@ -22,23 +20,6 @@ namespace ocellus::base {
 namespace {
 
 using ::testing::HasSubstr;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ocellus-base-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
-
-void write(const std::filesystem::path& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
 
 TEST(Checked, OverflowIsNothing) {
   EXPECT_EQ(checked_mul<std::uint64_t>(1u << 31, 2), 1ull << 32);
@@ -59,46 +40,6 @@ TEST(AlignedBuffer, IsAlignedAndSaysWhatItCouldNotGet) {
   EXPECT_EQ(huge.error().code, ErrorCode::kOutOfMemory);
   EXPECT_THAT(huge.error().message, HasSubstr("1152921504606846976"));
 #endif
-}
-
-TEST(MappedFile, MapsAndNoticesChange) {
-  const TemporaryFolder folder;
-  write(folder / "a", "hello");
-  auto file = MappedFile::open(folder / "a");
-  ASSERT_TRUE(file.has_value());
-  EXPECT_EQ(file->bytes().size(), 5u);
-  EXPECT_FALSE(file->changed());
-  std::filesystem::resize_file(folder / "a", 3);
-  EXPECT_TRUE(file->changed());
-}
-
-TEST(MappedFile, ErrorsNameTheFile) {
-  const TemporaryFolder folder;
-  const auto missing = MappedFile::open(folder / "missing");
-  ASSERT_FALSE(missing.has_value());
-  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(missing.error().message, HasSubstr("missing"));
-  EXPECT_THAT(MappedFile::open(folder / ".").error().message, HasSubstr("a directory"));
-  write(folder / "empty", "");
-  EXPECT_TRUE(MappedFile::open(folder / "empty")->bytes().empty());
-}
-
-TEST(ReadFile, LimitIsInclusive) {
-  const TemporaryFolder folder;
-  write(folder / "a", "hello");
-  EXPECT_EQ(*read_file(folder / "a", 5), "hello");
-  EXPECT_FALSE(read_file(folder / "a", 4).has_value());
-}
-
-TEST(WriteFileAtomically, ReplacesAndLeavesNothingBehind) {
-  const TemporaryFolder folder;
-  write(folder / "a", "old");
-  const std::string content = "new content";
-  ASSERT_TRUE(write_file_atomically(folder / "a", std::as_bytes(std::span(content))).has_value());
-  EXPECT_EQ(*read_file(folder / "a", 100), content);
-  EXPECT_FALSE(write_file_atomically(folder / "no/such", {}).has_value());
-  const std::filesystem::directory_iterator entries(folder / ".");
-  EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
 }
 
 TEST(Utf8, PrefixSuffixAndReplacement) {

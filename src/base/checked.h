@@ -1,4 +1,4 @@
-// Arithmetic on numbers that come from files: overflow is an answer, not an accident.
+// Arithmetic on numbers that come from files: overflow gives nothing instead of a wrong value.
 #pragma once
 
 #include <concepts>

@@ -1,8 +1,9 @@
 #include "base/log.h"
 
 #include <mutex>
+#include <utility>
 
-namespace ocellus::base {
+namespace ocellus {
 namespace {
 
 struct SinkSlot {
@@ -10,8 +11,8 @@ struct SinkSlot {
   LogSink sink;
 };
 
-// Logging is the one thing below the runtime that is process-wide: an error must be reportable even
-// where the runtime could not be created. Never destroyed, so threads may log until the very end.
+// Process-wide, below the runtime: what kept the runtime from being made must be reportable too.
+// Never destroyed, so threads may log until the very end.
 SinkSlot& slot() {
   static auto* const instance = new SinkSlot;
   return *instance;
@@ -24,6 +25,8 @@ void set_log_sink(LogSink sink) {
   slot().sink = std::move(sink);
 }
 
+namespace base {
+
 void log(LogLevel level, std::string_view message) noexcept {
   try {
     const std::lock_guard lock(slot().mutex);
@@ -32,4 +35,5 @@ void log(LogLevel level, std::string_view message) noexcept {
   }
 }
 
-}  // namespace ocellus::base
+}  // namespace base
+}  // namespace ocellus

@@ -1,20 +1,15 @@
-// Where the library says what it noticed: a sink that the program sets; without one, nowhere.
+// Lines for the log sink that the program set (ocellus/log.h).
 #pragma once
 
-#include <functional>
 #include <string_view>
+
+#include "ocellus/log.h"
 
 namespace ocellus::base {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
+using ocellus::LogLevel;
 
-using LogSink = std::function<void(LogLevel level, std::string_view message)>;
-
-// Replaces the sink (empty: none). Thread safe. The sink may be called from any thread, one call at
-// a time, and must not log.
-void set_log_sink(LogSink sink);
-
-// Hands a line to the sink. Never throws; what a sink throws is swallowed.
+// Hands a line to the sink. Never throws. Any thread, but not from a sink.
 void log(LogLevel level, std::string_view message) noexcept;
 
 }  // namespace ocellus::base

@@ -1,31 +1,24 @@
 // ocellus: ask questions about pictures from the command line.
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <sstream>
 
-#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/help_formatter.h"
 #include "cli/report.h"
+#include "ocellus/log.h"
+#include "ocellus/ocellus_version.h"
 
 namespace {
 
 void send_log_to_stderr(bool verbose) {
-  auto logger = spdlog::stderr_logger_mt("ocellus");
-  logger->set_pattern("ocellus: %v");
-  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::warn);
-  ocellus::base::set_log_sink([logger](ocellus::base::LogLevel level, std::string_view message) {
-    using ocellus::base::LogLevel;
-    logger->log(level == LogLevel::kDebug     ? spdlog::level::debug
-                : level == LogLevel::kInfo    ? spdlog::level::info
-                : level == LogLevel::kWarning ? spdlog::level::warn
-                                              : spdlog::level::err,
-                "{}", message);
+  using ocellus::LogLevel;
+  const LogLevel least = verbose ? LogLevel::kDebug : LogLevel::kWarning;
+  ocellus::set_log_sink([least](LogLevel level, std::string_view message) {
+    if (level < least) return;
+    std::fprintf(stderr, "ocellus: %s\n", ocellus::cli::one_line(message).c_str());
   });
 }
 
@@ -42,7 +35,7 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Ocellus answers questions about pictures.", "ocellus");
   app.formatter(std::make_shared<ocellus::cli::HelpFormatter>());
-  app.set_version_flag("--version", OCELLUS_VERSION);
+  app.set_version_flag("--version", ocellus::version());
   bool verbose = false;
   app.add_flag("--verbose", verbose, "Log what happens on stderr");
   app.require_subcommand(1);

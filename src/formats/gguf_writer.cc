@@ -21,8 +21,9 @@ using enum GgufType;
 static_assert(std::endian::native == std::endian::little, "values are written as they stand");
 
 void append(std::vector<std::byte>& to, const void* from, std::size_t size) {
-  const auto* const bytes = static_cast<const std::byte*>(from);
-  to.insert(to.end(), bytes, bytes + size);
+  const std::size_t end = to.size();
+  to.resize(end + size);
+  if (size > 0) std::memcpy(to.data() + end, from, size);
 }
 
 template <typename T>

@@ -35,7 +35,7 @@ TEST(RuntimeCreation, EveryThreadThatIsRefusedGivesAnErrorAndTheNextCallTriesAga
   for (int refused = 0; refused < Runtime::kIoThreads; ++refused) {
     EXPECT_TRUE(in_child([refused] {
       std::string logged;
-      base::set_log_sink([&](base::LogLevel, std::string_view line) { logged = line; });
+      set_log_sink([&](base::LogLevel, std::string_view line) { logged = line; });
       int starts = 0;
       base::set_thread_start_hook([&](const std::string&) { return starts++ != refused; });
       if (shared_runtime() != nullptr) return false;

@@ -21,9 +21,13 @@ assert example in readme, "README.md does not show examples/ask.cc as it is"
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     run("cmake", "--install", build, "--prefix", folder / "prefix")
-    run("cmake", "-S", source / "tests/install", "-B", folder / "outside", f"-DCMAKE_PREFIX_PATH={folder / 'prefix'}",
+    run("cmake", "-S", source / "tests/install/outside", "-B", folder / "outside", f"-DCMAKE_PREFIX_PATH={folder / 'prefix'}",
         f"-DEXAMPLE={source / 'examples/ask.cc'}")
     run("cmake", "--build", folder / "outside")
+    # Of the installed headers, these are for C as well.
+    for header in ("export.h", "ocellus_version.h"):
+        run("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "-include",
+            folder / "prefix/include/ocellus" / header, "-I", folder / "prefix/include", "/dev/null")
     model = folder / "prefix/share/ocellus/models/demo"
     picture = source / "examples/pictures/scene.png"
     answer = run(folder / "outside/outside", model, picture, "How many objects are there?")
