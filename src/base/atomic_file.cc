@@ -10,34 +10,30 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file_calls.h"
 #include "base/result.h"
 
 namespace ocellus::base {
 namespace {
 
-std::string reason(int error) { return std::error_code(error, std::generic_category()).message(); }
-
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
-std::string link_of(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+std::string link_of(const FileDescriptor& fd) { return fmt::format("/proc/self/fd/{}", fd.get()); }
 
-// A file without a name, of which nothing stays behind whatever becomes of the process; -1 where
-// the file system or the surroundings have no such thing.
-int open_nameless(const std::filesystem::path& path) {
-  const int fd = ::open(folder_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd >= 0 && ::access(link_of(fd).c_str(), F_OK) == 0) return fd;
-  if (fd >= 0) ::close(fd);
-  return -1;
+// An unnamed file, which is gone when the process is; nothing where the file system has none or
+// /proc is not mounted.
+FileDescriptor open_nameless(const std::filesystem::path& path) {
+  FileDescriptor fd = open_file(folder_of(path), O_TMPFILE | O_WRONLY, 0600);
+  if (fd && ::access(link_of(fd).c_str(), F_OK) == 0) return fd;
+  return {};
 }
 
 // So that the new name is on the disk as well.
 void sync_folder(const std::filesystem::path& path) {
-  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
+  const FileDescriptor fd = open_file(folder_of(path), O_RDONLY | O_DIRECTORY);
+  if (fd) (void)sync_file(fd, folder_of(path));
 }
 
 }  // namespace
@@ -45,17 +41,15 @@ void sync_folder(const std::filesystem::path& path) {
 Result<AtomicFile> AtomicFile::create(std::filesystem::path path) {
   AtomicFile file;
   file.fd_ = open_nameless(path);
-  if (file.fd_ >= 0) {
-    file.path_ = std::move(path);
-    return file;
-  }
-  std::string temporary = path.string() + ".XXXXXX";
-  file.fd_ = ::mkstemp(temporary.data());
-  if (file.fd_ < 0) {
-    return make_error(ErrorCode::kIo, "{}: cannot create: {}", path.string(), reason(errno));
+  if (!file.fd_) {
+    std::string temporary = path.string() + ".XXXXXX";
+    file.fd_ = FileDescriptor(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (!file.fd_) {
+      return make_error(ErrorCode::kIo, "{}: cannot create: {}", path.string(), errno_text(errno));
+    }
+    file.temporary_ = std::move(temporary);
   }
   file.path_ = std::move(path);
-  file.temporary_ = std::move(temporary);
   return file;
 }
 
@@ -70,21 +64,25 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
 }
 
 AtomicFile::~AtomicFile() {
-  if (fd_ >= 0) ::close(fd_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Status AtomicFile::append(std::span<const std::byte> bytes) {
+Status AtomicFile::write_all(std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      return make_error(ErrorCode::kIo, "{}: cannot write at offset {}: {}", path_.string(), size_,
-                        reason(errno));
+    const ssize_t count = write_some(fd_, path_, offset, bytes);
+    if (count < 0) {
+      return make_error(ErrorCode::kIo, "{}: cannot write at offset {}: {}", path_.string(), offset,
+                        errno_text(errno));
     }
-    size_ += static_cast<std::uint64_t>(n);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
+  return {};
+}
+
+Status AtomicFile::append(std::span<const std::byte> bytes) {
+  OCELLUS_RETURN_IF_ERROR(write_all(size_, bytes));
+  size_ += bytes.size();
   return {};
 }
 
@@ -93,17 +91,7 @@ Status AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> byt
     return make_error(ErrorCode::kIo, "{}: {} bytes at offset {} are beyond its {}", path_.string(),
                       bytes.size(), offset, size_);
   }
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      return make_error(ErrorCode::kIo, "{}: cannot write at offset {}: {}", path_.string(), offset,
-                        reason(errno));
-    }
-    offset += static_cast<std::uint64_t>(n);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-  return {};
+  return write_all(offset, bytes);
 }
 
 bool AtomicFile::give_name() {
@@ -120,13 +108,19 @@ bool AtomicFile::give_name() {
 
 Status AtomicFile::commit() {
   // The file was made private; the target should be as readable as any other new file.
-  if (::fchmod(fd_, 0644) != 0 || ::fsync(fd_) != 0 || !give_name() ||
-      ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    return make_error(ErrorCode::kIo, "{}: cannot write: {}", path_.string(), reason(errno));
+  if (::fchmod(fd_.get(), 0644) != 0 || !sync_file(fd_, path_) || !give_name() ||
+      !rename_file(temporary_, path_)) {
+    return make_error(ErrorCode::kIo, "{}: cannot write: {}", path_.string(), errno_text(errno));
   }
   temporary_.clear();
   sync_folder(path_);
   return {};
+}
+
+Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  OCELLUS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  OCELLUS_RETURN_IF_ERROR(file.append(bytes));
+  return file.commit();
 }
 
 Status check_free_space(const std::filesystem::path& path, std::uint64_t bytes) {
@@ -134,7 +128,7 @@ Status check_free_space(const std::filesystem::path& path, std::uint64_t bytes) 
   const std::filesystem::space_info space = std::filesystem::space(folder_of(path), ec);
   if (ec) return make_error(ErrorCode::kIo, "{}: {}", folder_of(path).string(), ec.message());
   if (space.available >= bytes) return {};
-  return make_error(ErrorCode::kIo, "{}: not enough space: {} bytes are needed, {} are free",
+  return make_error(ErrorCode::kIo, "{}: not enough space: expected {} free bytes, found {}",
                     folder_of(path).string(), bytes, space.available);
 }
 

@@ -1,4 +1,4 @@
-// A large file written piece by piece that appears under its name only when it is whole.
+// Files that appear under their name only when they are whole.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,15 @@
 #include <span>
 #include <string>
 
+#include "base/file_descriptor.h"
 #include "ocellus/error.h"
 
 namespace ocellus::base {
 
-// Writes beside the target; commit() syncs and renames, so that readers see the old file or the
-// whole new one. Destroyed before that, it leaves nothing behind; nor does a process that is
-// killed, where the file system knows files without a name. Owned by one thread.
+// Written piece by piece, for large files. It lies beside the target; commit() syncs and renames,
+// so that readers see the old file or the whole new one. Destroyed before that, it leaves nothing
+// behind; nor does a process that is killed, where the file system has unnamed files (O_TMPFILE).
+// Owned by one thread; blocks.
 class AtomicFile {
  public:
   // kIo.
@@ -35,13 +37,17 @@ class AtomicFile {
 
  private:
   AtomicFile() = default;
+  Status write_all(std::uint64_t offset, std::span<const std::byte> bytes);
   bool give_name();  // false with errno
 
   std::filesystem::path path_;
   std::string temporary_;  // empty while the file has no name, and once it has its own
-  int fd_ = -1;
+  FileDescriptor fd_;
   std::uint64_t size_ = 0;
 };
+
+// The same in one call, for small files.
+Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 // kIo naming wanted and free bytes when the disk that `path` would be on has fewer than `bytes`.
 Status check_free_space(const std::filesystem::path& path, std::uint64_t bytes);

@@ -1,11 +1,11 @@
-// Files as bytes: mapped for weights, read for everything small.
+// Large files as bytes, mapped.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <span>
-#include <string>
 
+#include "base/file_descriptor.h"
 #include "ocellus/error.h"
 
 namespace ocellus::base {
@@ -21,8 +21,7 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // kNotFound, kIo (with the system's reason), or kBadModel for something that is not a regular
-  // file.
+  // kNotFound; kIo with the system's reason; kInvalidArgument for what is not a regular file.
   static Result<MappedFile> open(const std::filesystem::path& path);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
@@ -35,15 +34,8 @@ class MappedFile {
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-  int fd_ = -1;
+  FileDescriptor fd_;
   long mtime_ns_ = 0;
 };
-
-// Reads a small file whole. kNotFound, kIo, or kInvalidArgument when it is larger than max_bytes.
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes);
-
-// Writes beside the target, syncs and renames: readers see the old file or the new one, never half.
-// kIo.
-Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 }  // namespace ocellus::base

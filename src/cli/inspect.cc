@@ -6,7 +6,7 @@
 #include <boost/json/object.hpp>
 #include <memory>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/inspect_gguf.h"

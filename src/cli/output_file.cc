@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/mapped_file.h"
+#include "base/atomic_file.h"
 #include "base/result.h"
 
 namespace ocellus::cli {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 
 namespace ocellus::json {
 namespace {

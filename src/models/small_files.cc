@@ -1,6 +1,6 @@
 #include "models/small_files.h"
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "base/result.h"
 #include "formats/hf_files.h"
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <random>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "base/utf8.h"
 #include "text/detokenizer.h"
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "models/tokenizer.h"
 #include "vision/test_golden.h"
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "formats/safetensors.h"
 #include "json/json.h"
 #include "vision/prompt_builder.h"

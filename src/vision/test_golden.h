@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "vision/trace.h"
 
 namespace ocellus::vision::testing {

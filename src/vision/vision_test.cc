@@ -9,7 +9,7 @@
 #include <future>
 #include <thread>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 #include "base/thread.h"
 #include "base/utf8.h"
 #include "ocellus/ocellus.h"

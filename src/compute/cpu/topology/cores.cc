@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "base/mapped_file.h"
+#include "base/read_file.h"
 
 namespace ocellus::compute::cpu {
 namespace {
