@@ -80,7 +80,8 @@ Result<std::vector<std::uint8_t>> expand_rle(Bytes bytes, const BmpHeader& heade
     }
   }
   if (out.size() < total) {
-    return make_error(ErrorCode::kBadImage, "BMP: {} pixels of {} are there", out.size(), total);
+    return make_error(ErrorCode::kBadImage, "BMP: run-length data: expected {} pixels, found {}",
+                      total, out.size());
   }
   return out;
 }
@@ -146,8 +147,9 @@ Result<Image> decode_bmp(Bytes bytes, const ImageInfo& info, const DecodeLimits&
   } else {
     const std::size_t wanted = header.data + stride * (height - 1) + line;
     if (bytes.size() < wanted) {
-      return make_error(ErrorCode::kBadImage, "BMP: the file is cut short: {} bytes, expected {}",
-                        bytes.size(), wanted);
+      return make_error(ErrorCode::kBadImage,
+                        "BMP: the file is cut short: expected {} bytes, found {}", wanted,
+                        bytes.size());
     }
     pixels = as_u8(bytes) + header.data;
   }

@@ -54,22 +54,23 @@ Status apply_masks(const Masks& m, BmpHeader& out) {
     return {};
   }
   return make_error(ErrorCode::kBadImage,
-                    "BMP: bit fields {:x}, {:x}, {:x}, {:x} of {} bits are not supported", m.r, m.g,
-                    m.b, m.a, out.bits);
+                    "BMP: unsupported bit fields {:x}, {:x}, {:x}, {:x} of {} bits", m.r, m.g, m.b,
+                    m.a, out.bits);
 }
 
 }  // namespace
 
 Result<BmpHeader> parse_bmp_header(Bytes bytes) {
   const auto cut_off = [&](std::size_t expected) {
-    return make_error(ErrorCode::kBadImage, "BMP: the header needs {} bytes, found {}", expected,
+    return make_error(ErrorCode::kBadImage, "BMP: header: expected {} bytes, found {}", expected,
                       bytes.size());
   };
   if (bytes.size() < kFileHeader + 4) return cut_off(kFileHeader + 4);
   const std::size_t size = u32le(bytes, kFileHeader);
   constexpr std::size_t kSizes[] = {12, 40, 52, 56, 64, 108, 124};
   if (std::ranges::find(kSizes, size) == std::end(kSizes)) {
-    return make_error(ErrorCode::kBadImage, "BMP: a header of {} bytes is not defined", size);
+    return make_error(ErrorCode::kBadImage,
+                      "BMP: header size: expected 12, 40, 52, 56, 64, 108 or 124, found {}", size);
   }
   std::size_t at = kFileHeader + size;
   if (bytes.size() < at) return cut_off(at);
@@ -89,7 +90,8 @@ Result<BmpHeader> parse_bmp_header(Bytes bytes) {
     out.top_down = height >= 0xFF000000;  // negative
     if (out.top_down) height = 0u - height;
     if (width > 0x7FFFFFFF || height > 0x7FFFFFFF) {
-      return make_error(ErrorCode::kBadImage, "BMP: impossible size {} x {}", width, height);
+      return make_error(ErrorCode::kBadImage,
+                        "BMP: header: expected sides below 2^31, found {} x {}", width, height);
     }
     out.width = static_cast<int>(width);
     out.height = static_cast<int>(height);
@@ -99,13 +101,15 @@ Result<BmpHeader> parse_bmp_header(Bytes bytes) {
   }
   constexpr int kBits[] = {1, 4, 8, 16, 24, 32};
   if (std::ranges::find(kBits, out.bits) == std::end(kBits)) {
-    return make_error(ErrorCode::kBadImage, "BMP: {} bits per pixel are not defined", out.bits);
+    return make_error(ErrorCode::kBadImage,
+                      "BMP: bits per pixel: expected 1, 4, 8, 16, 24 or 32, found {}", out.bits);
   }
   out.rle = compression == kRle8 || compression == kRle4;
   out.rle4 = compression == kRle4;
   if (compression > kBitFields || (out.rle && out.bits > 8)) {
-    return make_error(ErrorCode::kBadImage, "BMP: compression {} with {} bits is not supported",
-                      compression, out.bits);
+    return make_error(ErrorCode::kBadImage,
+                      "BMP: unsupported compression {} with {} bits per pixel", compression,
+                      out.bits);
   }
   if (compression == kBitFields) {
     Masks masks{};
@@ -122,11 +126,12 @@ Result<BmpHeader> parse_bmp_header(Bytes bytes) {
   if (out.bits <= 8) {
     if (colors == 0) colors = std::size_t{1} << out.bits;
     if (colors > 65'536) {
-      return make_error(ErrorCode::kBadImage, "BMP: a palette of {} colours", colors);
+      return make_error(ErrorCode::kBadImage,
+                        "BMP: palette: expected at most 65536 colours, found {}", colors);
     }
     const std::size_t wanted = colors * out.palette_stride;
     out.palette = bytes.subspan(at, std::min(wanted, bytes.size() - at));
-    // Some writers point at the palette instead of the pixels behind it.
+    // Some writers point at the palette instead of the pixels after it.
     if (out.data == kFileHeader + size) out.data += wanted;
     at += out.palette.size();
   }

@@ -17,7 +17,7 @@ inline std::uint32_t u16le(Bytes b, std::size_t i) { return u8_at(b, i) | u8_at(
 inline std::uint32_t u32be(Bytes b, std::size_t i) { return u16be(b, i) << 16 | u16be(b, i + 2); }
 inline std::uint32_t u32le(Bytes b, std::size_t i) { return u16le(b, i) | u16le(b, i + 2) << 16; }
 
-// Whether `text` stands at `offset`.
+// Whether `text` is found at `offset`.
 inline bool has_text(Bytes b, std::size_t offset, std::string_view text) {
   return offset <= b.size() && text.size() <= b.size() - offset &&
          std::memcmp(b.data() + offset, text.data(), text.size()) == 0;

@@ -39,25 +39,25 @@ TEST(Limits, EachHoldsAtTheLimitAndRefusesBeyond) {
     limits.max_encoded_bytes = bytes.size();
     EXPECT_EQ(error_of(bytes, limits), "");
     limits.max_encoded_bytes = bytes.size() - 1;
-    EXPECT_THAT(error_of(bytes, limits), HasSubstr(std::to_string(bytes.size()) + " bytes"));
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("found " + std::to_string(bytes.size())));
 
     limits = {};
     limits.max_side = std::max(info->width, info->height);
     EXPECT_EQ(error_of(bytes, limits), "");
     --limits.max_side;
-    EXPECT_THAT(error_of(bytes, limits), HasSubstr("a side may have at most"));
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("expected sides of at most"));
 
     limits = {};
     limits.max_pixels = std::int64_t{info->width} * info->height;
     EXPECT_EQ(error_of(bytes, limits), "");
     --limits.max_pixels;
-    EXPECT_THAT(error_of(bytes, limits), HasSubstr("is more than"));
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr(" pixels, found "));
 
     limits = {};
     limits.max_memory_bytes = bytes_needed_to_decode(*info);
     EXPECT_EQ(error_of(bytes, limits), "");
     --limits.max_memory_bytes;
-    EXPECT_THAT(error_of(bytes, limits), HasSubstr("bytes to decode"));
+    EXPECT_THAT(error_of(bytes, limits), HasSubstr("bytes of memory to decode"));
   }
 }
 
@@ -85,9 +85,9 @@ TEST(Limits, Metadata) {
 TEST(Limits, ProcessorTime) {
   DecodeLimits limits;
   limits.max_cpu_seconds = -1;
-  EXPECT_THAT(error_of(picture_bytes("rgb_420_64x48.jpg"), limits), HasSubstr("takes too long"));
-  EXPECT_THAT(error_of(picture_bytes("png_2_08_32x33.png"), limits), HasSubstr("takes too long"));
-  EXPECT_THAT(error_of(picture_bytes("palette_64x48.gif"), limits), HasSubstr("takes too long"));
+  EXPECT_THAT(error_of(picture_bytes("rgb_420_64x48.jpg"), limits), HasSubstr("decoding takes"));
+  EXPECT_THAT(error_of(picture_bytes("png_2_08_32x33.png"), limits), HasSubstr("decoding takes"));
+  EXPECT_THAT(error_of(picture_bytes("palette_64x48.gif"), limits), HasSubstr("decoding takes"));
 }
 
 TEST(Limits, BombsAreRefusedByTheirHeader) {
@@ -97,11 +97,11 @@ TEST(Limits, BombsAreRefusedByTheirHeader) {
   EXPECT_THAT(error_of(png, {}), HasSubstr("30000 x 30000"));
   put_u32be(png, 16, 16'000);
   put_u32be(png, 20, 16'000);
-  EXPECT_THAT(error_of(png, {}), HasSubstr("more than 100000000 pixels"));
+  EXPECT_THAT(error_of(png, {}), HasSubstr("at most 100000000 pixels"));
   put_u32be(png, 16, 0);
   EXPECT_THAT(error_of(png, {}), HasSubstr("0 x 16000"));
   put_u32be(png, 16, 0x80000000);
-  EXPECT_THAT(error_of(png, {}), HasSubstr("impossible size"));
+  EXPECT_THAT(error_of(png, {}), HasSubstr("IHDR: expected sides below 2^31"));
 }
 
 // Prefixes of files whose every byte matters; the exceptions are bytes that the format can spare.
@@ -199,7 +199,7 @@ TEST(Damage, UndefinedGifCodesAreErrors) {
   const std::size_t data = text.find(',') + 10 + 48 + 2;
   bytes[data] |= std::byte{0xE0};
   bytes[data + 1] |= std::byte{0x03};
-  EXPECT_EQ(error_of(bytes, {}), "GIF: code 31 stands where a colour must");
+  EXPECT_EQ(error_of(bytes, {}), "GIF: LZW code 31 after a clear code: expected a colour");
 }
 
 TEST(Damage, MessagesNameFormatAndCause) {

@@ -12,7 +12,7 @@ namespace {
 
 using base::make_error;
 
-constexpr std::string_view kSupported = "supported are JPEG, PNG, WebP, GIF and BMP";
+constexpr std::string_view kSupported = "JPEG, PNG, WebP, GIF or BMP";
 
 bool is_webp(Bytes b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }
 
@@ -74,11 +74,10 @@ std::string first_bytes(Bytes b) {
 
 std::unexpected<Error> unknown_format(Bytes bytes) {
   if (const std::string_view name = recognise_unsupported(bytes); !name.empty()) {
-    return make_error(ErrorCode::kBadImage, "picture is {}, which is not supported; {}", name,
-                      kSupported);
+    return make_error(ErrorCode::kBadImage, "picture: expected {}, found {}", kSupported, name);
   }
-  return make_error(ErrorCode::kBadImage, "not a picture of a known format: {}; found bytes {}",
-                    kSupported, first_bytes(bytes));
+  return make_error(ErrorCode::kBadImage, "picture: expected {}, found bytes {}", kSupported,
+                    first_bytes(bytes));
 }
 
 Status check_size(const ImageInfo& info, const DecodeLimits& limits) {
@@ -88,21 +87,23 @@ Status check_size(const ImageInfo& info, const DecodeLimits& limits) {
                       info.width, info.height);
   }
   if (info.width > limits.max_side || info.height > limits.max_side) {
-    return make_error(ErrorCode::kBadImage, "{}: {} x {} pixels; a side may have at most {}", name,
-                      info.width, info.height, limits.max_side);
+    return make_error(ErrorCode::kBadImage,
+                      "{}: expected sides of at most {} pixels, found {} x {}", name,
+                      limits.max_side, info.width, info.height);
   }
   if (std::int64_t{info.width} * info.height > limits.max_pixels) {
-    return make_error(ErrorCode::kBadImage, "{}: {} x {} is more than {} pixels", name, info.width,
-                      info.height, limits.max_pixels);
+    return make_error(ErrorCode::kBadImage, "{}: expected at most {} pixels, found {} x {}", name,
+                      limits.max_pixels, info.width, info.height);
   }
   return {};
 }
 
 Result<ImageInfo> read_info(Bytes bytes, const DecodeLimits& limits) {
-  if (bytes.empty()) return make_error(ErrorCode::kBadImage, "picture is empty (0 bytes)");
+  if (bytes.empty())
+    return make_error(ErrorCode::kBadImage, "picture: expected an encoded picture, found 0 bytes");
   if (bytes.size() > limits.max_encoded_bytes) {
-    return make_error(ErrorCode::kBadImage, "picture has {} bytes; at most {} are accepted",
-                      bytes.size(), limits.max_encoded_bytes);
+    return make_error(ErrorCode::kBadImage, "picture: expected at most {} bytes, found {}",
+                      limits.max_encoded_bytes, bytes.size());
   }
   const auto format = detect(bytes);
   if (!format) return unknown_format(bytes);
@@ -211,9 +212,10 @@ Result<Image> decode_image(std::span<const std::byte> bytes, const DecodeLimits&
   OCELLUS_ASSIGN_OR_RETURN(const ImageInfo info, read_image_info(bytes, limits));
   const std::size_t needed = bytes_needed_to_decode(info);
   if (needed > limits.max_memory_bytes) {
-    return make_error(ErrorCode::kBadImage, "{}: {} x {} needs {} bytes to decode; at most {}",
-                      format_name(info.format), info.width, info.height, needed,
-                      limits.max_memory_bytes);
+    return make_error(ErrorCode::kBadImage,
+                      "{} of {} x {}: expected at most {} bytes of memory to decode it, found {}",
+                      format_name(info.format), info.width, info.height, limits.max_memory_bytes,
+                      needed);
   }
   try {
     OCELLUS_ASSIGN_OR_RETURN(Image image, decode_stored(bytes, info, limits));

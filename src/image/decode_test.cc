@@ -130,7 +130,7 @@ TEST(Decode, UnknownFormatsAreNamed) {
       {"%PDF-1.7", "PDF"},
       {"hello, I am no picture", "68 65 6c 6c 6f"},
       {"x", "found bytes 78"},
-      {"", "empty"},
+      {"", "found 0 bytes"},
   };
   for (const auto& [bytes, expected] : cases) {
     const auto image = decode_image(bytes_of(bytes));
@@ -138,7 +138,7 @@ TEST(Decode, UnknownFormatsAreNamed) {
     EXPECT_EQ(image.error().code, ErrorCode::kBadImage);
     EXPECT_THAT(image.error().message, HasSubstr(expected));
     if (!bytes.empty()) {
-      EXPECT_THAT(image.error().message, HasSubstr("JPEG, PNG, WebP, GIF and BMP"));
+      EXPECT_THAT(image.error().message, HasSubstr("JPEG, PNG, WebP, GIF or BMP"));
     }
   }
 }

@@ -173,7 +173,9 @@ Result<Image> decode_gif(Bytes bytes, const ImageInfo& info, const DecodeLimits&
       std::copy_n(colors[index].data(), 3, to);
       to += 3;
     }
-    if (budget.spent()) return make_error(ErrorCode::kBadImage, "GIF: takes too long to decode");
+    if (budget.spent())
+      return make_error(ErrorCode::kBadImage, "GIF: decoding takes longer than {} s",
+                        limits.max_cpu_seconds);
   }
   return image;
 }

@@ -45,7 +45,8 @@ class Reader {
 };
 
 std::unexpected<Error> cut_off(std::string_view where, std::size_t size) {
-  return make_error(ErrorCode::kBadImage, "GIF: the file ends at byte {}, in {}", size, where);
+  return make_error(ErrorCode::kBadImage, "GIF: the file is cut short: it ends at byte {}, in {}",
+                    size, where);
 }
 
 Bytes color_table(Reader& reader, std::uint32_t flags) {
@@ -75,7 +76,8 @@ Status read_descriptor(Reader& reader, std::size_t file_size, GifBlocks& out) {
   out.width = static_cast<int>(u16le(s, 4));
   out.height = static_cast<int>(u16le(s, 6));
   if (out.width < 1 || out.height < 1) {
-    return make_error(ErrorCode::kBadImage, "GIF: the first frame has {} x {} pixels", out.width,
+    return make_error(ErrorCode::kBadImage,
+                      "GIF: first frame: expected sides of at least 1, found {} x {}", out.width,
                       out.height);
   }
   out.canvas_width = std::max(out.canvas_width, out.left + out.width);
@@ -130,9 +132,9 @@ Result<GifBlocks> parse_gif_blocks(Bytes bytes, const DecodeLimits& limits) {
       if (ancillary - before > limits.max_ancillary_chunk_bytes ||
           ancillary > limits.max_ancillary_total_bytes) {
         return make_error(ErrorCode::kBadImage,
-                          "GIF: an extension has {} bytes, {} with the others; at most {} and {}",
-                          ancillary - before, ancillary, limits.max_ancillary_chunk_bytes,
-                          limits.max_ancillary_total_bytes);
+                          "GIF: extension: expected at most {} bytes, {} in all, found {} and {}",
+                          limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
+                          ancillary - before, ancillary);
       }
     } else if (kind == kImage) {
       OCELLUS_RETURN_IF_ERROR(read_descriptor(reader, bytes.size(), out));
@@ -140,7 +142,7 @@ Result<GifBlocks> parse_gif_blocks(Bytes bytes, const DecodeLimits& limits) {
       return out;
     }  // anything else: junk between blocks
   }
-  return make_error(ErrorCode::kBadImage, "GIF: no picture in {} bytes", bytes.size());
+  return make_error(ErrorCode::kBadImage, "GIF: no image descriptor in {} bytes", bytes.size());
 }
 
 }  // namespace ocellus::image

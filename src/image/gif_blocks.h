@@ -9,7 +9,7 @@
 namespace ocellus::image {
 
 struct GifBlocks {
-  int canvas_width = 0;  // the logical screen, widened where the first frame stands out of it
+  int canvas_width = 0;  // the logical screen, widened where the first frame extends beyond it
   int canvas_height = 0;
   int left = 0;  // the first frame, inside the canvas
   int top = 0;
@@ -23,7 +23,7 @@ struct GifBlocks {
   int frames = 1;
 };
 
-// GIF89a; as lenient as Pillow about what stands between the blocks. kBadImage when the file ends
+// GIF89a; as lenient as Pillow about bytes between the blocks. kBadImage when the file ends
 // before the first picture's data, or comments and applications exceed the limits.
 Result<GifBlocks> parse_gif_blocks(Bytes bytes, const DecodeLimits& limits);
 

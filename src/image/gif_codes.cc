@@ -21,8 +21,8 @@ Status check_gif_codes(GifFileType* gif, int min_code_size, std::int64_t pixels)
   while (made < pixels) {
     int code = 0;
     if (DGifGetLZCodes(gif, &code) != GIF_OK || code < 0) {
-      return make_error(ErrorCode::kBadImage, "GIF: the data ends after {} of {} pixels", made,
-                        pixels);
+      return make_error(ErrorCode::kBadImage,
+                        "GIF: the data ends too early: expected {} pixels, found {}", pixels, made);
     }
     if (code == clear) {
       next = clear + 2;
@@ -31,12 +31,13 @@ Status check_gif_codes(GifFileType* gif, int min_code_size, std::int64_t pixels)
     }
     if (previous < 0) {
       if (code > clear) {
-        return make_error(ErrorCode::kBadImage, "GIF: code {} stands where a colour must", code);
+        return make_error(ErrorCode::kBadImage,
+                          "GIF: LZW code {} after a clear code: expected a colour", code);
       }
     } else {
       if (code > next || code >= kTableSize) {
-        return make_error(ErrorCode::kBadImage, "GIF: code {} is used before it is defined ({})",
-                          code, next);
+        return make_error(ErrorCode::kBadImage, "GIF: LZW code: expected at most {}, found {}",
+                          next, code);
       }
       if (next < kTableSize) length[std::size_t(next++)] = length[std::size_t(previous)] + 1;
     }

@@ -11,7 +11,7 @@ namespace ocellus::image {
 
 // Reads the codes of the current image until they make `pixels` pixels. giflib, decoding, guesses
 // its way through codes that were never defined; this tells. kBadImage also when the codes end too
-// early. `gif` stands behind the image descriptor, and is used up.
+// early. `gif` is positioned after the image descriptor.
 Status check_gif_codes(GifFileType* gif, int min_code_size, std::int64_t pixels);
 
 }  // namespace ocellus::image

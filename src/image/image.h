@@ -40,9 +40,9 @@ struct ImageInfo {
   int frames = 1;       // pictures in the file; the first one is decoded
   bool has_alpha = false;
   bool interlaced = false;  // PNG Adam7, GIF interlace, progressive JPEG: needs more memory
-  std::string
-      color_mode;  // "RGB", "RGBA", "grey", "grey+alpha", "palette", "CMYK", "YCbCr", "YCCK"
-  int bits = 8;    // per sample, as stored
+  // "RGB", "RGBA", "grey", "grey+alpha", "palette", "CMYK", "YCbCr" or "YCCK".
+  std::string color_mode;
+  int bits = 8;  // per sample, as stored
 
   bool animated() const { return frames > 1; }
   bool swaps_sides() const { return orientation >= 5; }
@@ -50,7 +50,7 @@ struct ImageInfo {
   int oriented_height() const { return swaps_sides() ? width : height; }
 };
 
-// RELIABILITY §6. Each is checked before the memory or the time is spent.
+// What one picture may cost. Each limit is checked before the memory or the time is spent.
 struct DecodeLimits {
   std::size_t max_encoded_bytes = std::size_t{20} << 20;
   int max_side = 16'384;
@@ -59,8 +59,8 @@ struct DecodeLimits {
   std::size_t max_ancillary_chunk_bytes = std::size_t{1} << 20;   // one EXIF, ICC, text ... chunk
   std::size_t max_ancillary_total_bytes = std::size_t{16} << 20;  // all of them
   std::size_t max_memory_bytes = std::size_t{1} << 30;            // bytes_needed_to_decode()
-  double max_cpu_seconds =
-      2.0;  // of the decoding thread; checked between rows (WebP and BMP: never)
+  // Of the decoding thread; checked between rows (WebP and BMP: never).
+  double max_cpu_seconds = 2.0;
 };
 
 // The picture as people see it: first frame, EXIF orientation applied, transparency composited

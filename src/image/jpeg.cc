@@ -6,6 +6,9 @@
 // complete is an error; a missing end-of-image marker after it is not.
 #include <csetjmp>
 #include <cstdio>
+#include <span>
+#include <string_view>
+#include <vector>
 // jpeglib.h needs FILE declared before it.
 #include <jerror.h>
 #include <jpeglib.h>
@@ -14,7 +17,6 @@
 #include "image/codec.h"
 #include "image/cpu_budget.h"
 #include "image/exif.h"
-#include "image/jpeg_markers.h"
 #include "image/memory.h"
 #include "image/pixel.h"
 
@@ -23,8 +25,10 @@ namespace {
 
 using base::make_error;
 
-// Everything that lives across a longjmp. Trivially destructible, and only touched through a
-// pointer, so that leaving libjpeg in the middle of a call skips no destructor of ours.
+constexpr int kApp1 = JPEG_APP0 + 1;  // Exif, XMP
+
+// Everything that lives across a longjmp. Without a destructor, and only touched through a pointer,
+// so that leaving libjpeg in the middle of a call skips no destructor of ours.
 struct Session {
   jpeg_decompress_struct codec;
   jpeg_error_mgr errors;
@@ -80,11 +84,12 @@ static void on_skip(j_decompress_ptr codec, long count) {
 
 static void on_progress(j_common_ptr codec) {
   Session* s = session_of(codec);
+  if (s->budget == nullptr) return;
   if (s->codec.input_scan_number > s->max_scans) {
     std::snprintf(s->message, sizeof s->message, "more than %d scans", s->max_scans);
     std::longjmp(s->escape, 1);
   }
-  if (s->budget->spent()) leave(s, "takes too long to decode");
+  if (s->budget->spent()) leave(s, "decoding takes too long");
 }
 
 }  // extern "C"
@@ -103,9 +108,10 @@ void make_grey_row_rgb(const std::uint8_t* in, std::uint8_t* out, int width) {
   for (int x = 0; x < width; ++x, out += 3) out[0] = out[1] = out[2] = in[x];
 }
 
-// Decodes into `rgb`, one row at a time through `scratch` where a row is not RGB yet. False with
+// Reads up to the first scan. With `save_metadata` APP1 segments are kept, and the lengths of all
+// others. False with
 // s->message set. No object with a destructor may live in here: on_error jumps out of the middle.
-bool run(Session* s, Bytes bytes, std::uint8_t* rgb, std::uint8_t* scratch) {
+bool read_header(Session* s, Bytes bytes, bool save_metadata) {
   s->codec.err = jpeg_std_error(&s->errors);
   s->errors.error_exit = on_error;
   s->errors.emit_message = on_message;
@@ -124,12 +130,32 @@ bool run(Session* s, Bytes bytes, std::uint8_t* rgb, std::uint8_t* scratch) {
   s->codec.src = &s->source;
   s->progress.progress_monitor = on_progress;
   s->codec.progress = &s->progress;
+  if (save_metadata) {
+    jpeg_save_markers(&s->codec, JPEG_COM, 1);
+    for (int i = 0; i < 16; ++i) {
+      const int marker = JPEG_APP0 + i;
+      jpeg_save_markers(&s->codec, marker, marker == kApp1 ? 0xFFFF : 1);
+    }
+  }
 
   while (jpeg_read_header(&s->codec, FALSE) == JPEG_HEADER_TABLES_ONLY) {
   }
+  const int components = s->codec.num_components;
+  if (components != 1 && components != 3 && components != 4) {
+    std::snprintf(s->message, sizeof s->message, "expected 1, 3 or 4 components, found %d",
+                  components);
+    return false;
+  }
+  return true;
+}
+
+// After read_header: decodes into `rgb`, one row at a time through `scratch` where a row is not RGB
+// yet. As read_header in all else.
+bool read_rows(Session* s, std::uint8_t* rgb, std::uint8_t* scratch) {
+  if (setjmp(s->escape) != 0) return false;
   if (static_cast<int>(s->codec.image_width) != s->expected_width ||
       static_cast<int>(s->codec.image_height) != s->expected_height) {
-    leave(s, "the frame headers disagree about the size");
+    leave(s, "the frame headers differ in size");
   }
   const int components = s->codec.num_components;
   if (components == 1) {
@@ -154,25 +180,83 @@ bool run(Session* s, Bytes bytes, std::uint8_t* rgb, std::uint8_t* scratch) {
   return true;
 }
 
+// Frees what libjpeg holds.
+struct Closer {
+  Session& session;
+  ~Closer() { jpeg_destroy_decompress(&session.codec); }
+};
+
+std::unexpected<Error> error_of(const Session& session) {
+  if (session.errors.msg_code == JERR_OUT_OF_MEMORY)
+    return out_of_memory("JPEG: not enough memory");
+  return make_error(ErrorCode::kBadImage, "JPEG: {}", session.message);
+}
+
+Status check_metadata(jpeg_saved_marker_ptr first, const DecodeLimits& limits) {
+  std::size_t total = 0;
+  for (const jpeg_marker_struct* marker = first; marker != nullptr; marker = marker->next) {
+    const std::size_t length = marker->original_length;
+    total += length;
+    if (length > limits.max_ancillary_chunk_bytes || total > limits.max_ancillary_total_bytes) {
+      return make_error(
+          ErrorCode::kBadImage,
+          "JPEG: segment ff{:02x}: expected at most {} bytes, {} in all, found {} and {}",
+          marker->marker, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
+          length, total);
+    }
+  }
+  return {};
+}
+
+// What the saved segments say of the orientation. Exif may be spread over several segments, of
+// which all but the first repeat its prefix; of XMP packets the last counts. Both as in Pillow.
+int orientation_of(const jpeg_saved_marker_ptr first) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  constexpr std::string_view kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
+  std::vector<std::byte> exif;
+  Bytes xmp;
+  for (const jpeg_marker_struct* marker = first; marker != nullptr; marker = marker->next) {
+    if (marker->marker != kApp1) continue;
+    const Bytes segment = std::as_bytes(std::span(marker->data, marker->data_length));
+    if (has_text(segment, 0, kExif)) {
+      const Bytes added = exif.empty() ? segment : segment.subspan(kExif.size());
+      exif.insert(exif.end(), added.begin(), added.end());
+    } else if (has_text(segment, 0, kXmp)) {
+      xmp = segment.subspan(kXmp.size());
+    }
+  }
+  return choose_orientation(exif, xmp);
+}
+
+std::string_view color_mode_of(J_COLOR_SPACE space) {
+  switch (space) {
+    case JCS_GRAYSCALE:
+      return "grey";
+    case JCS_RGB:
+      return "RGB";
+    case JCS_CMYK:
+      return "CMYK";
+    case JCS_YCCK:
+      return "YCCK";
+    default:
+      return "YCbCr";
+  }
+}
+
 }  // namespace
 
 Result<ImageInfo> read_jpeg_info(Bytes bytes, const DecodeLimits& limits) {
-  OCELLUS_ASSIGN_OR_RETURN(const JpegMarkers markers, parse_jpeg_markers(bytes, limits));
+  Session session{};
+  const Closer closer{session};
+  if (!read_header(&session, bytes, true)) return error_of(session);
+  const jpeg_decompress_struct& codec = session.codec;
+  OCELLUS_RETURN_IF_ERROR(check_metadata(codec.marker_list, limits));
   ImageInfo info;
-  info.width = markers.width;
-  info.height = markers.height;
-  info.interlaced = markers.progressive;
-  info.orientation = choose_orientation(markers.exif, markers.xmp);
-  switch (markers.components) {
-    case 1:
-      info.color_mode = "grey";
-      break;
-    case 3:
-      info.color_mode = !markers.jfif && markers.adobe_transform == 0 ? "RGB" : "YCbCr";
-      break;
-    default:
-      info.color_mode = markers.adobe_transform == 2 ? "YCCK" : "CMYK";
-  }
+  info.width = static_cast<int>(codec.image_width);
+  info.height = static_cast<int>(codec.image_height);
+  info.interlaced = codec.progressive_mode != 0;
+  info.orientation = orientation_of(codec.marker_list);
+  info.color_mode = color_mode_of(codec.jpeg_color_space);
   return info;
 }
 
@@ -185,12 +269,11 @@ Result<Image> decode_jpeg(Bytes bytes, const ImageInfo& info, const DecodeLimits
   session.max_scans = limits.max_jpeg_scans;
   session.expected_width = info.width;
   session.expected_height = info.height;
-  const bool done = run(&session, bytes, image.rgb.data(), scratch.data());
-  jpeg_destroy_decompress(&session.codec);
-  if (!done && session.errors.msg_code == JERR_OUT_OF_MEMORY) {
-    return out_of_memory("JPEG: not enough memory for {} x {} pixels", info.width, info.height);
+  const Closer closer{session};
+  if (!read_header(&session, bytes, false) ||
+      !read_rows(&session, image.rgb.data(), scratch.data())) {
+    return error_of(session);
   }
-  if (!done) return make_error(ErrorCode::kBadImage, "JPEG: {}", session.message);
   return image;
 }
 

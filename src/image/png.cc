@@ -149,7 +149,9 @@ Result<Image> decode_png(Bytes bytes, const ImageInfo& info, const DecodeLimits&
     if (code != 0 && code != SPNG_EOI) break;
     if (!info.interlaced)
       colors.make_rgb(into, image.row(static_cast<int>(row.row_num)), info.width);
-    if (budget.spent()) return make_error(ErrorCode::kBadImage, "PNG: takes too long to decode");
+    if (budget.spent())
+      return make_error(ErrorCode::kBadImage, "PNG: decoding takes longer than {} s",
+                        limits.max_cpu_seconds);
   }
   if (code != SPNG_EOI) return spng_error(code);
   if (info.interlaced) {

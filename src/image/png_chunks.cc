@@ -31,17 +31,18 @@ bool is_depth_allowed(std::uint32_t color_type, std::uint32_t depth) {
 
 Status read_header(Bytes data, PngHeader& header) {
   if (data.size() < 13) {
-    return make_error(ErrorCode::kBadImage, "PNG: IHDR has {} bytes, expected 13", data.size());
+    return make_error(ErrorCode::kBadImage, "PNG: IHDR: expected 13 bytes, found {}", data.size());
   }
   const std::uint32_t width = u32be(data, 0);
   const std::uint32_t height = u32be(data, 4);
   if (width > 0x7FFFFFFF || height > 0x7FFFFFFF) {
-    return make_error(ErrorCode::kBadImage, "PNG: impossible size {} x {}", width, height);
+    return make_error(ErrorCode::kBadImage, "PNG: IHDR: expected sides below 2^31, found {} x {}",
+                      width, height);
   }
   header.width = static_cast<int>(width);
   header.height = static_cast<int>(height);
   if (!is_depth_allowed(u8_at(data, 9), u8_at(data, 8))) {
-    return make_error(ErrorCode::kBadImage, "PNG: {} bits with colour type {} is not defined",
+    return make_error(ErrorCode::kBadImage, "PNG: IHDR: invalid bit depth {} for colour type {}",
                       u8_at(data, 8), u8_at(data, 9));
   }
   header.bit_depth = static_cast<int>(u8_at(data, 8));
@@ -143,15 +144,15 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
     const std::size_t left = bytes.size() - at - 8;
     if (name == "IEND" && image_data) break;
     if (length > left) {
-      return make_error(ErrorCode::kBadImage, "PNG: chunk {} has {} bytes, but only {} are left",
-                        name, length, left);
+      return make_error(ErrorCode::kBadImage, "PNG: chunk {}: expected {} bytes, found {}", name,
+                        length, left);
     }
     const Bytes data = bytes.subspan(at + 8, length);
     if (at == 8 && name != "IHDR") {
-      return make_error(ErrorCode::kBadImage, "PNG: the first chunk is {}, expected IHDR", name);
+      return make_error(ErrorCode::kBadImage, "PNG: first chunk: expected IHDR, found {}", name);
     }
     if (name == "IHDR") {
-      if (at != 8) return make_error(ErrorCode::kBadImage, "PNG: a second IHDR at byte {}", at);
+      if (at != 8) return make_error(ErrorCode::kBadImage, "PNG: duplicate IHDR at byte {}", at);
       OCELLUS_RETURN_IF_ERROR(read_header(data, header));
     } else if (name == "IDAT") {
       image_data = true;
@@ -164,17 +165,16 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
       if (length > limits.max_ancillary_chunk_bytes ||
           ancillary > limits.max_ancillary_total_bytes) {
         return make_error(ErrorCode::kBadImage,
-                          "PNG: chunk {} has {} bytes, {} with the others; at most {} and {}", name,
-                          length, ancillary, limits.max_ancillary_chunk_bytes,
-                          limits.max_ancillary_total_bytes);
+                          "PNG: chunk {}: expected at most {} bytes, {} in all, found {} and {}",
+                          name, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
+                          length, ancillary);
       }
       read_metadata(name, data, header);
     }
     at += std::min(length + 12, bytes.size() - at);
   }
   if (!image_data) {
-    return make_error(ErrorCode::kBadImage, "PNG: the file has no image data ({} bytes)",
-                      bytes.size());
+    return make_error(ErrorCode::kBadImage, "PNG: no IDAT in {} bytes", bytes.size());
   }
   return header;
 }
@@ -194,8 +194,8 @@ Status check_png_checksums(Bytes bytes) {
           crc32_z(0, as_u8(bytes.subspan(at + 4, 4 + length)), 4 + length));
       if (stored != computed) {
         return make_error(ErrorCode::kBadImage,
-                          "PNG: chunk {} is damaged: its checksum is {:08x}, the data's {:08x}",
-                          name, stored, computed);
+                          "PNG: chunk {} is damaged: expected checksum {:08x}, found {:08x}", name,
+                          computed, stored);
       }
     }
     at += 12 + length;

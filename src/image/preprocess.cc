@@ -93,8 +93,9 @@ Result<Image> make_picture(const PaddedImage& source, Extent resized,
   if (!settings.do_center_crop) {
     if (resized.height * resized.width > settings.max_output_pixels) {
       return make_error(
-          ErrorCode::kBadImage, "picture of {} x {} would become {} x {}: more than {} pixels",
-          source.width, source.height, resized.width, resized.height, settings.max_output_pixels);
+          ErrorCode::kBadImage,
+          "picture of {} x {}: expected at most {} pixels after resizing, found {} x {}",
+          source.width, source.height, settings.max_output_pixels, resized.width, resized.height);
     }
     const Window whole{0, 0, static_cast<int>(resized.width), static_cast<int>(resized.height)};
     return resize_window(source, resized.width, resized.height, settings.filter, whole);
@@ -102,8 +103,9 @@ Result<Image> make_picture(const PaddedImage& source, Extent resized,
   OCELLUS_RETURN_IF_ERROR(check_edge("crop_size.height", settings.crop.height));
   OCELLUS_RETURN_IF_ERROR(check_edge("crop_size.width", settings.crop.width));
   if (std::int64_t{settings.crop.height} * settings.crop.width > settings.max_output_pixels) {
-    return make_error(ErrorCode::kInvalidArgument, "crop_size: {} x {} is more than {} pixels",
-                      settings.crop.width, settings.crop.height, settings.max_output_pixels);
+    return make_error(ErrorCode::kInvalidArgument,
+                      "crop_size: expected at most {} pixels, found {} x {}",
+                      settings.max_output_pixels, settings.crop.width, settings.crop.height);
   }
   const Cut down = center_cut(resized.height, settings.crop.height);
   const Cut across = center_cut(resized.width, settings.crop.width);
@@ -135,7 +137,9 @@ PaddedImage as_source(const Image& image, const PreprocessSettings& settings) {
 
 Status check_numbers(const PreprocessSettings& settings) {
   if (settings.do_rescale && !std::isfinite(settings.rescale_factor)) {
-    return make_error(ErrorCode::kInvalidArgument, "rescale_factor is not a finite number");
+    return make_error(ErrorCode::kInvalidArgument,
+                      "rescale_factor: expected a finite number, found {}",
+                      settings.rescale_factor);
   }
   for (std::size_t c = 0; c < 3; ++c) {
     const double mean = settings.mean[c];
@@ -171,12 +175,15 @@ std::array<float, 256> make_table(const PreprocessSettings& settings, std::size_
 
 Result<Size> resized_size(Size size, const PreprocessSettings& settings) {
   if (size.height < 1 || size.width < 1) {
-    return make_error(ErrorCode::kInvalidArgument, "picture of {} x {}", size.width, size.height);
+    return make_error(ErrorCode::kInvalidArgument,
+                      "picture: expected sides of at least 1, found {} x {}", size.width,
+                      size.height);
   }
   OCELLUS_ASSIGN_OR_RETURN(const Extent out,
                            extent_after_resize({size.height, size.width}, settings));
   if (out.height > INT32_MAX || out.width > INT32_MAX) {
-    return make_error(ErrorCode::kInvalidArgument, "picture of {} x {} is too long to be resized",
+    return make_error(ErrorCode::kInvalidArgument,
+                      "picture of {} x {}: the longer side would not fit in 31 bits after resizing",
                       size.width, size.height);
   }
   return Size{static_cast<int>(out.height), static_cast<int>(out.width)};
@@ -199,14 +206,14 @@ Result<PixelValues> rescale_and_normalize(Image image, const PreprocessSettings&
     values.resized = std::move(image);
     return values;
   } catch (const std::bad_alloc&) {
-    return out_of_memory("not enough memory for the numbers of {} x {} pixels", image.width,
+    return out_of_memory("not enough memory for the values of {} x {} pixels", image.width,
                          image.height);
   }
 }
 
 Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& settings) {
   if (image.width < 1 || image.height < 1) {
-    return make_error(ErrorCode::kBadImage, "preprocess: the picture is empty ({} x {})",
+    return make_error(ErrorCode::kBadImage, "picture: expected sides of at least 1, found {} x {}",
                       image.width, image.height);
   }
   OCELLUS_RETURN_IF_ERROR(check_numbers(settings));
@@ -214,7 +221,8 @@ Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& set
   OCELLUS_ASSIGN_OR_RETURN(const Extent resized,
                            extent_after_resize({source.height, source.width}, settings));
   if (resized.height > INT32_MAX || resized.width > INT32_MAX) {
-    return make_error(ErrorCode::kBadImage, "picture of {} x {} is too long to be resized",
+    return make_error(ErrorCode::kBadImage,
+                      "picture of {} x {}: the longer side would not fit in 31 bits after resizing",
                       image.width, image.height);
   }
   try {

@@ -105,7 +105,7 @@ TEST(Preprocess, ALinePictureCostsNoMoreThanItsCrop) {
                  with(clip(336), [](PreprocessSettings& s) { s.do_center_crop = false; }));
   ASSERT_FALSE(uncropped.has_value());
   EXPECT_EQ(uncropped.error().code, ErrorCode::kBadImage);
-  EXPECT_THAT(uncropped.error().message, HasSubstr("would become 5505024 x 336"));
+  EXPECT_THAT(uncropped.error().message, HasSubstr("found 5505024 x 336"));
 }
 
 TEST(Preprocess, TheSizeIsKnownBeforehand) {

@@ -183,19 +183,21 @@ Result<Image> resize_window(const PaddedImage& image, std::int64_t width, std::i
   const Image& inner = image.image;
   if (inner.width < 1 || inner.height < 1 ||
       inner.rgb.size() != std::size_t{3} * inner.width * inner.height) {
-    return make_error(ErrorCode::kBadImage, "resize: the picture is empty ({} x {}, {} bytes)",
-                      inner.width, inner.height, inner.rgb.size());
+    return make_error(ErrorCode::kBadImage,
+                      "resize: expected a picture, found {} x {} with {} bytes", inner.width,
+                      inner.height, inner.rgb.size());
   }
   if (image.left < 0 || image.top < 0 || image.width - image.left < inner.width ||
       image.height - image.top < inner.height) {
-    return make_error(ErrorCode::kInvalidArgument, "resize: {} x {} does not fit into {} x {}",
-                      inner.width, inner.height, image.width, image.height);
+    return make_error(ErrorCode::kInvalidArgument,
+                      "resize: picture of {} x {}: expected inside {} x {}", inner.width,
+                      inner.height, image.width, image.height);
   }
   if (window.x < 0 || window.y < 0 || window.width < 1 || window.height < 1 ||
       std::int64_t{window.x} + window.width > width ||
       std::int64_t{window.y} + window.height > height) {
     return make_error(ErrorCode::kInvalidArgument,
-                      "resize: window {} x {} at {}, {} is not inside {} x {}", window.width,
+                      "resize: window {} x {} at {}, {}: expected inside {} x {}", window.width,
                       window.height, window.x, window.y, width, height);
   }
   try {

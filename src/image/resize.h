@@ -44,7 +44,7 @@ struct PaddedImage {
   const Image& image;
   int width = 0;   // of the whole; >= left + image.width
   int height = 0;  // >= top + image.height
-  int left = 0;    // where the picture stands in it
+  int left = 0;    // of the picture in it
   int top = 0;
   std::array<std::uint8_t, 3> fill{};
 };

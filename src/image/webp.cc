@@ -44,11 +44,12 @@ Result<Demuxer> open(Bytes bytes) {
   Demuxer demuxer(WebPDemuxPartial(&data, &state));
   if (state == WEBP_DEMUX_DONE && demuxer) return demuxer;
   if (state == WEBP_DEMUX_PARSE_ERROR) {
-    return make_error(ErrorCode::kBadImage, "WebP: the chunks are damaged");
+    return make_error(ErrorCode::kBadImage, "WebP: damaged chunks");
   }
   const std::uint64_t claimed = bytes.size() >= 8 ? std::uint64_t{u32le(bytes, 4)} + 8 : 12;
-  return make_error(ErrorCode::kBadImage, "WebP: the file is cut short: {} bytes, expected {}",
-                    bytes.size(), claimed);
+  return make_error(ErrorCode::kBadImage,
+                    "WebP: the file is cut short: expected {} bytes, found {}", claimed,
+                    bytes.size());
 }
 
 // Chunks of metadata may not be larger than the limits, as in other formats.
@@ -62,9 +63,9 @@ Status check_chunks(Bytes bytes, const DecodeLimits& limits) {
       total += length;
       if (length > limits.max_ancillary_chunk_bytes || total > limits.max_ancillary_total_bytes) {
         return make_error(ErrorCode::kBadImage,
-                          "WebP: chunk {} has {} bytes, {} with the others; at most {} and {}",
-                          name, length, total, limits.max_ancillary_chunk_bytes,
-                          limits.max_ancillary_total_bytes);
+                          "WebP: chunk {}: expected at most {} bytes, {} in all, found {} and {}",
+                          name, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
+                          length, total);
       }
     }
     at += 8 + length + (length & 1);
@@ -118,13 +119,13 @@ Result<ImageInfo> read_webp_info(Bytes bytes, const DecodeLimits& limits) {
 Result<Image> decode_webp(Bytes bytes, const ImageInfo& info, const DecodeLimits&) {
   OCELLUS_ASSIGN_OR_RETURN(const Demuxer demuxer, open(bytes));
   const FirstFrame frame(demuxer.get());
-  if (!frame) return make_error(ErrorCode::kBadImage, "WebP: the file has no frame");
+  if (!frame) return make_error(ErrorCode::kBadImage, "WebP: no frame");
   if (frame->width < 1 || frame->height < 1 || frame->x_offset < 0 || frame->y_offset < 0 ||
       frame->x_offset + frame->width > info.width ||
       frame->y_offset + frame->height > info.height) {
-    return make_error(ErrorCode::kBadImage, "WebP: frame {} x {} at {}, {} is not inside {} x {}",
-                      frame->width, frame->height, frame->x_offset, frame->y_offset, info.width,
-                      info.height);
+    return make_error(ErrorCode::kBadImage,
+                      "WebP: frame {} x {} at {}, {}: expected inside {} x {}", frame->width,
+                      frame->height, frame->x_offset, frame->y_offset, info.width, info.height);
   }
   // A frame as large as the canvas, nearly every one, is decoded into the result itself.
   const bool whole = frame->width == info.width && frame->height == info.height;
@@ -141,8 +142,8 @@ Result<Image> decode_webp(Bytes bytes, const ImageInfo& info, const DecodeLimits
     return out_of_memory("WebP: not enough memory for {} x {} pixels", frame->width, frame->height);
   }
   if (status != VP8_STATUS_OK) {
-    return make_error(ErrorCode::kBadImage, "WebP: the picture's data is damaged ({})",
-                      status == VP8_STATUS_NOT_ENOUGH_DATA ? "it ends too early" : "wrong codes");
+    return make_error(ErrorCode::kBadImage, "WebP: damaged image data: {}",
+                      status == VP8_STATUS_NOT_ENOUGH_DATA ? "it ends too early" : "invalid codes");
   }
   if (info.has_alpha) put_all_over_white(part);
   if (whole) return part;
