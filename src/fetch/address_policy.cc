@@ -95,7 +95,7 @@ Result<AddressPolicy> AddressPolicy::make(const std::vector<std::string>& allow)
   for (const std::string& entry : allow) {
     const auto bad = [&] {
       return base::make_error(ErrorCode::kInvalidArgument,
-                              "allowed host \"{}\": expected HOST, HOST:PORT or CIDR", entry);
+                              "allow_hosts: expected HOST, HOST:PORT or CIDR, found \"{}\"", entry);
     };
     boost::system::error_code ec;
     if (const auto slash = entry.find('/'); slash != std::string::npos) {
@@ -145,7 +145,8 @@ Status AddressPolicy::check_url(const HttpUrl& url) const {
   for (const std::string_view name :
        {"localhost", "local", "internal", "localdomain", "home.arpa"}) {
     if (is_or_ends_with(url.host, name)) {
-      return base::make_error(ErrorCode::kForbidden, "{}: a local name", url.host);
+      return base::make_error(ErrorCode::kForbidden,
+                              "{}: expected a public name, found a local one", url.host);
     }
   }
   return {};
@@ -154,12 +155,12 @@ Status AddressPolicy::check_url(const HttpUrl& url) const {
 Status AddressPolicy::check_address(const HttpUrl& url, const ip::address& address) const {
   if (allowed_host(url) || allowed_network(address)) return {};
   if (url.port != 80 && url.port != 443) {
-    return base::make_error(ErrorCode::kForbidden, "{}: port {} is not 80 or 443", url.host,
-                            url.port);
+    return base::make_error(ErrorCode::kForbidden, "{}: port: expected 80 or 443, found {}",
+                            url.host, url.port);
   }
   if (!is_public_address(address)) {
-    return base::make_error(ErrorCode::kForbidden, "{}: {} is not a public address", url.host,
-                            address.to_string());
+    return base::make_error(ErrorCode::kForbidden, "{}: expected a public address, found {}",
+                            url.host, address.to_string());
   }
   return {};
 }

@@ -18,6 +18,11 @@ std::unexpected<Error> bad(std::string_view why) {
   return base::make_error(ErrorCode::kBadImage, "data URL: {}", why);
 }
 
+std::unexpected<Error> too_large(std::size_t max_bytes) {
+  return base::make_error(ErrorCode::kBadImage,
+                          "data URL: expected at most {} bytes of data, found more", max_bytes);
+}
+
 int hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char l = lower(c);
@@ -35,14 +40,14 @@ int base64(char c) {
 Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t max_bytes) {
   std::vector<std::byte> bytes;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (bytes.size() == max_bytes) return bad("larger than allowed");
+    if (bytes.size() == max_bytes) return too_large(max_bytes);
     if (text[i] != '%') {
       bytes.push_back(static_cast<std::byte>(text[i]));
       continue;
     }
-    if (text.size() - i < 3) return bad("percent sign without two digits");
+    if (text.size() - i < 3) return bad("expected two hexadecimal digits after a percent sign");
     const int high = hex(text[i + 1]), low = hex(text[i + 2]);
-    if (high < 0 || low < 0) return bad("percent sign without two digits");
+    if (high < 0 || low < 0) return bad("expected two hexadecimal digits after a percent sign");
     bytes.push_back(static_cast<std::byte>(high * 16 + low));
     i += 2;
   }
@@ -51,15 +56,15 @@ Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t
 
 Result<std::vector<std::byte>> decode_base64(std::string_view text, std::size_t max_bytes) {
   for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return bad("base64 of an impossible length");
-  if (text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > max_bytes) return bad("larger than allowed");
+  if (text.size() % 4 == 1) return bad("base64 cannot have this length");
+  if (text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > max_bytes) return too_large(max_bytes);
   std::vector<std::byte> bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
   std::uint32_t bits = 0;
   int held = 0;
   for (const char c : text) {
     const int value = base64(c);
-    if (value < 0) return bad("character that is not base64");
+    if (value < 0) return bad("expected base64 characters only");
     bits = bits << 6 | static_cast<std::uint32_t>(value);
     held += 6;
     if (held >= 8) {
@@ -74,12 +79,12 @@ Result<std::vector<std::byte>> decode_base64(std::string_view text, std::size_t 
 
 Result<std::vector<std::byte>> parse_data_url(std::string_view url, std::size_t max_bytes) {
   if (url.size() < 5 || !equal_ignoring_case(url.substr(0, 5), "data:"))
-    return bad("no data: prefix");
+    return bad("expected the prefix data:");
   url.remove_prefix(5);
-  // Three characters for each byte is the most that an encoding needs; the rest is the media type.
-  if (url.size() / 3 > max_bytes + 1024) return bad("larger than allowed");
+  // An encoding needs at most three characters a byte; the rest is the media type.
+  if (url.size() / 3 > max_bytes + 1024) return too_large(max_bytes);
   const auto comma = url.find(',');
-  if (comma == std::string_view::npos) return bad("no comma before the data");
+  if (comma == std::string_view::npos) return bad("expected a comma before the data");
   const std::string_view media = url.substr(0, comma);
   const std::string_view data = url.substr(comma + 1);
   const auto semicolon = media.rfind(';');

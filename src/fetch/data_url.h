@@ -1,4 +1,4 @@
-// data: URLs (RFC 2397): the picture is in the text itself.
+// data: URLs (RFC 2397), which hold the picture itself.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace ocellus::fetch {
 
-// Base64 (padding may be missing, nothing else may be wrong) or percent-encoded. The media type is
-// ignored: content decides. kBadImage when it is malformed or decodes to more than max_bytes.
+// Base64 (padding may be missing) or percent-encoded. The media type is ignored: the content
+// decides. kBadImage when it is malformed or decodes to more than max_bytes. Any thread.
 Result<std::vector<std::byte>> parse_data_url(std::string_view url, std::size_t max_bytes);
 
 }  // namespace ocellus::fetch

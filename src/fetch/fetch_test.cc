@@ -5,9 +5,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <latch>
 #include <thread>
 
+#include "base/file_calls.h"
 #include "fetch/source.h"
 #include "fetch/test_server.h"
 #include "runtime/block_on.h"
@@ -177,13 +179,69 @@ TEST_F(FetchTest, CancellingEndsADownloadWithinATenthOfASecond) {
   EXPECT_LT(Deadline::Clock::now() - before, 100ms);
 }
 
+// Reads that hang, as of a file on a server that is gone, until it is destroyed.
+class HungFiles {
+ public:
+  HungFiles() {
+    base::set_file_call_hook(
+        [until = release_.get_future().share()](base::FileCall call,
+                                                const std::filesystem::path& path, std::uint64_t) {
+          if (call == base::FileCall::kRead && path.filename() == "hung") until.wait();
+          return base::FileFault{};
+        });
+  }
+  ~HungFiles() {
+    base::set_file_call_hook({});
+    release_.set_value();
+  }
+
+ private:
+  std::promise<void> release_;
+};
+
+TEST_F(FetchTest, FilesThatHangAreGivenUpAndHoldUpNoOthers) {
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("ocellus-hung-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "hung") << "hello";
+  std::ofstream(directory / "good") << "hello";
+  {
+    const HungFiles hung;
+    FetchOptions options;
+    options.limits.file = 20ms;
+    const auto late = load(directory / "hung", options);
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
+    EXPECT_EQ(late.error().message, (directory / "hung").string() + ": not read within 20 ms");
+    CancelSource stop;  // a worker's
+    auto fetcher = Fetcher::make(*runtime::shared_runtime());
+    ASSERT_TRUE(fetcher);
+    auto task = runtime::spawn(*runtime::shared_runtime(), fetcher->async_load(directory / "hung"),
+                               {.stop = stop.token()});
+    stop.cancel();
+    EXPECT_EQ(task.take().error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(load(directory / "good").value_or("!"), "hello");
+    // More than there may ever be threads: a typed error, not a wait.
+    Result<std::string> last = std::unexpected(Error{});
+    for (int i = 0; i < 20; ++i) last = load(directory / "hung", options);
+    ASSERT_FALSE(last);
+    EXPECT_EQ(last.error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(load(directory / "good").error().code, ErrorCode::kUnavailable);
+  }
+  // The calls have returned, or will at once: files are read again.
+  Result<std::string> good = load(directory / "good");
+  while (!good && good.error().code == ErrorCode::kUnavailable) good = load(directory / "good");
+  EXPECT_EQ(good.value_or("!"), "hello");
+  std::filesystem::remove_all(directory);
+}
+
 TEST_F(FetchTest, FilesBytesAndDataUrls) {
   const auto directory =
       std::filesystem::temp_directory_path() / ("ocellus-fetch-" + std::to_string(::getpid()));
   std::filesystem::create_directories(directory);
   const auto path = directory / "a";
   std::ofstream(path) << "hello";
-  EXPECT_EQ(load(parse_source(path.string())).value_or("!"), "hello");
+  EXPECT_EQ(load(path).value_or("!"), "hello");
   FetchOptions small;
   small.limits.max_bytes = 4;
   EXPECT_EQ(load(path, small).error().code, ErrorCode::kBadImage);
@@ -193,7 +251,7 @@ TEST_F(FetchTest, FilesBytesAndDataUrls) {
   EXPECT_EQ(load(directory).error().code, ErrorCode::kBadImage);
   ::mkfifo((directory / "fifo").c_str(), 0600);
   EXPECT_EQ(load(directory / "fifo").error().code, ErrorCode::kBadImage);
-  EXPECT_EQ(load(parse_source("data:,hi")).value_or("!"), "hi");
+  EXPECT_EQ(load(UrlSource{"data:,hi"}).value_or("!"), "hi");
   EXPECT_EQ(load(std::vector<std::byte>(3)).value_or("").size(), 3u);
   std::filesystem::remove_all(directory);
 }

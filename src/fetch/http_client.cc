@@ -57,7 +57,7 @@ asio::awaitable<Result<std::vector<asio::ip::address>>> checked_addresses(const 
     if (!found) co_return std::unexpected(found.error());
     addresses = *std::move(found);
   }
-  // One bad answer spoils all: whoever mixes them wants the check to see another than the connect.
+  // One forbidden address refuses them all: mixed answers are how DNS rebinding works.
   for (const auto& address : addresses) {
     if (auto status = client.options.policy.check_address(url, address); !status) {
       co_return std::unexpected(status.error());
@@ -77,7 +77,8 @@ asio::awaitable<Status> connect(beast::tcp_stream& stream, const HttpUrl& url,
     if (!ec) {
       const auto peer = stream.socket().remote_endpoint(ec);
       if (!ec && peer == endpoint) co_return Status();
-      co_return base::make_error(ErrorCode::kForbidden, "{}: connected elsewhere", url.authority());
+      co_return base::make_error(ErrorCode::kForbidden, "{}: connected to another address",
+                                 url.authority());
     }
     if (deadline.expired()) break;
     error_code ignored;
@@ -113,20 +114,21 @@ asio::awaitable<Result<Reply>> exchange(Stream& stream, const HttpUrl& url,
   if (is_redirect(message.result_int())) {
     const auto location = message[http::field::location];
     if (location.empty()) {
-      co_return base::make_error(ErrorCode::kFetchFailed, "{}: redirect to nowhere",
+      co_return base::make_error(ErrorCode::kFetchFailed, "{}: redirect without a Location",
                                  url.authority());
     }
     reply.location.assign(location.data(), location.size());
     co_return reply;
   }
   if (message.result_int() != 200) {
-    co_return base::make_error(ErrorCode::kFetchFailed, "{}: status {}, expected 200",
+    co_return base::make_error(ErrorCode::kFetchFailed, "{}: status: expected 200, found {}",
                                url.authority(), message.result_int());
   }
   const auto encoding = message[http::field::content_encoding];
   if (!encoding.empty() && !beast::iequals(encoding, "identity")) {
     co_return base::make_error(ErrorCode::kFetchFailed,
-                               "{}: content encoding that was not asked for", url.authority());
+                               "{}: content encoding: expected identity, found {}", url.authority(),
+                               std::string_view(encoding.data(), encoding.size()));
   }
   const auto start = Deadline::Clock::now();
   std::array<std::byte, 16384> chunk;
@@ -202,7 +204,8 @@ asio::awaitable<Result<std::vector<std::byte>>> async_http_get(const HttpClient&
     }
     url = *std::move(next);
   }
-  co_return base::make_error(ErrorCode::kFetchFailed, "{}: more than {} redirects", url.authority(),
+  co_return base::make_error(ErrorCode::kFetchFailed,
+                             "{}: expected at most {} redirects, found more", url.authority(),
                              client.options.limits.max_redirects);
 }
 

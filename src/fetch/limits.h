@@ -1,4 +1,5 @@
-// Every limit of fetching a picture, with its default.
+// Every limit of fetching a picture, with its default. That of a URL's own length is kMaxUrlBytes
+// (url.h).
 #pragma once
 
 #include <chrono>
@@ -16,10 +17,10 @@ struct FetchLimits {
   std::chrono::milliseconds total{15'000};
   std::chrono::milliseconds connect{3'000};     // name lookup; again TCP; again TLS
   std::chrono::milliseconds first_byte{5'000};  // until the response's header is there
-  // After rate_grace a body must have come at min_rate on average: a drip holds a slot for nothing.
+  // After rate_grace a body must have come at min_rate on average: a slow sender must not hold one
+  // of the few downloads.
   std::size_t min_rate = 1024;  // bytes per second
   std::chrono::milliseconds rate_grace{5'000};
-  std::size_t max_url_bytes = 8192;
 };
 
 }  // namespace ocellus::fetch

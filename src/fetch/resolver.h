@@ -1,4 +1,4 @@
-// Names to addresses, behind an interface so that tests answer themselves.
+// Names to addresses: an interface, so that tests can give their own answers.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

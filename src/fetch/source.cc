@@ -9,9 +9,9 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "base/read_file.h"
 #include "base/result.h"
 #include "fetch/data_url.h"
-#include "fetch/file_source.h"
 #include "fetch/http_client.h"
 #include "runtime/blocking.h"
 
@@ -68,7 +68,7 @@ class Slot {
   bool taken_ = false;
 };
 
-// The cause for the log, a class for the stranger.
+// The cause goes to the log, only its kind to the sender of the URL.
 std::unexpected<Error> tell(const Error& cause) {
   if (cause.code == ErrorCode::kCancelled || cause.code == ErrorCode::kOutOfMemory) {
     return std::unexpected(cause);
@@ -97,6 +97,14 @@ asio::awaitable<Result<Bytes>> load_url(std::shared_ptr<FetcherState> state, std
   co_return bytes;
 }
 
+// Blocks. What the reader calls a wrong argument is here a wrong picture.
+Result<Bytes> read_picture_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  auto bytes = base::read_file_bytes(path, max_bytes);
+  if (!bytes && bytes.error().code == ErrorCode::kInvalidArgument)
+    return std::unexpected(Error{ErrorCode::kBadImage, std::move(bytes).error().message});
+  return bytes;
+}
+
 asio::awaitable<Result<Bytes>> load(std::shared_ptr<FetcherState> state, ImageSource source) {
   const std::size_t max_bytes = state->options.limits.max_bytes;
   if (auto* const url = std::get_if<UrlSource>(&source)) {
@@ -104,7 +112,7 @@ asio::awaitable<Result<Bytes>> load(std::shared_ptr<FetcherState> state, ImageSo
   }
   if (auto* const path = std::get_if<std::filesystem::path>(&source)) {
     std::function<Result<Bytes>()> job = [path = *path, max_bytes] {
-      return read_image_file(path, max_bytes);
+      return read_picture_file(path, max_bytes);
     };
     const auto limit = state->options.limits.file;
     auto bytes = co_await runtime::run_blocking<Bytes>(state->runtime.file_pool(), std::move(job),
@@ -115,20 +123,13 @@ asio::awaitable<Result<Bytes>> load(std::shared_ptr<FetcherState> state, ImageSo
   }
   auto& bytes = std::get<Bytes>(source);
   if (bytes.size() > max_bytes) {
-    co_return base::make_error(ErrorCode::kBadImage, "picture of {} bytes, expected at most {}",
-                               bytes.size(), max_bytes);
+    co_return base::make_error(ErrorCode::kBadImage, "picture: expected at most {} bytes, found {}",
+                               max_bytes, bytes.size());
   }
   co_return std::move(bytes);
 }
 
 }  // namespace
-
-ImageSource parse_source(std::string text) {
-  for (const std::string_view prefix : {"http://", "https://", "data:"}) {
-    if (starts_with(text, prefix)) return UrlSource{std::move(text)};
-  }
-  return std::filesystem::path(std::move(text));
-}
 
 Result<Fetcher> Fetcher::make(runtime::Runtime& runtime, FetchOptions options) {
   // OpenSSL must not tear itself down at the process's end: a runtime thread may still be inside.

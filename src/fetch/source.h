@@ -23,10 +23,6 @@ struct UrlSource {
 };
 using ImageSource = std::variant<std::filesystem::path, UrlSource, std::vector<std::byte>>;
 
-// What a person types: http://, https:// and data: are URLs (in any case of letters), all else is a
-// path.
-ImageSource parse_source(std::string text);
-
 struct FetchOptions {
   bool allow_urls = true;  // http(s); data: is no fetch
   AddressPolicy policy = {};
@@ -49,8 +45,10 @@ class Fetcher {
 
   // For spawn() or block_on(); owns all that it uses, ends soon after it is cancelled. URLs give
   // kForbidden "image URL refused", kFetchFailed "image URL could not be fetched" or kUnavailable
-  // (too many at once), and nothing else that would tell a stranger about this network: the
-  // cause is in the log. Files: see read_image_file.
+  // (too many at once), and nothing that would tell the sender of the URL about this network:
+  // the cause goes to the log. Files are read whole on the runtime's threads for files, never
+  // waiting for a pipe or device: kNotFound, kIo, kBadImage when it is no regular file or larger
+  // than max_bytes, kDeadlineExceeded after FetchLimits::file.
   boost::asio::awaitable<Result<std::vector<std::byte>>> async_load(ImageSource source) const;
 
  private:

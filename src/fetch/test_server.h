@@ -1,4 +1,5 @@
-// A server for tests, on the loopback address; a stranger's program, so no part of our runtime.
+// A server for tests, on the loopback address; it stands for another program, so it does not use
+// the runtime.
 #pragma once
 
 #include <arpa/inet.h>

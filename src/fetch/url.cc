@@ -14,7 +14,7 @@ namespace {
 namespace urls = boost::urls;
 
 std::unexpected<Error> refuse(std::string_view why) {
-  return base::make_error(ErrorCode::kForbidden, "URL refused: {}", why);
+  return base::make_error(ErrorCode::kForbidden, "URL: {}", why);
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -22,8 +22,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // Locale-free: a Turkish locale must not change what a host is.
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// A name whose last label is a number (decimal or hexadecimal) is an address in disguise: resolvers
-// read "127.1", "2130706433" and "0x7f000001" as one.
+// A name whose last label is a number (decimal or hexadecimal) is an address: resolvers read
+// "127.1", "2130706433" and "0x7f000001" as one.
 bool ends_in_number(std::string_view name) {
   const auto dot = name.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
@@ -33,30 +33,32 @@ bool ends_in_number(std::string_view name) {
 }
 
 Status check_name(std::string_view name) {
-  if (name.size() > 253) return refuse("host name is longer than 253 bytes");
+  if (name.size() > 253) return refuse("host: longer than 253 bytes");
   std::size_t label = 0;
   char before = '.';
   for (const char c : name) {
     if (c == '.') {
-      if (label == 0) return refuse("empty label in the host name");
-      if (before == '-') return refuse("host label ends in a hyphen");
+      if (label == 0) return refuse("host: empty label");
+      if (before == '-') return refuse("host: a label ends in a hyphen");
       label = 0;
     } else if ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_') {
-      if (c == '-' && label == 0) return refuse("host label begins with a hyphen");
-      if (++label > 63) return refuse("host label is longer than 63 bytes");
+      if (c == '-' && label == 0) return refuse("host: a label begins with a hyphen");
+      if (++label > 63) return refuse("host: a label is longer than 63 bytes");
     } else {
-      return refuse("character in the host that is not a letter, digit, hyphen or dot");
+      return refuse("host: expected letters, digits, hyphens, underscores and dots");
     }
     before = c;
   }
-  if (label == 0) return refuse("host ends in a dot");
-  if (before == '-') return refuse("host label ends in a hyphen");
-  if (ends_in_number(name)) return refuse("host is a number in disguise");
+  if (label == 0) return refuse("host: ends in a dot");
+  if (before == '-') return refuse("host: a label ends in a hyphen");
+  if (ends_in_number(name))
+    return refuse("host: a name that ends in a number is read as an address by resolvers");
   return {};
 }
 
 Status check_characters(std::string_view text) {
-  if (text.size() > 8192) return refuse("longer than 8192 bytes");
+  if (text.size() > kMaxUrlBytes)
+    return refuse(fmt::format("expected at most {} bytes, found {}", kMaxUrlBytes, text.size()));
   for (const char c : text) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
       return refuse("space or control character");
@@ -70,13 +72,13 @@ Result<HttpUrl> from_view(const urls::url_view& view) {
   HttpUrl url;
   const auto scheme = view.scheme_id();
   if (scheme != urls::scheme::http && scheme != urls::scheme::https) {
-    return refuse("scheme is not http or https");
+    return refuse("scheme: expected http or https");
   }
   url.https = scheme == urls::scheme::https;
-  if (!view.has_authority()) return refuse("no host");
+  if (!view.has_authority()) return refuse("host: missing");
   if (view.has_userinfo()) return refuse("user information");
   const std::string_view encoded(view.encoded_host().data(), view.encoded_host().size());
-  if (encoded.find('%') != std::string_view::npos) return refuse("percent sign in the host");
+  if (encoded.find('%') != std::string_view::npos) return refuse("host: percent sign");
   url.host.resize(encoded.size());
   std::ranges::transform(encoded, url.host.begin(), lower);
   switch (view.host_type()) {
@@ -84,37 +86,38 @@ Result<HttpUrl> from_view(const urls::url_view& view) {
       // Boost.URL 1.81 takes "127.0.0.1." for an address too: only the canonical text may pass.
       boost::system::error_code ec;
       const auto address = boost::asio::ip::make_address_v4(url.host, ec);
-      if (ec || address.to_string() != url.host) return refuse("IPv4 address of an odd spelling");
+      if (ec || address.to_string() != url.host)
+        return refuse("host: expected an IPv4 address of four decimal numbers");
       break;
     }
     case urls::host_type::ipv6: {
       boost::system::error_code ec;
       const auto address =
           boost::asio::ip::make_address_v6(url.host.substr(1, url.host.size() - 2), ec);
-      if (ec) return refuse("IPv6 address that cannot be read");
+      if (ec) return refuse("host: invalid IPv6 address");
       url.host = address.to_string();
       url.ipv6 = true;
       break;
     }
     case urls::host_type::name:
-      if (url.host.empty()) return refuse("empty host");
+      if (url.host.empty()) return refuse("host: empty");
       OCELLUS_RETURN_IF_ERROR(check_name(url.host));
       break;
     default:
-      return refuse("host of an unknown form");
+      return refuse("host: unknown form");
   }
   url.port = url.https ? 443 : 80;
   if (view.has_port()) {
     const std::string_view port(view.port().data(), view.port().size());
-    if (port.empty()) return refuse("empty port");
+    if (port.empty()) return refuse("port: empty");
     const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), url.port);
     if (ec != std::errc() || end != port.data() + port.size() || url.port == 0) {
-      return refuse("port is not 1 to 65535");
+      return refuse("port: expected 1 to 65535");
     }
   }
   url.target.assign(view.encoded_path().data(), view.encoded_path().size());
   if (url.target.empty()) url.target.push_back('/');
-  if (url.target.front() != '/') return refuse("no slash after the host");
+  if (url.target.front() != '/') return refuse("expected a slash after the host");
   if (view.has_query()) {
     url.target += '?';
     url.target.append(view.encoded_query().data(), view.encoded_query().size());
@@ -140,15 +143,15 @@ Result<HttpUrl> parse_http_url(std::string_view text) {
 Result<HttpUrl> resolve_redirect(const HttpUrl& base, std::string_view location) {
   OCELLUS_RETURN_IF_ERROR(check_characters(location));
   const auto reference = urls::parse_uri_reference(location);
-  if (!reference) return refuse("redirect is not a URL");
+  if (!reference) return refuse("redirect: not a URL");
   const std::string origin =
       fmt::format("{}://{}{}", base.https ? "https" : "http", base.authority(), base.target);
   const auto base_view = urls::parse_uri(origin);
-  if (!base_view) return refuse("redirect from an odd place");
+  if (!base_view) return refuse("redirect: invalid base");
   urls::url resolved;
   if (!urls::resolve(*base_view, *reference, resolved))
-    return refuse("redirect cannot be resolved");
-  // Through the front door again: one reading for first and later hops.
+    return refuse("redirect: cannot be resolved");
+  // By the same parser as the first URL.
   return parse_http_url(std::string_view(resolved.buffer().data(), resolved.buffer().size()));
 }
 

@@ -1,7 +1,7 @@
-// The one reading of an http(s) URL: the host that is checked here is the host that is connected
-// to.
+// The only parser of http(s) URLs: the host that is checked here is the host that is connected to.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,7 +10,7 @@
 
 namespace ocellus::fetch {
 
-// A URL with nothing left to interpret.
+// A URL of which nothing is left to interpret. Value type.
 struct HttpUrl {
   bool https = false;
   std::string host;  // lower case, a name or a canonical address; IPv6 without brackets
@@ -23,11 +23,15 @@ struct HttpUrl {
   std::string authority() const;
 };
 
+// Longer URLs are refused; browsers and servers agree on about as much.
+inline constexpr std::size_t kMaxUrlBytes = 8192;
+
 // Accepts only plain spellings: http or https, no user, no backslash, no space or control
 // character, a host of letters, digits, hyphens, underscores and dots, or an IPv4 address of four
 // decimal numbers, or a bracketed IPv6 address without zone. What other programs might read in
 // another way (percent signs in the host, decimal, octal, hexadecimal and short addresses, a
-// trailing dot, full-width characters) is refused. kForbidden, with the reason for the log.
+// trailing dot, full-width characters) is refused. kForbidden with the reason, which is
+// for the log only.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
 // A Location field against the URL that it came from (RFC 3986, 5.2), by the same rules.

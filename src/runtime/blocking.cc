@@ -130,7 +130,7 @@ asio::awaitable<Status> await_blocking(BlockingPool& pool, std::function<void()>
                                        Deadline deadline) {
   struct Shared {
     explicit Shared(asio::any_io_executor executor) : timer(std::move(executor)) {}
-    asio::steady_timer timer;  // on the coroutine's strand: its expiry says "the job has ended"
+    asio::steady_timer timer;  // on the coroutine's loop: its expiry says "the job has ended"
     Status admitted;           // written before that is posted
   };
   const auto executor = co_await asio::this_coro::executor;

@@ -24,8 +24,8 @@ namespace ocellus::runtime {
 // A few threads, started when first needed, and a bounded queue. Owned by the runtime; any thread.
 //
 // Nothing can interrupt a blocking call: a read of a file on a server that is gone may hang for
-// ever. Whoever gives up waiting says so (abandon), and the pool starts another thread in place of
-// the one that hangs, kMaxAbandoned times. When all threads hang, jobs are refused with
+// ever. A caller that stops waiting abandons the call, and the pool starts another thread in place
+// of the one that hangs, kMaxAbandoned times. When all threads hang, jobs are refused with
 // kUnavailable, those in the queue too, until a call returns.
 class BlockingPool {
  public:

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -23,13 +25,14 @@
 namespace ocellus::runtime {
 namespace asio = boost::asio;
 
-struct Runtime::Impl {
-  Impl() : context(kIoThreads), guard(context.get_executor()) {
+// One thread's. What belongs together runs on one loop and needs no strand, which Asio cannot keep
+// working when memory runs out.
+struct EventLoop {
+  EventLoop() : context(1), guard(context.get_executor()) {
     // Makes the reactor, and with it all descriptors, now: later it would be somebody's request
     // that fails.
     asio::steady_timer timer(context);
   }
-  ~Impl() { context.stop(); }  // only when creation failed half-way; the threads end and are joined
 
   void serve() noexcept {
     while (true) {
@@ -45,6 +48,18 @@ struct Runtime::Impl {
 
   asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> guard;
+};
+
+struct Runtime::Impl {
+  // Only when creation failed half-way; the threads end and are joined.
+  ~Impl() { stop(); }
+
+  void stop() noexcept {
+    for (EventLoop& loop : loops) loop.context.stop();
+  }
+
+  std::array<EventLoop, kIoThreads> loops;
+  std::atomic<unsigned> next_loop = 0;
   BlockingPool files{"ocellus-file", kMaxFileThreads};
   BlockingPool lookups{"ocellus-dns", kMaxLookupThreads};
   const pid_t process = ::getpid();
@@ -57,10 +72,15 @@ struct Runtime::Impl {
 Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Runtime::~Runtime() = default;
 
-asio::any_io_executor Runtime::executor() { return impl_->context.get_executor(); }
+asio::any_io_executor Runtime::executor() {
+  const unsigned next = impl_->next_loop.fetch_add(1, std::memory_order_relaxed);
+  return impl_->loops[next % kIoThreads].context.get_executor();
+}
 
 bool Runtime::on_runtime_thread() const noexcept {
-  return impl_->context.get_executor().running_in_this_thread();
+  return std::ranges::any_of(impl_->loops, [](EventLoop& loop) {
+    return loop.context.get_executor().running_in_this_thread();
+  });
 }
 
 int Runtime::thread_count() const noexcept {
@@ -84,7 +104,7 @@ void Runtime::remove_task(TaskCore* task) noexcept {
 
 void Runtime::quiesce() noexcept {
   if (::getpid() != impl_->process) return;  // a forked child has none of the threads
-  impl_->context.stop();
+  impl_->stop();
   if (on_runtime_thread()) return;  // a handler ended the process: nothing can be waited for
   impl_->threads.clear();
   std::unordered_set<TaskCore*> left;
@@ -104,10 +124,11 @@ struct RuntimeMaker {
       auto impl = std::make_unique<Runtime::Impl>();
       impl->threads.reserve(Runtime::kIoThreads);
       for (int i = 0; i < Runtime::kIoThreads; ++i) {
-        auto thread = base::start_thread(fmt::format("ocellus-io-{}", i),
-                                         [raw = impl.get()] { raw->serve(); });
+        EventLoop& loop = impl->loops[static_cast<std::size_t>(i)];
+        auto thread =
+            base::start_thread(fmt::format("ocellus-io-{}", i), [&loop] { loop.serve(); });
         if (!thread) {
-          impl->context.stop();
+          impl->stop();
           return base::make_error(thread.error().code, "Runtime unavailable: thread {} of {}: {}",
                                   i + 1, Runtime::kIoThreads, thread.error().message);
         }
@@ -125,7 +146,7 @@ struct RuntimeMaker {
 
 namespace {
 
-// The one process-wide object of the house, and the lock under which it comes into being. Never
+// The shared runtime, and the lock under which it is made. Never
 // destroyed: threads may ask for the runtime until the very end.
 struct Shared {
   std::atomic<Runtime*> runtime = nullptr;

@@ -15,13 +15,14 @@ namespace ocellus::runtime {
 class BlockingPool;
 class TaskCore;
 
-// A Boost.Asio io_context with a few threads. Reached through shared_runtime() and passed on by
-// reference from there; nobody else can make one. Every member may be called from any thread.
+// Boost.Asio event loops, each with a thread of its own. Reached through shared_runtime() and
+// passed on by reference from there; there is no other way to make one. Every member may be called
+// from any thread.
 //
 // Life: created on first use, never destroyed, so a reference is good for ever. When the process
 // exits normally its threads are stopped and joined (a handler that ran during the destruction of
-// static objects could touch what is gone); work still pending then completes with kUnavailable, so
-// nobody who waits for it hangs. In a forked child the runtime must not be used.
+// static objects could touch what is gone); work still pending then completes with kUnavailable. In
+// a forked child the runtime must not be used.
 class Runtime {
  public:
   // Two: handlers are short (no decoding, no computing), and one that is a little long must not
@@ -29,19 +30,21 @@ class Runtime {
   static constexpr int kIoThreads = 2;
   // Calls that the system offers only as blocking ones run on threads of their own, started when
   // first needed: reading files, and looking up names, which may take many seconds and cannot be
-  // stopped.
+  // stopped. More are started only in place of those that hang.
   static constexpr int kMaxFileThreads = 2;
   static constexpr int kMaxLookupThreads = 6;
 
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // For making sockets and timers. Spawned coroutines run on a strand of it (spawn.h).
+  // That of one of the loops, in turn. Spawned coroutines stay on one loop, which is
+  // this_coro::executor to them (spawn.h).
   boost::asio::any_io_executor executor();
   // Whether the calling thread is one of the runtime's own, where waiting for the runtime would be
   // waiting for oneself.
   bool on_runtime_thread() const noexcept;
-  // Threads that exist now: kIoThreads, and those for blocking calls that were needed so far.
+  // Threads that exist now: kIoThreads, and those for blocking calls that were needed so far
+  // (blocking.h).
   int thread_count() const noexcept;
 
   BlockingPool& file_pool() noexcept;

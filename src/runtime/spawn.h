@@ -86,8 +86,9 @@ boost::asio::awaitable<void> run_into(std::shared_ptr<TaskState<T>> state,
   state->store(co_await std::move(work));
 }
 
-// Runs `work` on the shared runtime, on a strand of its own: what it awaits is continued one at a
-// time, and its cancellation arrives there too. Never throws, never waits. Any thread.
+// Runs `work` on the shared runtime, on one thread from beginning to end: what it awaits is
+// continued there, one at a time, and its cancellation arrives there too. Never throws, never
+// waits. Any thread.
 template <typename T>
 Task<T> spawn(Runtime& runtime, boost::asio::awaitable<Result<T>> work, SpawnOptions options = {}) {
   try {

@@ -7,7 +7,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <optional>
 
 #include "base/log.h"
@@ -30,13 +29,12 @@ Error TaskCore::stop_error(StopReason why) noexcept {
   return make_error_nothrow(ErrorCode::kUnavailable, "Runtime unavailable: the process is ending");
 }
 
-// Touched on the strand only, but for the callbacks' registration, which is made before the
+// Touched on the task's loop only, but for the callbacks' registration, which is made before the
 // coroutine can finish.
 struct TaskCore::Async {
-  explicit Async(const asio::any_io_executor& executor)
-      : strand(asio::make_strand(executor)), timer(strand) {}
+  explicit Async(asio::any_io_executor loop) : executor(std::move(loop)), timer(executor) {}
 
-  asio::strand<asio::any_io_executor> strand;
+  asio::any_io_executor executor;
   asio::cancellation_signal signal;
   asio::steady_timer timer;
   std::optional<StopReason> stopped;  // why the work was told to stop
@@ -48,7 +46,7 @@ struct TaskCore::Async {
 };
 
 // The coroutine's completion handler. Asio destroys it uncalled when it has no memory to continue
-// the coroutine; then the coroutine is gone as well, and whoever waits is told here.
+// the coroutine; the coroutine is then destroyed as well, and the task completes here.
 class TaskCore::Completion {
  public:
   explicit Completion(std::shared_ptr<TaskCore> core) : core_(std::move(core)) {}
@@ -84,11 +82,11 @@ void TaskCore::launch(Runtime& runtime, asio::awaitable<void> work, SpawnOptions
     added = runtime.add_task(this);
     if (!added) return refuse(StopReason::kProcessEnds);
     const auto self = shared_from_this();
-    // Everything else happens on the strand, in this order: the callbacks are registered before the
+    // Everything else happens on the loop, in this order: the callbacks are registered before the
     // coroutine runs, so its end finds them complete.
-    asio::post(async_->strand, [self, done = Completion(self), work = std::move(work),
-                                cancel = options.cancel, stop = options.stop,
-                                deadline = options.deadline]() mutable {
+    asio::post(async_->executor, [self, done = Completion(self), work = std::move(work),
+                                  cancel = options.cancel, stop = options.stop,
+                                  deadline = options.deadline]() mutable {
       Async& a = *self->async_;
       const auto stopper = [weak = std::weak_ptr(self)](StopReason why) {
         return [weak, why] {
@@ -102,12 +100,12 @@ void TaskCore::launch(Runtime& runtime, asio::awaitable<void> work, SpawnOptions
         if (!deadline.is_none()) {
           a.timer.expires_at(deadline.time());
           a.timer.async_wait([self](boost::system::error_code ec) {
-            if (!ec) self->stop_on_strand(StopReason::kDeadline);
+            if (!ec) self->stop_on_loop(StopReason::kDeadline);
           });
         }
-        asio::co_spawn(a.strand, std::move(work),
+        asio::co_spawn(a.executor, std::move(work),
                        asio::bind_cancellation_slot(
-                           a.signal.slot(), asio::bind_executor(a.strand, std::move(done))));
+                           a.signal.slot(), asio::bind_executor(a.executor, std::move(done))));
       } catch (...) {
         self->finish(std::current_exception());
       }
@@ -121,13 +119,13 @@ void TaskCore::launch(Runtime& runtime, asio::awaitable<void> work, SpawnOptions
 
 void TaskCore::request_stop(StopReason why) noexcept {
   if (!try_for_memory([&] {
-        asio::post(async_->strand, [core = shared_from_this(), why] { core->stop_on_strand(why); });
+        asio::post(async_->executor, [core = shared_from_this(), why] { core->stop_on_loop(why); });
       })) {
     base::log(base::LogLevel::kError, "a cancellation was lost: not enough memory");
   }
 }
 
-void TaskCore::stop_on_strand(StopReason why) noexcept {
+void TaskCore::stop_on_loop(StopReason why) noexcept {
   if (async_->finished || async_->stopped) return;
   async_->stopped = why;
   // Terminal: the only kind that every composed operation honours; the work ends anyway.

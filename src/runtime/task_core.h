@@ -32,7 +32,7 @@ class TaskCore : public std::enable_shared_from_this<TaskCore> {
   TaskCore(const TaskCore&) = delete;
   TaskCore& operator=(const TaskCore&) = delete;
 
-  // Runs `work`, which stores the result, on a strand of the runtime. Once. Never throws: what
+  // Runs `work`, which stores the result, on a loop of the runtime. Once. Never throws: what
   // cannot be started completes with an error.
   void launch(Runtime& runtime, boost::asio::awaitable<void> work, SpawnOptions options) noexcept;
 
@@ -40,7 +40,7 @@ class TaskCore : public std::enable_shared_from_this<TaskCore> {
   // False: the deadline came first, or the caller is on a runtime thread and it is not done.
   bool wait(Deadline deadline) const;
   void cancel() noexcept;
-  // The runtime is ending: nothing runs any more, whoever waits must be told.
+  // The runtime is ending and nothing runs any more: completes with kUnavailable.
   void abandon() noexcept;
 
  protected:
@@ -54,7 +54,7 @@ class TaskCore : public std::enable_shared_from_this<TaskCore> {
   enum class StopReason { kCancelled, kDeadline, kOwnerStops, kProcessEnds };
   static Error stop_error(StopReason why) noexcept;
   void request_stop(StopReason why) noexcept;
-  void stop_on_strand(StopReason why) noexcept;
+  void stop_on_loop(StopReason why) noexcept;
   void finish(std::exception_ptr exception) noexcept;
   void complete(Error* error) noexcept;
 

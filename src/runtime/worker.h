@@ -2,9 +2,9 @@
 // asynchronous work again and again.
 //
 // A worker is one dedicated thread. When it starts it takes the shared runtime, once, and keeps the
-// reference for life; a factory then makes its state inside the thread; the outcome goes to whoever
-// waits in wait_ready(); after that it serves a bounded mailbox until it is shut down. The state
-// needs no locks: one thread makes it, uses it and destroys it.
+// reference for life; a factory then makes its state inside the thread; the outcome goes to
+// those who wait in wait_ready(); after that it serves a bounded mailbox until it is shut down. The
+// state needs no locks: one thread makes it, uses it and destroys it.
 //
 // Whatever ends a worker (a shutdown, an exception, a loop that returns), everybody is told: who
 // waits in wait_ready(), and every request that it had not taken. Requests that it had taken are
@@ -158,7 +158,7 @@ class Worker : public WorkerClient<Request> {
   static void serve(Core& core, Factory& factory) noexcept {
     std::unique_ptr<State> state;
     const Error why = live(core, factory, state);
-    // The reason comes first: whoever finds the mailbox closed can read it.
+    // The reason comes first: submit() reads it when it finds the mailbox closed.
     core.init.end(make_error_nothrow(why.code, why.message));
     core.mailbox->close();
     while (auto request = core.mailbox->try_pop())
