@@ -12,8 +12,8 @@
 #include "base/read_file.h"
 #include "base/thread.h"
 #include "base/utf8.h"
-#include "ocellus/ocellus.h"
 #include "runtime/runtime.h"
+#include "vision/test_pictures.h"
 
 namespace ocellus::vision {
 namespace {
@@ -21,13 +21,11 @@ namespace {
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-fs::path source() { return std::getenv("OCELLUS_SOURCE_DIR"); }
-fs::path demo() { return source() / "models/demo"; }
-fs::path scene() { return source() / "examples/pictures/scene.png"; }
-Picture picture() { return Picture::from_path(scene()); }
+using namespace testing;
+
 const char* const kCount = "How many objects are there?";
 const char* const kDescribe = "Describe the picture.";
-const AskOptions kGreedy{.temperature = 0.0f};
+fs::path scene() { return file("scene.png"); }
 
 class Folder {
  public:
@@ -50,10 +48,7 @@ Model open(const Registry& registry, ModelOptions options = {}) {
 }
 
 std::string answer(Model& model, const std::string& question, const AskOptions& options = kGreedy) {
-  auto stream = model.ask(picture(), question, options);
-  if (!stream) return "error: " + stream.error().message;
-  auto whole = stream->wait();
-  return whole ? whole->text : "error: " + whole.error().message;
+  return text_of(model.ask(picture(), question, options));
 }
 
 int thread_count() {
@@ -133,31 +128,55 @@ TEST(Vision, EarlierTurnsAndStopTexts) {
   EXPECT_EQ(answer(model, "What is at the top left?", stop), "a big");
 }
 
+// A model whose loading goes on only when the test says so.
+struct HeldModel {
+  std::promise<void> release;
+  std::shared_future<void> may_load = release.get_future().share();
+  Model model =
+      open(*Registry::create(), {.progress = [this](double, const char*) { may_load.wait(); }});
+};
+
 TEST(Vision, DroppedAndCancelledStreamsEnd) {
-  Model model = open(*Registry::create());
-  { auto dropped = model.ask(picture(), kDescribe, kGreedy); }
-  auto cancelled = model.ask(picture(), kDescribe, kGreedy);
+  HeldModel held;
+  { auto dropped = held.model.ask(picture(), kDescribe, kGreedy); }
+  auto cancelled = held.model.ask(picture(), kDescribe, kGreedy);
   cancelled->cancel();
+  held.release.set_value();
   const auto result = cancelled->wait();
-  if (!result) {
-    EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
-  }
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
   // The model goes on with the next.
-  EXPECT_EQ(answer(model, kCount), "4");
+  EXPECT_EQ(answer(held.model, kCount), "4");
+}
+
+TEST(Vision, CancellingEndsAnAnswerThatIsBeingRead) {
+  Model model = open(*Registry::create());
+  AskOptions endless = kGreedy;
+  endless.ignore_eos = true;
+  endless.max_new_tokens = 1900;
+  auto stream = model.ask(picture(), kDescribe, endless);
+  ASSERT_TRUE(stream->next().has_value());
+  stream->cancel();
+  const auto rest = stream->wait();
+  ASSERT_FALSE(rest.has_value());
+  EXPECT_EQ(rest.error().code, ErrorCode::kCancelled);
 }
 
 TEST(Vision, DeadlineEndsTheAnswer) {
-  Model model = open(*Registry::create());
-  ASSERT_TRUE(model.load().has_value());
+  HeldModel held;
   AskOptions options = kGreedy;
   options.deadline = std::chrono::milliseconds(1);
-  options.max_new_tokens = 500;
-  const auto result = model.ask(picture(), kDescribe, options)->wait();
-  if (!result) {
-    EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
-  }
+  const auto asked = std::chrono::steady_clock::now();
+  auto stream = held.model.ask(picture(), kDescribe, options);
+  ASSERT_TRUE(stream.has_value());
+  while (std::chrono::steady_clock::now() < asked + std::chrono::milliseconds(10))
+    std::this_thread::yield();
+  held.release.set_value();
+  const auto result = stream->wait();
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
   options.deadline = std::chrono::milliseconds(0);
-  EXPECT_EQ(model.ask(picture(), kCount, options).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(held.model.ask(picture(), kCount, options).error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST(Vision, BadRequestsFailAlone) {

@@ -138,8 +138,7 @@ void VisionState::finish_encoding() {
   encoded.plan = std::make_shared<const models::ImagePlan>(*encoded.plan);
   tools_.cache.insert(image.digest(), encoded);
   image.encoded_as(std::move(encoded));
-  loading.stats.tower_seconds +=
-      std::chrono::duration<double>(Clock::now() - encoding_->began).count();
+  loading.stats.tower_seconds += seconds_since(encoding_->began);
   encoding_.reset();
   advance_loading();
 }

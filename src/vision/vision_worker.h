@@ -64,6 +64,9 @@ class VisionState {
     Clock::time_point began;
   };
 
+  static double seconds_since(Clock::time_point then) {
+    return std::chrono::duration<double>(Clock::now() - then).count();
+  }
   std::size_t busy() const { return loading_.size() + active_.size(); }
   void turn(runtime::Inbox<Request>& inbox);
   void wait_for_work(runtime::Inbox<Request>& inbox);

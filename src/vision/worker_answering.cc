@@ -2,14 +2,6 @@
 #include "vision/vision_worker.h"
 
 namespace ocellus::vision {
-namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point then) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
-}
-
-}  // namespace
-
 void VisionState::handle(engine::Engine::Events events) {
   for (engine::SequenceEvent& event : events) handle(event);
 }

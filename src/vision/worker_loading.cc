@@ -9,10 +9,6 @@
 namespace ocellus::vision {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point then) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
-}
-
 void tell(const Question* question, Stage stage, std::size_t done, std::size_t total) {
   if (question == nullptr || !question->options.progress || total == 0) return;
   question->options.progress(
