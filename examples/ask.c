@@ -1,6 +1,5 @@
 /* The same as ask.cc, in C. */
 #include <ocellus/ocellus_c.h>
-
 #include <stdio.h>
 
 static int32_t show(void* user_data, const ocellus_piece* piece) {

@@ -97,7 +97,7 @@ class Terminal:
 
 class Conversation(unittest.TestCase):
     def open(self, *arguments, prompt="[1] > ", **options):
-        terminal = Terminal("ask", "-t", "0", *arguments, **options)
+        terminal = Terminal("ask", "-t", "0", "--quiet", *arguments, **options)  # whatever the load
         self.addCleanup(terminal.close)
         terminal.prompt(prompt)
         return terminal
@@ -110,7 +110,7 @@ class Conversation(unittest.TestCase):
         self.assertEqual(terminal.end(), 0)
 
     def test_the_same_as_earlier_turns_of_the_command_line(self):
-        terminal = Terminal("ask", "-t", "0", "--earlier", QUESTION, "4", SCENE, "What is at the top left?")
+        terminal = Terminal("ask", "-t", "0", "-q", "--earlier", QUESTION, "4", SCENE, "What is at the top left?")
         self.addCleanup(terminal.close)
         self.assertEqual(terminal.end(), 0)
         self.assertEqual(terminal.shown, b"a big red circle\r\n")
