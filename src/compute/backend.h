@@ -41,8 +41,8 @@ struct WeightFormat {
   WeightFormat(DType type, Arithmetic way = Arithmetic::kF32) : dtype(type), arithmetic(way) {}
 };
 
-// A weight's memory and what describes it: enough to make the same weight from it, in another process
-// too (Backend::map_weight).
+// A weight's memory and what describes it: enough to make the same weight from it, in another
+// process too (Backend::map_weight).
 struct PackedWeightView {
   // kReducedPrecision: bf16 that is multiplied as bf16; kF32: everything else.
   WeightFormat format = DType::kF32;
@@ -155,12 +155,11 @@ inline SlotRange seen_slots(const AttentionShape& shape, const SequenceRows& seq
 }
 
 // All operations: f32 activations, row-major; outputs must not overlap inputs unless the comment
-// says so. Sizes are the caller's duty (they come from a checked config), memory is not:
-// kOutOfMemory when scratch cannot be had. Thread rule: the backend is shared by all models and may
-// be called from several threads, each with its own workspace; the calls then take turns on the
-// shared compute pool. Reproducible: every output element is one reduction in a fixed order, so a
-// row's result depends neither on the other rows of the call, nor on the number of threads, nor on
-// the instruction set.
+// says so. Sizes are not checked (they come from a checked config); kOutOfMemory when scratch
+// memory cannot be had. Threads: any, each with its own workspace; calls are served one after the
+// other by the shared compute pool. Reproducible: every output element is one reduction in a fixed
+// order, so a row's result depends neither on the other rows of the call, nor on the number of
+// threads, nor, in f32, on the instruction set.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -171,27 +170,26 @@ class Backend {
   virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
   // Copies `source` [out, in] (f32, f16, bf16 or a block type, any alignment) into the backend's
-  // layout, stored as form.dtype: f32, f16 or bf16, rounded to nearest even where narrower, or a
-  // block type (tensor/quant.h). kUnsupported for other types; kInvalidArgument where rows are no
+  // layout, stored as format.dtype: f32, f16 or bf16, rounded to nearest even where narrower, or a
+  // block type (tensor/quant.h). kUnsupported for other types; kInvalidArgument where rows are not
   // whole blocks (but for q8 and q4, whose last block may be part of one).
   virtual Result<std::unique_ptr<Weight>> make_weight(const tensor::TensorView& source,
                                                       WeightFormat format) const = 0;
 
-  // Names the layouts in which weights lie in memory, and their version: images that were made
-  // under one name mean the same to every backend that gives this name.
+  // Name and version of the layout of packed weights. Bytes packed under one name mean the same to
+  // every backend that gives this name.
   virtual std::string weight_layout() const = 0;
-  // A weight in memory that holds an image already: nothing is copied, nothing read. The bytes,
-  // which begin at a multiple of 64, must not change before the weight has let go of `owner`.
-  // kInvalidArgument where form, sizes and bytes do not fit together; kUnsupported for a form that
-  // this machine cannot multiply.
+  // A weight in packed memory: nothing is copied or read. The bytes, which begin at a multiple of
+  // 64, must not change while the weight holds `owner`. kInvalidArgument where format, sizes and
+  // bytes do not fit together; kUnsupported for a format that this machine cannot multiply.
   virtual Result<std::unique_ptr<Weight>> map_weight(const PackedWeightView& image,
                                                      std::shared_ptr<const void> owner) const = 0;
 
   // For each call: y[r, o] = epilogue(sum over i of x[r, i] * w[o, i]); x [rows, in]. The first
-  // `decode_rows` rows are tokens that the model generated, the others belong to prompts and
-  // pictures: for block types the former take the weights' exact values, the latter the values
-  // rounded to 8 bits with one scale for each 128; activations are rounded to 8 bits likewise. So a
-  // row's result depends on what it is, never on how many rows there are.
+  // `decode_rows` rows are decode rows, the others prefill rows. Of block types decode rows take
+  // the exact values, prefill rows the values rounded to 8 bits with one scale for 128; activations
+  // are rounded to 8 bits likewise. A row's result depends on what it is, never on how many rows
+  // there are.
   virtual Status linear(ConstMatrix x, std::int64_t decode_rows, std::span<const LinearCall> calls,
                         Workspace& workspace) const = 0;
 
@@ -215,13 +213,13 @@ class Backend {
   virtual Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const = 0;
 
   // Rotates the first 2 * half values of each head of x [rows, heads * head_dim] in place, "half
-  // split" form: (x[i], x[i + half]) by the angle of which cos and sin stand in row r of `cos`,
-  // `sin` [rows, half].
+  // split" form: (x[i], x[i + half]) by the angle whose cos and sin are in row r of `cos`, `sin`
+  // [rows, half]. Positions are the caller's: only these rows depend on them.
   virtual Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
                       ConstMatrix sin) const = 0;
 
-  // Bidirectional attention within one picture: q [rows, heads * head_dim], k and v [rows, kv_heads
-  // * head_dim], out like q.
+  // Attention of every row to every row, as in a vision tower: q [rows, heads * head_dim], k and v
+  // [rows, kv_heads * head_dim], out like q.
   virtual Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
                            Matrix out, Workspace& workspace) const = 0;
 

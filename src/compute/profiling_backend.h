@@ -1,5 +1,4 @@
-// A backend that writes down what another one does: where the time of a step goes, and how much
-// arithmetic and memory the step asks for.
+// A backend that measures another one: time, arithmetic and bytes of each operation.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +41,9 @@ struct OpProfile {
   double bytes = 0;  // of weights (each call reads all of it once) or cached keys and values
 };
 
-// Passes everything on. `inner` must outlive it; weights and workspaces are the inner backend's.
-// Any thread, as for every backend: entries of all callers are summed up. Costs two readings of the
-// clock and a short search for each operation.
+// Passes every call to `inner`. `inner` must outlive it; weights and workspaces are the inner
+// backend's. Any thread, as for every backend: entries of all callers are summed up. Costs two
+// readings of the clock and a short search for each operation.
 class ProfilingBackend final : public Backend {
  public:
   explicit ProfilingBackend(const Backend& inner) : inner_(inner) {}

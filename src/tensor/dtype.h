@@ -1,4 +1,4 @@
-// Element types of tensors, as files spell them and as kernels see them.
+// Element types of tensors.
 #pragma once
 
 #include <bit>

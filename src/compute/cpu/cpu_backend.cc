@@ -24,7 +24,7 @@ using base::make_error;
 
 constexpr int kMaxThreads = 1024;
 
-// Rows per task of the cheap row-wise operations: enough work to be worth handing out.
+// Rows of a task of row-wise operations.
 constexpr std::int64_t kRowsPerTask = 8;
 
 struct CpuTables {
@@ -63,8 +63,10 @@ class CpuBackend final : public Backend {
                                                   DType::kF32, false, *pool_));
       return expanded;
     }
-    const bool fast = format.arithmetic == Arithmetic::kReducedPrecision && tables_.bf16 != nullptr;
-    OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::pack(source, format.dtype, fast, *pool_));
+    const bool bf16_pairs =
+        format.arithmetic == Arithmetic::kReducedPrecision && tables_.bf16 != nullptr;
+    OCELLUS_ASSIGN_OR_RETURN(auto weight,
+                             PackedWeight::pack(source, format.dtype, bf16_pairs, *pool_));
     return weight;
   }
 
@@ -73,12 +75,17 @@ class CpuBackend final : public Backend {
   Result<std::unique_ptr<Weight>> map_weight(const PackedWeightView& image,
                                              std::shared_ptr<const void> owner) const override {
     if (expand_weights_ && image.format.dtype != DType::kF32) {
-      return make_error(ErrorCode::kUnsupported, "weights that are packed cannot be expanded");
+      return make_error(
+          ErrorCode::kUnsupported,
+          "packed weights of type {}: cannot be expanded to f32: expected the model that they were "
+          "packed from",
+          tensor::dtype_name(image.format.dtype));
     }
     if (image.format.arithmetic == Arithmetic::kReducedPrecision && tables_.bf16 == nullptr) {
-      return make_error(ErrorCode::kUnsupported,
-                        "is packed for machines that multiply bf16, which {} does not",
-                        describe_tables());
+      return make_error(
+          ErrorCode::kUnsupported,
+          "is packed for machines that multiply bf16: found {}; pack it again with other --weights",
+          describe_tables());
     }
     OCELLUS_ASSIGN_OR_RETURN(auto weight, PackedWeight::map(image, std::move(owner)));
     return weight;
@@ -126,7 +133,7 @@ class CpuBackend final : public Backend {
 
   Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
                    Matrix out, Workspace& workspace) const override {
-    // A picture's keys and values go into blocks like a sequence's, so that one kernel serves both.
+    // A picture's keys and values go into blocks like a sequence's: one kernel serves both.
     KvGeometry geometry;
     geometry.layers = 1;
     geometry.kv_heads = shape.kv_heads;
@@ -157,9 +164,10 @@ class CpuBackend final : public Backend {
 
   Result<std::size_t> kv_block_bytes(const KvGeometry& geometry) const override {
     if (geometry.block_tokens != kKvBlockTokens || !KvLayout::supports(geometry.dtype)) {
-      return make_error(ErrorCode::kUnsupported,
-                        "a KV cache of {} in blocks of {} tokens; expected f32, f16 or q8_0 and {}",
-                        tensor::dtype_name(geometry.dtype), geometry.block_tokens, kKvBlockTokens);
+      return make_error(
+          ErrorCode::kUnsupported,
+          "KV cache: expected f32, f16 or q8_0 in blocks of {} tokens, found {} in blocks of {}",
+          kKvBlockTokens, tensor::dtype_name(geometry.dtype), geometry.block_tokens);
     }
     return KvLayout(geometry).block_bytes();
   }
@@ -274,8 +282,8 @@ Result<std::shared_ptr<const Backend>> make_cpu_backend(const CpuOptions& option
   }
   const CpuTables tables = choose(options.isa);
   if (tables.gemm.f32 == nullptr) {
-    return make_error(ErrorCode::kUnsupported,
-                      "this machine does not have the instruction set that was asked for");
+    return make_error(ErrorCode::kUnsupported, "instruction set: this machine does not have {}",
+                      options.isa == Isa::kAvx512 ? "AVX-512 F, BW, VL, DQ" : "AVX2, FMA, F16C");
   }
   OCELLUS_ASSIGN_OR_RETURN(auto pool, ThreadPool::create(threads));
   return std::make_shared<const CpuBackend>(tables, std::move(pool), options.expand_weights);

@@ -4,7 +4,7 @@
 // compute/cpu/attention/kernels.h, the instruction set's vector-inl.h and isa/vector_math-inl.h,
 // with
 //   store_half(uint16*, V), store_bytes(int8*, V of whole numbers from -127 to 127),
-//   turn(V (&)[16])                 lane j of vector i becomes lane i of vector j
+//   transpose(V (&)[16])            lane j of vector i becomes lane i of vector j
 //   constexpr int kAttentionVectors vectors that the registers hold
 // Any instruction set. Defines kAttentionTable.
 
@@ -33,12 +33,11 @@ constexpr int stored_bytes(KvElement element) {
   return element == KvElement::kF32 ? 4 : element == KvElement::kF16 ? 2 : 1;
 }
 
-// Asks for memory while there is arithmetic to do. A row alone takes less time than reading: asking
-// closely ahead keeps the machine's own prefetching at its full speed (values lie behind their
-// keys, and the next head's keys behind them). Several rows ask for what lies at `next` as N
-// vectors at i lie where they are read now.
+// Prefetches while there is arithmetic to do. One row takes less time than reading: it prefetches
+// closely ahead (values follow their keys in memory, the next head's keys follow these). Several
+// rows prefetch N vectors at i of what is read next.
 template <int R, int N, KvElement E>
-inline void fetch(const std::uint8_t* here, const std::uint8_t* next, std::int64_t i) {
+inline void prefetch(const std::uint8_t* here, const std::uint8_t* next, std::int64_t i) {
   constexpr int kBytes = N * kLanes * stored_bytes(E), kClose = 640;
   const std::uint8_t* const from = (R == 1 ? here + kClose : next) + i * stored_bytes(E);
 #pragma GCC unroll 8
@@ -47,9 +46,10 @@ inline void fetch(const std::uint8_t* here, const std::uint8_t* next, std::int64
 
 // Sums of G * 16 positions for R rows, one chain over head_dim each.
 template <int R, int G, KvElement E>
-[[gnu::noinline]] void score_tile(const float* q, int q_stride, int head_dim,
-                                  const std::uint8_t* keys, const std::uint8_t* next, int first,
-                                  float* scores) {
+[[gnu::noinline]] void score_tile(const AttentionBlock& args, int first, float* scores) {
+  const auto* const q = static_cast<const float*>(args.q);
+  const int q_stride = args.q_stride, head_dim = args.head_dim;
+  const std::uint8_t *const keys = args.keys, *const next = args.values;
   V acc[R][G];
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
@@ -58,7 +58,7 @@ template <int R, int G, KvElement E>
   }
   for (int d = 0; d < head_dim; ++d) {
     const std::int64_t at = std::int64_t{d} * kKvBlockTokens + first;
-    fetch<R, G, E>(keys, next, at);
+    prefetch<R, G, E>(keys, next, at);
     if constexpr (R == 1) {  // each key is used once: it needs no register of its own
       const V x = set1(q[d]);
 #pragma GCC unroll 8
@@ -83,12 +83,23 @@ template <int R, int G, KvElement E>
   }
 }
 
-// C vectors of the outputs of R rows: what is there times `rescale`, then one chain over the
-// positions [from, to).
+// The weights of some rows after the softmax.
+struct WeightedRows {
+  const float* weights;  // [rows][64]
+  const float* rescale;  // [rows]: factors of the outputs so far
+  int from, to;          // slots of the block
+  float* state;          // the rows' records
+};
+
+// C vectors from `first` on of the outputs of R rows: what is there times `rescale`, then one chain
+// over the slots [from, to).
 template <int R, int C, KvElement E>
-[[gnu::noinline]] void value_tile(const float* weights, const float* rescale,
-                                  const std::uint8_t* values, const std::uint8_t* next, int stride,
-                                  int from, int to, float* out, int state_stride) {
+[[gnu::noinline]] void value_tile(const AttentionBlock& args, const WeightedRows& rows, int first) {
+  const float *const weights = rows.weights, *const rescale = rows.rescale;
+  const int skip = first * stored_bytes(E), stride = args.stride, from = rows.from, to = rows.to;
+  const int state_stride = args.state_stride;
+  const std::uint8_t *const values = args.values + skip, *const next = args.next_keys + skip;
+  float* const out = rows.state + kStateOut + first;
   V acc[R][C];
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
@@ -98,7 +109,7 @@ template <int R, int C, KvElement E>
   }
   for (int j = from; j < to; ++j) {
     const std::int64_t at = std::int64_t{j} * stride;
-    fetch<R, C, E>(values, next, at);
+    prefetch<R, C, E>(values, next, at);
     if constexpr (R == 1) {
       const V w = set1(weights[j]);
 #pragma GCC unroll 8
@@ -123,18 +134,13 @@ template <int R, int C, KvElement E>
   }
 }
 
-// All vectors of the outputs, C at a time, the rest with narrower tiles.
+// All vectors of the outputs from `first` on, C at a time, the rest with narrower tiles.
 template <int R, int C, KvElement E>
-inline void add_values(const AttentionBlock& args, const float* weights, const float* rescale,
-                       int from, int to, int first, float* state) {
-  for (; first + C * kLanes <= args.stride; first += C * kLanes) {
-    const int skip = first * stored_bytes(E);
-    value_tile<R, C, E>(weights, rescale, args.values + skip, args.next_keys + skip, args.stride,
-                        from, to, state + kStateOut + first, args.state_stride);
-  }
+inline void add_values(const AttentionBlock& args, const WeightedRows& rows, int first = 0) {
+  for (; first + C * kLanes <= args.stride; first += C * kLanes)
+    value_tile<R, C, E>(args, rows, first);
   if constexpr (C > 1) {
-    if (first < args.stride)
-      add_values<R, C / 2, E>(args, weights, rescale, from, to, first, state);
+    if (first < args.stride) add_values<R, C / 2, E>(args, rows, first);
   }
 }
 
@@ -148,7 +154,7 @@ inline float max_lane(V v) {
   return lane[0];
 }
 
-// One row's sums become its weights; gives the factor for what was there before.
+// Softmax of one row's scores: they become its weights. Returns the factor of its output so far.
 inline float softmax_row(const AttentionBlock& args, int from, int to, float* scores,
                          float* state) {
   V s[kBlockVectors];
@@ -184,17 +190,15 @@ inline float softmax_row(const AttentionBlock& args, int from, int to, float* sc
 template <int R, KvElement E>
 inline void attend_rows(const AttentionBlock& args) {
   alignas(64) float scores[R * kKvBlockTokens];
-  // Behind the last position that any row sees, scores are not needed.
+  // Scores after the last slot that any row sees are not needed.
   int last = 0;
   for (int r = 0; r < R; ++r) last = args.to[r] > last ? args.to[r] : last;
-  const auto* const q = static_cast<const float*>(args.q);
   constexpr int kGroups = kWide<R> < kBlockVectors ? kWide<R> : kBlockVectors;
   if (last <= kLanes) {
-    score_tile<R, 1, E>(q, args.q_stride, args.head_dim, args.keys, args.values, 0, scores);
+    score_tile<R, 1, E>(args, 0, scores);
   } else {
     for (int first = 0; first < last; first += kGroups * kLanes)
-      score_tile<R, kGroups, E>(q, args.q_stride, args.head_dim, args.keys, args.values, first,
-                                scores);
+      score_tile<R, kGroups, E>(args, first, scores);
   }
   float rescale[R];
   bool all = true;
@@ -205,12 +209,12 @@ inline void attend_rows(const AttentionBlock& args) {
                              args.state + r * args.state_stride);
   }
   if (all) {
-    return add_values<R, kWide<R>, E>(args, scores, rescale, 0, kKvBlockTokens, 0, args.state);
+    return add_values<R, kWide<R>, E>(args, {scores, rescale, 0, kKvBlockTokens, args.state});
   }
   for (int r = 0; r < R; ++r) {
     if (args.from[r] == args.to[r]) continue;
-    add_values<1, kWide<1>, E>(args, scores + r * kKvBlockTokens, rescale + r, args.from[r],
-                               args.to[r], 0, args.state + r * args.state_stride);
+    add_values<1, kWide<1>, E>(args, {scores + r * kKvBlockTokens, rescale + r, args.from[r],
+                                      args.to[r], args.state + r * args.state_stride});
   }
 }
 
@@ -285,7 +289,7 @@ void expand_stored(KvElement element, const std::uint8_t* from, std::int64_t n, 
   }
 }
 
-// 127 / the largest magnitude of a row, and `scale` its inverse: what a byte is multiplied with.
+// 127 / the largest magnitude of a row; `scale` is its inverse.
 inline float byte_factor(const float* row, int n, float* scale) {
   V max = zero();
   for (int i = 0; i < n; i += kLanes) {
@@ -295,7 +299,7 @@ inline float byte_factor(const float* row, int n, float* scale) {
   const float largest = max_lane(max);
   *scale = largest / 127.0f;
   const float factor = 127.0f / largest;
-  // Where the factor is no number (all zeros, or nearly), so are the bytes' values zero.
+  // Where the factor overflows (all values zero, or nearly), bytes are zero.
   return factor <= 3.4e38f ? factor : 0.0f;
 }
 
@@ -304,14 +308,14 @@ inline void store_converted(std::uint8_t* to, std::int64_t i, V x, V factor) {
   if constexpr (E == KvElement::kF32) store(reinterpret_cast<float*>(to) + i, x);
   if constexpr (E == KvElement::kF16) store_half(reinterpret_cast<std::uint16_t*>(to) + i, x);
   if constexpr (E == KvElement::kQ8) {
-    const V whole = sub(add(mul(x, factor), set1(12582912.0f)), set1(12582912.0f));
+    const V rounded = nearest(mul(x, factor));
     // A NaN becomes the first bound: the second operand when unordered.
     store_bytes(reinterpret_cast<std::int8_t*>(to) + i,
-                min_of(max_of(whole, set1(-127.0f)), set1(127.0f)));
+                min_of(max_of(rounded, set1(-127.0f)), set1(127.0f)));
   }
 }
 
-// Sixteen keys from `first` on, turned in registers.
+// Sixteen keys from `first` on, transposed in registers.
 template <KvElement E>
 inline void store_sixteen_keys(const KvRun& run, int first, const float* factor) {
   const V by = load(factor);
@@ -366,7 +370,7 @@ inline void store_run(const KvRun& run) {
       float by = 0;
       if constexpr (E == KvElement::kQ8)
         by = byte_factor(row, run.head_dim, run.value_scales + token);
-      // Up to the stride: the padding is multiplied too, and must be a number.
+      // Up to the stride: padding is multiplied too, and must not be NaN.
       for (int c = 0; c < run.stride; c += kLanes) {
         store_converted<E>(run.values, std::int64_t{token} * run.stride + c,
                            load_part(row + c, part_at(c, run.head_dim)), set1(by));

@@ -12,18 +12,18 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// Bytes of queries and outputs that one task takes: they stay in the L2 while the blocks pass, and
-// bringing a block to the form of the products costs little beside so many rows (512 of 128).
+// Bytes of queries and outputs of one task: they stay in the L2, and converting a block costs
+// little beside so many rows (512 of 128).
 constexpr std::int64_t kTaskBytes = 480 << 10;
-// Query heads of rows that are worth a task of their own where there are threads without one.
+// Query heads of rows that are worth a task where threads would have none.
 constexpr std::int64_t kMinQueries = 96;
 constexpr std::int64_t kRowsAhead = 12;
-// So few share the positions out between tasks instead.
+// Up to so many queries are split by ranges of slots instead.
 constexpr std::int64_t kSplitQueries = 32;
 constexpr std::int64_t kRangePositions = std::int64_t{kRangeBlocks} * kKvBlockTokens;
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
-// Some rows of a sequence over some ranges of positions; for each key-value head.
+// Some rows of a sequence over some ranges of slots, for each key-value head.
 struct Task {
   const SequenceRows* sequence;
   std::int64_t first, rows;              // of the sequence's rows
@@ -37,7 +37,7 @@ struct Span {
   std::int64_t from, to;
 };
 
-// What a thread takes: neighbouring key-value heads of a task.
+// Neighbouring key-value heads of a task: what a thread takes.
 struct Unit {
   const Task* task;
   std::int64_t first_head, heads;
@@ -83,7 +83,7 @@ class Attention {
   }
 
   Status run(ThreadPool& pool, CpuWorkspace& workspace) {
-    // The longest first, so that no thread waits long for the last.
+    // The longest first: no thread waits long for the last.
     std::ranges::stable_sort(tasks_, std::greater(), [&](const Task& task) {
       return task.rows * (seen(*task.sequence, task.first + task.rows - 1).to);
     });
@@ -109,8 +109,7 @@ class Attention {
   }
 
  private:
-  // Into how many tasks a sequence's queries of one head are cut: as many as keep each in the L2,
-  // and enough for all threads.
+  // Tasks of a sequence's queries of one head: enough to keep each in the L2, and for all threads.
   std::int64_t task_count(std::int64_t queries, bool bf16) const {
     const std::int64_t query_bytes =
         record_ * std::int64_t{sizeof(float)} + query_stride() * (bf16 ? 2 : 4);
@@ -119,8 +118,8 @@ class Attention {
                     std::min(enough, divide_up(queries, kMinQueries)));
   }
 
-  // Few queries read keys and values as fast as memory gives them, and that is faster the more of
-  // them lie together: a block's heads do. Every thread has several units all the same.
+  // Few queries are bounded by reading memory, which is faster where heads of a block are read
+  // together. Every thread has several units all the same.
   void make_units() {
     constexpr std::int64_t kUnitsOfThread = 4;
     std::int64_t reading = 0;
@@ -166,7 +165,7 @@ class Attention {
     for (std::int64_t i = 0; i < task.rows * group_; ++i) {
       const float* const from =
           q_.row(first_row + i / group_) + first_col + i % group_ * shape_.head_dim;
-      // Rows lie far apart: nothing else asks for the next ones in time.
+      // Rows are far apart: the hardware does not prefetch the next ones.
       const float* const ahead =
           q_.row(first_row + std::min(i / group_ + kRowsAhead, task.rows - 1)) + first_col +
           i % group_ * shape_.head_dim;
@@ -181,7 +180,7 @@ class Attention {
     }
   }
 
-  // Sets the operands of a block, brought to the form of the products where that pays.
+  // Sets the operands of a block, converted where that pays.
   void take_block(const Task& task, std::int64_t kv_head, std::int64_t block, float* panels,
                   AttentionBlock& args) const {
     const SequenceRows& sequence = *task.sequence;
@@ -191,7 +190,7 @@ class Attention {
     args.keys = args.next_keys = head.keys;
     args.values = head.values;
     args.element = layout_.element();
-    // What lies behind the sequence's end was perhaps never written.
+    // Slots after the sequence's end were perhaps never written.
     const std::int64_t written = std::min<std::int64_t>(
         kKvBlockTokens, sequence.first_slot + sequence.rows - block * kKvBlockTokens);
     const int dim = static_cast<int>(shape_.head_dim);
@@ -250,7 +249,7 @@ class Attention {
     auto* const spans = reinterpret_cast<Span*>(scratch);
     for (std::int64_t i = 0; i < count; ++i)
       spans[i] = seen(*task.sequence, task.first + i / group_);
-    // Of each head, one behind the other.
+    // Of each head in turn: queries, states, merged records.
     auto* const queries = reinterpret_cast<float*>(scratch + span_bytes(count));
     float* const state = queries + all * query_stride();
     float* const merged = state + all * record_;
@@ -328,7 +327,7 @@ class Attention {
   void copy(const float* record, float* to) const {
     std::memcpy(to, record, static_cast<std::size_t>(record_) * sizeof(float));
   }
-  // The ranges of a row, in order.
+  // Merges the ranges of a row, in order.
   void merge(const float* record, bool first, bool bf16, float* merged) const {
     first ? copy(record, merged) : tables_.f32->merge(record, stride_, unit(bf16), merged);
   }

@@ -1,4 +1,4 @@
-// How keys and values lie in a block of the KV cache.
+// The layout of a block of the KV cache.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 namespace ocellus::compute::cpu {
 
 // A block holds for each layer and key-value head, in the order in which attention reads them: keys
-// [head_dim][64 tokens], transposed, so that sixteen scores are one vector; of 8-bit caches the f32
-// scales of the keys [64] and of the values [64]; values [64 tokens][value_stride], head_dim
-// rounded up to sixteen. In bf16, which lives no longer than one call, both are in pairs: keys
-// [head_dim rounded up to two / 2][64][2], values [32][value_stride][2].
+// [head_dim][64], transposed, so that sixteen scores are one vector; in 8-bit caches the f32 scales
+// of the keys [64] and of the values [64]; values [64][value_stride], head_dim rounded up to
+// sixteen. In bf16, which no cache is stored in, both are pairs: keys [head_dim rounded up to two /
+// 2][64][2], values [32][value_stride][2].
 class KvLayout {
  public:
   static bool supports(DType dtype) {
@@ -52,7 +52,7 @@ class KvLayout {
     return {keys, key_scales, key_scales + kKvBlockTokens, scales + scale_bytes()};
   }
 
-  // Writes one head's part of the rows of k and v. `store` is that of the table whose type it is.
+  // Writes one head's part of the rows of k and v with `store`, of a table for element().
   void store(void (*store)(const KvRun&), std::int64_t layer, std::int64_t kv_head,
              const SequenceRows& sequence, ConstMatrix k, ConstMatrix v) const;
 

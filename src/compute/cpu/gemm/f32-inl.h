@@ -69,8 +69,8 @@ inline void tile_rows_fixed(Element element, const float* a, const void* b, std:
   tile_of<R, Element::kF32>(a, b, depth, add_to, c);
 }
 
-void tile(const float* a, int rows, Element element, const void* b, std::int64_t depth, bool add,
-          float* c) {
+void tile(const F32Tile& tile) {
+  const auto& [a, rows, element, b, depth, add, c] = tile;
   switch (rows) {
     case 1:
       return tile_rows_fixed<1>(element, a, b, depth, add, c);

@@ -21,6 +21,17 @@ inline constexpr int kDirectRows = 4;
 
 enum class Element : std::uint8_t { kF32, kF16, kBF16 };
 
+// c[r][0..32) (+)= sum over k < depth of a[k * rows + r] * b[k * 32 + o].
+struct F32Tile {
+  const float* a;  // [depth][rows]
+  int rows;        // at most tile_rows; at most kDirectRows where b is not f32
+  Element element;
+  const void* b;  // [depth][32] of `element`
+  std::int64_t depth;
+  bool add;  // else c is overwritten
+  float* c;  // [rows][32]
+};
+
 // The sums of some rows with one panel, and what they become.
 struct EpilogueArgs {
   const float* c;  // [rows][32]
@@ -37,10 +48,7 @@ struct F32Kernels {
   const char* name;
   int tile_rows;  // rows of this table's register tile, at most kMaxTileRows
 
-  // c[r][0..32) (+)= sum over k < depth of a[k * rows + r] * b[k * 32 + o]; rows <= tile_rows, and
-  // <= kDirectRows where b is not f32. `add`: else c is overwritten.
-  void (*tile)(const float* a, int rows, Element element, const void* b, std::int64_t depth,
-               bool add, float* c);
+  void (*tile)(const F32Tile& tile);
   // n values (a multiple of 16, any alignment) to f32.
   void (*expand)(Element element, const void* from, std::int64_t n, float* to);
   // y[r][i] = activation(c[r][i] + bias[i]) + residual[r][i].

@@ -79,11 +79,11 @@ TEST_P(KernelTable, TileEqualsScalarAtEveryShape) {
             Floats row(static_cast<std::size_t>(depth));
             for (std::int64_t k = 0; k < depth; ++k)
               row[static_cast<std::size_t>(k)] = a.data()[k * rows + r];
-            scalar_f32_kernels().tile(row.data(), 1, Element::kF32, b.data(), depth, add,
-                                      expected.data() + r * kPanel);
+            scalar_f32_kernels().tile(
+                {row.data(), 1, Element::kF32, b.data(), depth, add, expected.data() + r * kPanel});
           }
           const FencedFloats found(before, edge);
-          table_->tile(a.data(), rows, Element::kF32, b.data(), depth, add, found.data());
+          table_->tile({a.data(), rows, Element::kF32, b.data(), depth, add, found.data()});
           ASSERT_TRUE(same(found.span(), expected));
           ASSERT_TRUE(found.guards_unchanged());
         }
@@ -114,9 +114,9 @@ TEST_P(KernelTable, TileOfNarrowWeightsEqualsThatOfExpandedOnes) {
             random_values(static_cast<std::size_t>(rows * kPanel), kAllValues[0], seed + 2);
         for (const bool add : {false, true}) {
           Floats expected = before;
-          table_->tile(a.data(), rows, Element::kF32, wide.data(), depth, add, expected.data());
+          table_->tile({a.data(), rows, Element::kF32, wide.data(), depth, add, expected.data()});
           const FencedFloats found(before, Edge::kBack);
-          table_->tile(a.data(), rows, element, b.data(), depth, add, found.data());
+          table_->tile({a.data(), rows, element, b.data(), depth, add, found.data()});
           ASSERT_TRUE(same(found.span(), expected));
           ASSERT_TRUE(found.guards_unchanged());
         }

@@ -30,7 +30,7 @@ TEST(KernelReference, TileIsAProductOfMatrices) {
         const auto before = random_values(static_cast<std::size_t>(rows * kPanel), kind, n + 3);
         for (const bool add : {false, true}) {
           auto c = before;
-          kScalar.tile(a.data(), rows, Element::kF32, b.data(), depth, add, c.data());
+          kScalar.tile({a.data(), rows, Element::kF32, b.data(), depth, add, c.data()});
           for (int r = 0; r < rows; ++r) {
             for (int o = 0; o < kPanel; ++o) {
               const auto at = static_cast<std::size_t>(r * kPanel + o);

@@ -17,8 +17,8 @@
 //      with, as I: some instruction sets multiply q - 128 itself, others need -128 * sum;
 //   TileW, TileB  the same for tiles, kTileValueBytes bytes for each weight and activation:
 //      load_tile_w, tile_dot, interleave_values, broadcast_tile; kWidenI16, Int8Kernels::widen_i16;
-//      row_acc_init(a group's q and neg_sums), tile_acc_init(that, the panel's acc_init, index of the
-//      outputs);
+//      row_acc_init(a group's q and neg_sums), tile_acc_init(that, the panel's acc_init, index of
+//      the outputs);
 //   max_lane, all_zero (of a V, -0 too), store_bytes(V whole numbers, int8*), sum_bytes(int8*)
 //   of sixteen.
 
@@ -159,8 +159,8 @@ void int8_tile(const Int8Tile& a, const Int8Panel& w, std::int64_t depth, bool a
   }
 }
 
-void interleave_rows(const std::int8_t* q, std::int64_t stride, const std::int32_t* neg_sums,
-                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* acc_init) {
+void interleave_rows(const RoundedRows& source, std::int8_t* out, std::int32_t* acc_init) {
+  const auto& [q, neg_sums, stride, depth, rows] = source;
   interleave_values(q, stride, depth, rows, out);
   for (std::int64_t k = 0; k < depth; k += kGroup) {
     for (int r = 0; r < rows; ++r) {

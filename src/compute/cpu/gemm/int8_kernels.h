@@ -1,8 +1,8 @@
 // Products in 8-bit integers. One table for each instruction set.
 //
-// Contract of all tables: integers are exact, and what is f32 is the same sequence of operations, so
-// results are equal bit for bit. Activations are rounded to 8 bits with one scale for each kGroup
-// values of a row; a product over K is cut into these groups, in order. Plain data only
+// Contract of all tables: integers are exact, and what is f32 is the same sequence of operations,
+// so results are equal bit for bit. Activations are rounded to 8 bits with one scale for each
+// kGroup values of a row; a product over K is cut into these groups, in order. Plain data only
 // (elementwise/kernels.h says why).
 #pragma once
 
@@ -14,17 +14,25 @@ namespace ocellus::compute::cpu {
 
 inline constexpr int kMaxInt8Rows = 12;  // of the largest register tile
 
-// Of each sub-block: minus the sum of q over its first half, over its second half, over both; one is
-// unused.
+// Of each sub-block: minus the sum of q over its first half, over its second half, over both; one
+// is unused.
 inline constexpr int kSums = 4;
 
-// Rows of 8-bit activations, sub-block by sub-block, in the order in which a product reads them: x is
-// about scale * q. `depth` is rounded up to kGroup, the rest is zero.
+// Rows of 8-bit activations, sub-block by sub-block, in the order in which a product reads them: x
+// is about scale * q. `depth` is rounded up to kGroup, the rest is zero.
 struct Int8Rows {
   const std::int8_t* q;          // [depth / kSubBlock][rows][kSubBlock], -127 to 127
   const float* scales;           // [depth / kGroup][rows]
   const std::int32_t* neg_sums;  // [depth / kSubBlock][rows][kSums]
   std::int64_t rows, depth;
+};
+
+// The rows of one register tile as round_row() writes them.
+struct RoundedRows {
+  const std::int8_t* q;          // [rows], `stride` apart
+  const std::int32_t* neg_sums;  // [rows][depth / kSubBlock][kSums]
+  std::int64_t stride, depth;    // depth: whole groups
+  int rows;
 };
 
 // The rows of one register tile, interleaved.
@@ -54,11 +62,9 @@ struct Int8Kernels {
   // filled with zeros. A group with a value that is not finite gets the scale NaN.
   void (*round_row)(const float* x, std::int64_t n, std::int8_t* q, float* scales,
                     std::int32_t* neg_sums);
-  // Rows of q, `stride` apart, and of their sums, [rows][depth / kSubBlock][kSums], in the order of
-  // a tile: depth * rows * tile_value_bytes bytes; and acc_init, what a group's integers begin with,
-  // [depth / kGroup][rows]. depth: whole groups.
-  void (*interleave)(const std::int8_t* q, std::int64_t stride, const std::int32_t* neg_sums,
-                     std::int64_t depth, int rows, std::int8_t* out, std::int32_t* acc_init);
+  // Writes the rows in the order of a tile, depth * rows * tile_value_bytes bytes, and acc_init,
+  // what a group's integers begin with, [depth / kGroup][rows].
+  void (*interleave)(const RoundedRows& rows, std::int8_t* out, std::int32_t* acc_init);
   // Null where tiles take bytes. Else widens 8-bit weights to 16 bits: `to` gets depth * 32 *
   // tile_value_bytes bytes without gaps, acc_init [groups][32] the outputs' part of what a group's
   // integers begin with. depth: as in tile().

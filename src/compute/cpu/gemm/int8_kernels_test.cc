@@ -86,7 +86,11 @@ struct RoundedRows {
     interleaved.resize(static_cast<std::size_t>(rows * depth) *
                        static_cast<std::size_t>(table.tile_value_bytes));
     acc_init.resize(static_cast<std::size_t>(depth / kGroup * rows));
-    table.interleave(apart.data(), depth + kGap, sums.data(), depth, static_cast<int>(rows),
+    table.interleave({.q = apart.data(),
+                      .neg_sums = sums.data(),
+                      .stride = depth + kGap,
+                      .depth = depth,
+                      .rows = static_cast<int>(rows)},
                      interleaved.data(), acc_init.data());
     for (std::int64_t g = 0; g < depth / kGroup; ++g) {
       for (std::int64_t r = 0; r < rows; ++r) tile_scales.push_back(scale(r, g));

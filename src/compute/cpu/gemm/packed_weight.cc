@@ -19,17 +19,23 @@ using tensor::whole_blocks;
 // Beyond any model; sizes of a panel cannot overflow below it.
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 
-// Transposes `rows` <= 32 rows of the source into one panel of the same type, `pair` values of k
-// together.
+// Up to 32 rows of a matrix.
+struct SourceRows {
+  DType dtype;
+  const std::byte* data;
+  std::int64_t rows, in;
+};
+
+// Transposes rows into one panel of the same type, `pair` values of k together.
 template <typename Bits>
-void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in, std::int64_t pair,
-                     std::byte* panel) {
+void transpose_panel(const SourceRows& source, std::int64_t pair, std::byte* panel) {
+  const std::int64_t in = source.in;
   constexpr std::int64_t kStrip =
       64;  // 64 x 32 values of the panel stay in the L1 while 32 rows are read
   for (std::int64_t first = 0; first < in; first += kStrip) {
     const std::int64_t last = std::min(in, first + kStrip);
-    for (std::int64_t o = 0; o < rows; ++o) {
-      const std::byte* row = source + static_cast<std::size_t>(o * in) * sizeof(Bits);
+    for (std::int64_t o = 0; o < source.rows; ++o) {
+      const std::byte* row = source.data + static_cast<std::size_t>(o * in) * sizeof(Bits);
       for (std::int64_t k = first; k < last; ++k) {
         const std::int64_t at = (k / pair * kPanel + o) * pair + k % pair;
         std::memcpy(panel + static_cast<std::size_t>(at) * sizeof(Bits),
@@ -39,15 +45,17 @@ void transpose_panel(const std::byte* source, std::int64_t rows, std::int64_t in
   }
 }
 
-void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::int64_t in,
-                   DType to, std::int64_t pair, std::byte* panel) {
+void convert_panel(const SourceRows& source, DType to, std::int64_t pair, std::byte* panel) {
+  const DType from = source.dtype;
+  const std::int64_t in = source.in;
   float line[kBlockK];  // a multiple of every block
   std::byte narrow[kBlockK * sizeof(float)];
   const std::size_t size = tensor::block_bytes(to);
-  for (std::int64_t o = 0; o < rows; ++o) {
+  for (std::int64_t o = 0; o < source.rows; ++o) {
     for (std::int64_t k = 0; k < in; k += kBlockK) {
       const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k);
-      tensor::dequantize(from, source + bytes_of(from, o * in) + bytes_of(from, k), length, line);
+      tensor::dequantize(from, source.data + bytes_of(from, o * in) + bytes_of(from, k), length,
+                         line);
       tensor::quantize(to, line, length, narrow);
       for (std::int64_t i = 0; i < length; ++i) {
         const std::int64_t at = ((k + i) / pair * kPanel + o) * pair + (k + i) % pair;
@@ -59,20 +67,21 @@ void convert_panel(DType from, const std::byte* source, std::int64_t rows, std::
 }
 
 // Block types, chunk by chunk; values of another type are rounded.
-void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::int64_t in, DType to,
-                 std::byte* panel) {
+void pack_chunks(const SourceRows& source, DType to, std::byte* panel) {
+  const DType from = source.dtype;
+  const std::int64_t in = source.in;
   float line[kBlockK];
   std::byte blocks[kPanel * kBlockK * 2];  // no block type has more than 2 bytes a value
   for (std::int64_t k = 0; k < in; k += kBlockK) {
     const std::int64_t length = std::min<std::int64_t>(kBlockK, in - k),
                        padded = (length + kSubBlock - 1) / kSubBlock * kSubBlock;
-    const std::byte* rows_of_chunk = source + bytes_of(from, k);
+    const std::byte* rows_of_chunk = source.data + bytes_of(from, k);
     std::size_t row_bytes = bytes_of(from, in);
     if (from != to) {
       std::fill(line + length, line + kBlockK, 0.0f);
       const auto block = static_cast<std::int64_t>(tensor::block_values(to));
       const std::int64_t whole = (length + block - 1) / block * block;
-      for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t row = 0; row < source.rows; ++row) {
         tensor::dequantize(from, rows_of_chunk + static_cast<std::size_t>(row) * row_bytes, length,
                            line);
         tensor::quantize(to, line, whole,
@@ -81,7 +90,7 @@ void pack_chunks(DType from, const std::byte* source, std::int64_t rows, std::in
       rows_of_chunk = blocks;
       row_bytes = bytes_of(to, whole);
     }
-    pack_quant_chunk(to, rows_of_chunk, row_bytes, rows, padded, panel);
+    pack_quant_chunk(to, rows_of_chunk, row_bytes, source.rows, padded, panel);
     panel += quant_chunk_bytes(to, padded);
   }
 }
@@ -96,32 +105,33 @@ Element PackedWeight::element() const {
 
 void PackedWeight::pack_panel(const tensor::TensorView& source, std::int64_t number) {
   std::byte* const to = buffer_.data() + static_cast<std::size_t>(number) * panel_bytes_;
-  const std::byte* const rows = source.data.data() + bytes_of(source.dtype, number * kPanel * in_);
+  const std::byte* const first = source.data.data() + bytes_of(source.dtype, number * kPanel * in_);
   const std::int64_t count = std::min<std::int64_t>(kPanel, out_ - number * kPanel);
+  const SourceRows rows{source.dtype, first, count, in_};
   const std::int64_t pair = layout_ == PanelLayout::kBf16Pairs ? 2 : 1;
   if (layout_ == PanelLayout::kQuant) {
-    pack_chunks(source.dtype, rows, count, in_, dtype_, to);
+    pack_chunks(rows, dtype_, to);
     return;
   }
   if (count < kPanel || in_ % pair != 0) std::memset(to, 0, panel_bytes_);
   if (source.dtype != dtype_) {
-    convert_panel(source.dtype, rows, count, in_, dtype_, pair, to);
+    convert_panel(rows, dtype_, pair, to);
   } else if (dtype_ == DType::kF32) {
-    transpose_panel<std::uint32_t>(rows, count, in_, pair, to);
+    transpose_panel<std::uint32_t>(rows, pair, to);
   } else {
-    transpose_panel<std::uint16_t>(rows, count, in_, pair, to);
+    transpose_panel<std::uint16_t>(rows, pair, to);
   }
 }
 
 Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorView& source,
-                                                         DType dtype, bool fast_bf16,
+                                                         DType dtype, bool bf16_pairs,
                                                          ThreadPool& pool) {
   if (!tensor::is_weight(source.dtype) || !tensor::is_weight(dtype)) {
-    return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be held as {}",
+    return make_error(ErrorCode::kUnsupported, "weight: {} cannot be stored as {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }
   if (source.shape.rank() != 2 || source.shape[0] < 1 || source.shape[1] < 1) {
-    return make_error(ErrorCode::kInvalidArgument, "expected a matrix [out, in], found shape {}",
+    return make_error(ErrorCode::kInvalidArgument, "weight: expected shape [out, in], found {}",
                       source.shape.to_string());
   }
   const std::int64_t in = source.shape[1];
@@ -130,11 +140,12 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
       whole_blocks(dtype, in) || (may_end_inside(dtype) && source.dtype != dtype);
   if (!elements || !whole_blocks(source.dtype, in) || !same_rows ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
-    return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes of {}",
+    return make_error(ErrorCode::kInvalidArgument,
+                      "weight: shape {} as {} does not fit {} bytes of {}",
                       source.shape.to_string(), tensor::dtype_name(dtype), source.data.size(),
                       tensor::dtype_name(source.dtype));
   }
-  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(source.shape[0], in, dtype, fast_bf16));
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(source.shape[0], in, dtype, bf16_pairs));
   std::unique_ptr<PackedWeight> weight = std::move(described.first);
   OCELLUS_ASSIGN_OR_RETURN(weight->buffer_, base::AlignedBuffer::make(described.second));
   weight->data_ = weight->buffer_.bytes();
@@ -143,9 +154,10 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::pack(const tensor::TensorVie
 }
 
 Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::describe(
-    std::int64_t out, std::int64_t in, DType dtype, bool fast_bf16) {
+    std::int64_t out, std::int64_t in, DType dtype, bool bf16_pairs) {
   if (out < 1 || in < 1 || out > kMaxSide || in > kMaxSide) {
-    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+    return make_error(ErrorCode::kOutOfMemory,
+                      "weight: {} x {} values are too many: expected at most 2^31 a side", out, in);
   }
   auto weight = std::make_unique<PackedWeight>();
   weight->out_ = out;
@@ -158,7 +170,7 @@ Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::desc
                            quant_chunk_bytes(dtype, weight->padded_in() % kBlockK);
     // in % 256 above 224 fills a whole chunk once padded.
     if (weight->padded_in() / kBlockK > in / kBlockK) weight->panel_bytes_ += weight->chunk_bytes_;
-  } else if (dtype == DType::kBF16 && fast_bf16) {
+  } else if (dtype == DType::kBF16 && bf16_pairs) {
     weight->layout_ = PanelLayout::kBf16Pairs;
     weight->panel_bytes_ = bytes_of(dtype, (in + 1) / 2 * 2 * kPanel);
   } else {
@@ -167,7 +179,8 @@ Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::desc
   const auto bytes =
       base::checked_mul(static_cast<std::size_t>(weight->panels()), weight->panel_bytes_);
   if (!bytes) {
-    return make_error(ErrorCode::kOutOfMemory, "a weight of {} x {} values is too large", out, in);
+    return make_error(ErrorCode::kOutOfMemory,
+                      "weight: {} x {} values are too many: expected at most 2^31 a side", out, in);
   }
   return std::pair(std::move(weight), *bytes);
 }
@@ -175,23 +188,26 @@ Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> PackedWeight::desc
 Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const PackedWeightView& image,
                                                         std::shared_ptr<const void> owner) {
   const DType dtype = image.format.dtype;
-  const bool fast = image.format.arithmetic == Arithmetic::kReducedPrecision;
-  if (!tensor::is_weight(dtype) || (fast && dtype != DType::kBF16)) {
-    return make_error(ErrorCode::kUnsupported, "weights of type {}{} are not packed",
-                      tensor::dtype_name(dtype), fast ? " multiplied as bf16" : "");
+  const bool bf16_pairs = image.format.arithmetic == Arithmetic::kReducedPrecision;
+  if (!tensor::is_weight(dtype) || (bf16_pairs && dtype != DType::kBF16)) {
+    return make_error(ErrorCode::kUnsupported,
+                      "packed weight: {}{} is not a type of packed weights",
+                      tensor::dtype_name(dtype), bf16_pairs ? " in reduced precision" : "");
   }
   if (!whole_blocks(dtype, image.in) && !may_end_inside(dtype)) {
-    return make_error(ErrorCode::kInvalidArgument, "rows of {} values are no whole blocks of {}",
-                      image.in, tensor::dtype_name(dtype));
+    return make_error(ErrorCode::kInvalidArgument,
+                      "packed weight: rows of {} values are not whole blocks of {}", image.in,
+                      tensor::dtype_name(dtype));
   }
-  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(image.out, image.in, dtype, fast));
+  OCELLUS_ASSIGN_OR_RETURN(auto described, describe(image.out, image.in, dtype, bf16_pairs));
   if (described.second != image.bytes.size()) {
     return make_error(ErrorCode::kInvalidArgument,
-                      "{} x {} values of {} packed: expected {} bytes, found {}", image.out,
+                      "packed weight: {} x {} values of {}: expected {} bytes, found {}", image.out,
                       image.in, tensor::dtype_name(dtype), described.second, image.bytes.size());
   }
   if (reinterpret_cast<std::uintptr_t>(image.bytes.data()) % base::AlignedBuffer::kAlignment != 0) {
-    return make_error(ErrorCode::kInvalidArgument, "packed values begin at no multiple of {}",
+    return make_error(ErrorCode::kInvalidArgument,
+                      "packed weight: expected an address that is a multiple of {}",
                       base::AlignedBuffer::kAlignment);
   }
   described.first->data_ = image.bytes;
@@ -200,8 +216,8 @@ Result<std::unique_ptr<PackedWeight>> PackedWeight::map(const PackedWeightView& 
 }
 
 PackedWeightView PackedWeight::packed_view() const {
-  const bool fast = layout_ == PanelLayout::kBf16Pairs;
-  return {.format = {dtype_, fast ? Arithmetic::kReducedPrecision : Arithmetic::kF32},
+  const bool bf16_pairs = layout_ == PanelLayout::kBf16Pairs;
+  return {.format = {dtype_, bf16_pairs ? Arithmetic::kReducedPrecision : Arithmetic::kF32},
           .out = out_,
           .in = in_,
           .bytes = data_};

@@ -13,8 +13,8 @@
 
 namespace ocellus::compute::cpu {
 
-// The version of PanelLayout and quant_panel.h. Packed models carry it (docs/formats.md): any change
-// of any type's bytes is another version. packed_weight_test.cc has hashes of the bytes.
+// The version of PanelLayout and quant_panel.h. Packed models carry it (docs/formats.md): any
+// change of any type's bytes is another version. packed_weight_test.cc has hashes of the bytes.
 inline constexpr std::string_view kWeightLayout = "cpu panels of 32, version 1";
 
 // The memory of a panel, 32 outputs. Panels follow each other, the last one padded with zeros: a
@@ -28,10 +28,10 @@ enum class PanelLayout : std::uint8_t {
 // Immutable; any thread.
 class PackedWeight final : public Weight {
  public:
-  // Chooses the layout: block types are kQuant; bf16 is kBf16Pairs when `fast_bf16` and kFloat
+  // Chooses the layout: block types are kQuant; bf16 is kBf16Pairs when `bf16_pairs` and kFloat
   // otherwise. Values are rounded where `dtype` has fewer bits than the source.
   static Result<std::unique_ptr<PackedWeight>> pack(const tensor::TensorView& source, DType dtype,
-                                                    bool fast_bf16, ThreadPool& pool);
+                                                    bool bf16_pairs, ThreadPool& pool);
 
   // In memory that somebody else holds; Backend::map_weight() says what is asked of it.
   static Result<std::unique_ptr<PackedWeight>> map(const PackedWeightView& image,
@@ -60,7 +60,7 @@ class PackedWeight final : public Weight {
   static Result<std::pair<std::unique_ptr<PackedWeight>, std::size_t>> describe(std::int64_t out,
                                                                                 std::int64_t in,
                                                                                 DType dtype,
-                                                                                bool fast_bf16);
+                                                                                bool bf16_pairs);
   void pack_panel(const tensor::TensorView& source, std::int64_t number);
 
   std::int64_t out_ = 0, in_ = 0;

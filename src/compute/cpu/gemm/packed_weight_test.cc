@@ -124,12 +124,12 @@ TEST(PackedWeight, WhatDoesNotFitIsAnError) {
     for (const DType type : {DType::kI64, DType::kI32, DType::kU8}) {
       wrong = image;
       wrong.format.dtype = type;
-      EXPECT_THAT(message(wrong), HasSubstr("are not packed"));
+      EXPECT_THAT(message(wrong), HasSubstr("is not a type of packed weights"));
     }
   }
   PackedWeightView part = (*backend->make_weight(source.view, DType::kQ4_K))->packed_view();
   part.in = 300;
-  EXPECT_THAT(message(part), HasSubstr("300 values are no whole blocks of q4_k"));
+  EXPECT_THAT(message(part), HasSubstr("300 values are not whole blocks of q4_k"));
 }
 
 TEST(PackedWeight, OfBf16PairsNeedAMachineThatMultipliesThem) {

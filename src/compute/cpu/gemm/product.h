@@ -1,5 +1,5 @@
-// Products of rows with packed weights. Each prepares its rows once; then any thread multiplies them
-// with any panel.
+// Products of rows with packed weights. Each prepares its rows once; then any thread multiplies
+// them with any panel.
 #pragma once
 
 #include "compute/cpu/gemm/interleave.h"
@@ -95,7 +95,8 @@ class Int8PrefillProduct {
   std::int32_t* acc_init_ = nullptr;
 };
 
-// Decode rows, rounded to 8 bits, with the exact values of kQuant weights. Bounded by reading memory.
+// Decode rows, rounded to 8 bits, with the exact values of kQuant weights. Bounded by reading
+// memory.
 class Int8DecodeProduct {
  public:
   static Result<Int8DecodeProduct> prepare(const ProductTools& tools, ConstMatrix x);

@@ -36,8 +36,13 @@ void FloatProduct::multiply(const PackedWeight& weight, std::int64_t panel, std:
     }
     for (std::int64_t tile = 0; tile < tiles_.count(); ++tile) {
       const std::int64_t first = tiles_.first(tile);
-      kernels_->tile(data_ + first * depth_ + k * tiles_.rows(tile), tiles_.rows(tile), held, data,
-                     length, k > 0, sums + first * kPanel);
+      kernels_->tile({.a = data_ + first * depth_ + k * tiles_.rows(tile),
+                      .rows = tiles_.rows(tile),
+                      .element = held,
+                      .b = data,
+                      .depth = length,
+                      .add = k > 0,
+                      .c = sums + first * kPanel});
       if (k + length == depth_) epilogue.apply(first, tiles_.rows(tile));
     }
   }

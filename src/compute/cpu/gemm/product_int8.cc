@@ -7,8 +7,8 @@
 namespace ocellus::compute::cpu {
 namespace {
 
-// Inputs of a panel at a time, a multiple of kBlockK. Bytes: 128 KiB of weights stay in the L2. 16-bit
-// values: 16 KiB stay in the L1, because tiles of fewer rows pass through them more often.
+// Inputs of a panel at a time, a multiple of kBlockK. Bytes: 128 KiB of weights stay in the L2.
+// 16-bit values: 16 KiB stay in the L1, because tiles of fewer rows pass through them more often.
 std::int64_t block_k(const Int8Kernels& kernels) {
   return kernels.tile_value_bytes == 1 ? 4096 : kBlockK;
 }
@@ -19,8 +19,8 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 std::int64_t row_stride(std::int64_t depth) { return depth + 64; }
 
-// Offsets of the parts of `rows` rows of 8-bit activations. Rows have a line between them: a power of
-// two apart, they would share one set of the cache.
+// Offsets of the parts of `rows` rows of 8-bit activations. Rows have a line between them: a power
+// of two apart, they would share one set of the cache.
 struct RowMemory {
   std::size_t q, scales, neg_sums, end;
 
@@ -119,9 +119,9 @@ Result<Int8PrefillProduct> Int8PrefillProduct::prepare(const ProductTools& tools
                         neg_sums + r * (depth / kSubBlock) * kSums);
     }
     interleave(scales, groups, rows, groups, product.scales_ + first * groups);
-    kernels.interleave(q, row_stride(depth), neg_sums, depth, rows,
-                       product.q_ + first * depth * kernels.tile_value_bytes,
-                       product.acc_init_ + first * groups);
+    kernels.interleave(
+        {.q = q, .neg_sums = neg_sums, .stride = row_stride(depth), .depth = depth, .rows = rows},
+        product.q_ + first * depth * kernels.tile_value_bytes, product.acc_init_ + first * groups);
   });
   return product;
 }

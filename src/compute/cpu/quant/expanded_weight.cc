@@ -35,20 +35,20 @@ void round_values(DType dtype, std::int64_t length, float* values) {
 Result<base::AlignedBuffer> expand_rounded(const tensor::TensorView& source, DType dtype,
                                            ThreadPool& pool) {
   if (!tensor::is_weight(source.dtype) || !tensor::is_weight(dtype)) {
-    return make_error(ErrorCode::kUnsupported, "weights of type {} cannot be rounded to {}",
+    return make_error(ErrorCode::kUnsupported, "weight: {} cannot be rounded to {}",
                       tensor::dtype_name(source.dtype), tensor::dtype_name(dtype));
   }
   const auto elements = source.shape.elements();
   if (source.shape.rank() != 2 || !elements || !whole_blocks(source.dtype, source.shape[1]) ||
       !(whole_blocks(dtype, source.shape[1]) || (may_end_inside(dtype) && source.dtype != dtype)) ||
       bytes_of(source.dtype, *elements) != source.data.size()) {
-    return make_error(ErrorCode::kInvalidArgument, "shape {} of {} does not fit {} bytes",
+    return make_error(ErrorCode::kInvalidArgument, "weight: shape {} of {} does not fit {} bytes",
                       source.shape.to_string(), tensor::dtype_name(source.dtype),
                       source.data.size());
   }
   const auto bytes = base::checked_mul(static_cast<std::size_t>(*elements), sizeof(float));
   if (!bytes)
-    return make_error(ErrorCode::kOutOfMemory, "a weight of shape {} is too large",
+    return make_error(ErrorCode::kOutOfMemory, "weight: shape {} has too many values",
                       source.shape.to_string());
   OCELLUS_ASSIGN_OR_RETURN(base::AlignedBuffer values, base::AlignedBuffer::make(*bytes));
   const std::int64_t in = source.shape[1];

@@ -47,8 +47,8 @@ void or_word(std::byte* to, std::uint32_t word) {
   std::memcpy(to, &word, sizeof(word));
 }
 
-// Puts the 32 values of one row into a sub-block's planes, which begin as zeros. Four values of k are
-// one word.
+// Puts the 32 values of one row into a sub-block's planes, which begin as zeros. Four values of k
+// are one word.
 void put_low(const std::byte* values, int bits, int lane, std::byte* plane) {
   const int half = lane / kLanes, place = lane % kLanes * 4;
   for (int i = 0; i < kSubBlock / 4; ++i) {

@@ -1,4 +1,5 @@
-// Block types in the order in which kernels unpack them: integers and scales of 32 rows side by side.
+// Block types in the order in which kernels unpack them: integers and scales of 32 rows side by
+// side.
 #pragma once
 
 #include <cstddef>

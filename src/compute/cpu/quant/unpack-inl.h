@@ -90,8 +90,8 @@ struct Factors {
   V scale, min;
 };
 
-// How many bytes ahead to prefetch: close where rows take less time than reading, far where they take
-// longer. Between the two can be half as fast (docs/results/2026-11-kernels.md, Zen 4).
+// How many bytes ahead to prefetch: close where rows take less time than reading, far where they
+// take longer. Between the two can be half as fast (docs/results/2026-11-kernels.md, Zen 4).
 constexpr std::int64_t kClose = 640, kFar = 16384;
 
 template <typename F>

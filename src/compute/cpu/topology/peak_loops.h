@@ -29,7 +29,7 @@ struct PeakLoops {
 // Not checked against the machine: the caller asks first (peaks.cc).
 const PeakLoops& portable_peak_loops();
 const PeakLoops& avx2_peak_loops();
-const PeakLoops& avx512_peak_loops();     // f32 and read: F, BW, VL, DQ as kernels.h has them
+const PeakLoops& avx512_peak_loops();     // f32 and read: has_avx512()
 const PeakLoop& avx512_bf16_peak_loop();  // vdpbf16ps
 const PeakLoop& avx512_vnni_peak_loop();  // vpdpbusd
 const PeakLoop& avxvnni_peak_loop();      // the same in 256 bits, VEX

@@ -4,10 +4,8 @@
 //
 // Tiles have their values in 16 bits and multiply two products at once (Winograd 1968):
 //   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1
-// What is taken away belongs to a row alone or to an output alone and is summed once, in advance.
-// Four instructions for 32 products are no fewer than two multiplications and two additions of
-// 32-bit sums, but three of them are additions, which every CPU has more units for: 99 % of what
-// a Zen 4 does at best, for 79 %.
+// The last two terms belong to a row or to an output alone and are summed once, in advance. Three
+// of the four instructions for 32 products are additions, which CPUs have more units for.
 #include <immintrin.h>
 
 #include "compute/cpu/gemm/int8_kernels.h"

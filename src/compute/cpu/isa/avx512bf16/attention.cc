@@ -62,9 +62,9 @@ inline unsigned halves_of(int j, int from, int to) {
 }
 constexpr int kHalves[] = {0, 0xFFFF, ~0xFFFF, -1};
 
-// C vectors of the outputs of R rows from `row` on: what is there (nothing, where args.fresh) times
-// `rescale` (null: times 1), then a chain over the pairs of positions. Where the rows do not see
-// the same, values pass through a mask for each row, so that a position outside takes part in
+// C vectors of the outputs of R rows from `row` on: what is there (zero, where args.first_block)
+// times `rescale` (null: times 1), then a chain over the pairs of positions. Where the rows do not
+// see the same, values pass through a mask for each row, so that a position outside takes part in
 // nothing.
 template <int R, int C>
 [[gnu::noinline]] void value_tile(const AttentionBlock& args, const SeenPairs& seen, int row,
@@ -178,7 +178,7 @@ inline V max_halves(V a, V b) {
   return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
 }
 
-// The largest lane of each of sixteen vectors, side by side: the same tree for each.
+// The largest lane of each of sixteen vectors, as one vector.
 inline V max_lanes(const V* v) {
   V two[8], four[4];
 #pragma GCC unroll 8
@@ -195,7 +195,7 @@ inline V max_lanes(const V* v) {
   return max_halves(max_halves(four[0], four[1]), max_halves(four[2], four[3]));
 }
 
-// Scores of G groups to weights; gives the rows' factors of what was there before.
+// Softmax of the scores of G groups. Sets the factors of the rows' outputs so far.
 template <int G>
 [[gnu::noinline]] void softmax(const AttentionBlock& args, const __mmask64* seen, float* scores,
                                std::uint16_t* weights, float* rescale) {
@@ -232,7 +232,7 @@ template <int G>
     if (args.value_scales != nullptr) {
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) {
-        // The scales of positions that were never written may be anything.
+        // Scales of slots that were never written may be NaN.
         e[g] = _mm512_maskz_mul_ps(static_cast<__mmask16>(seen[r] >> g * kLanes), e[g],
                                    _mm512_loadu_ps(args.value_scales + g * kLanes));
       }
@@ -298,7 +298,7 @@ constexpr RowTile kRowTiles[] = {{score_rows<1>, add_rows<1>}, {score_rows<2>, a
                                  {score_rows<5>, add_rows<5>}, {score_rows<6>, add_rows<6>}};
 constexpr int kTileRows = 6;
 
-// Two tiles of rows together: what their scores become waits for no single one of them.
+// Two tiles of rows together: the softmax of one fills the time that the other waits.
 void attend_block(const AttentionBlock& args) {
   alignas(64) float scores[kBf16AttentionRows * kKvBlockTokens];
   alignas(64) std::uint16_t weights[kBf16AttentionRows * kKvBlockTokens];
@@ -315,7 +315,7 @@ void attend_block(const AttentionBlock& args) {
     }
     if (!args.unmasked) last = args.to[r] > last && seen[r] != 0 ? args.to[r] : last;
   }
-  // Behind the last position that any row sees, scores are not needed.
+  // Scores after the last slot that any row sees are not needed.
   const int groups = (last + kLanes - 1) / kLanes;
   const int tiles = args.rows > kTileRows ? 2 : 1, high = (args.rows + tiles - 1) / tiles;
   for (int first = 0; first < args.rows; first += high) {
