@@ -94,11 +94,11 @@ inline constexpr std::size_t kFirstBlockType = 3;
 inline constexpr std::span<const WeightTypeInfo> kBlockTypes =
     std::span(kWeightTypes).subspan(kFirstBlockType);
 
+// Not the codecs: GCC compares no addresses at compile time with UBSan. A test walks the table.
 static_assert([] {
   for (std::size_t i = 0; i < kWeightTypeCount; ++i) {
     const WeightTypeInfo& row = kWeightTypes[i];
     if (static_cast<std::size_t>(row.dtype) != i || static_cast<std::size_t>(row.option) != i + 1 ||
-        (row.codec != nullptr) != (i >= kFirstBlockType) ||
         is_quantized(row.dtype) != (i >= kFirstBlockType)) {
       return false;
     }
