@@ -43,11 +43,15 @@ void* take_aligned(std::size_t size, std::align_val_t alignment) {
 
 }  // namespace
 
-// The forms for arrays and without exceptions call these. Not inlined, so that the compiler does
+// The forms for arrays call these. Not inlined, so that the compiler does
 // not see malloc's memory deleted, or new's memory freed.
 [[gnu::noinline]] void* operator new(std::size_t size) { return take(size); }
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   return take_aligned(size, alignment);
+}
+// Of its own: a sanitizer's would not call those above.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return must_fail() ? nullptr : std::malloc(std::max<std::size_t>(size, 1));
 }
 [[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }

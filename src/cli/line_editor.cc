@@ -91,3 +91,9 @@ void LineEditor::remember(const std::string& line) {
 }
 
 }  // namespace ocellus::cli
+
+#ifdef __SANITIZE_ADDRESS__
+// libedit 3.1 never frees a few lines of its own (wcsdup).
+extern "C" [[gnu::visibility("default")]] const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:wcsdup\n"; }
+#endif

@@ -205,7 +205,7 @@ int shared_runtime_creations() noexcept { return shared().creations.load(); }
 // Asio frees an executor's shared part after atomic_thread_fence, which ThreadSanitizer does not
 // model (GCC warns of it: -Wtsan): the free looks like a race with the other thread's count-down.
 // Only that one place in Asio is excused, nothing of ours.
-extern "C" const char* __tsan_default_suppressions();
+extern "C" [[gnu::visibility("default")]] const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
   return "race:boost::asio::execution::detail::any_executor_base::destroy_shared\n";
 }
