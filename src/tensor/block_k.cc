@@ -9,7 +9,7 @@ namespace ocellus::tensor {
 namespace {
 
 // q2_k: 16 bytes of scale | min << 4 for each 16 values, 64 bytes of 2-bit values (32 bytes hold
-// four stretches of 32), d, dmin f16.
+// four sub-blocks of 32), d, dmin f16.
 void dequantize_q2_k(const Byte* block, float* out) noexcept {
   const Byte* const q = block + 16;
   const float d = half_at(block + 80), dmin = half_at(block + 82);
@@ -48,7 +48,7 @@ void scales_and_mins(const Byte* packed, float d, float dmin, float* scales, flo
   }
 }
 
-// q4_k: d, dmin f16, scales, 128 bytes of nibbles: 32 bytes hold two stretches of 32.
+// q4_k: d, dmin f16, scales, 128 bytes of nibbles: 32 bytes hold two sub-blocks of 32.
 void dequantize_q4_k(const Byte* block, float* out) noexcept {
   float scales[8], mins[8];
   scales_and_mins(block + 4, half_at(block), half_at(block + 2), scales, mins);
@@ -62,7 +62,7 @@ void dequantize_q4_k(const Byte* block, float* out) noexcept {
 }
 
 // q5_k: the same with 32 bytes of fifth bits before the nibbles: bit s of byte i belongs to value
-// i of stretch s.
+// i of sub-block s.
 void dequantize_q5_k(const Byte* block, float* out) noexcept {
   float scales[8], mins[8];
   scales_and_mins(block + 4, half_at(block), half_at(block + 2), scales, mins);
@@ -76,7 +76,7 @@ void dequantize_q5_k(const Byte* block, float* out) noexcept {
   }
 }
 
-// q6_k: 128 bytes of nibbles (64 bytes hold two stretches of 64), 64 of two high bits, 16 signed
+// q6_k: 128 bytes of nibbles (64 bytes hold two sub-blocks of 64), 64 of two high bits, 16 signed
 // scales, d f16.
 void dequantize_q6_k(const Byte* block, float* out) noexcept {
   const Byte *const low = block, *const high = block + 128, *const scales = block + 192;
