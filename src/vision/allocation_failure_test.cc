@@ -125,6 +125,7 @@ TEST_P(AllocationFailure, AWholeQuestionEndsInAnErrorOrInItsAnswer) {
   EXPECT_EQ(last->text, expected->text);
 }
 
+// Not a file with memory gone for good: Asio's destructors allocate then, and end the process.
 INSTANTIATE_TEST_SUITE_P(Sources, AllocationFailure,
                          ::testing::Values(Case{false, false}, Case{false, true}, Case{true, false},
                                            Case{true, true}),
