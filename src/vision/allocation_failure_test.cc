@@ -127,8 +127,8 @@ TEST_P(AllocationFailure, AWholeQuestionEndsInAnErrorOrInItsAnswer) {
 
 // Not a file with memory gone for good: Asio's destructors allocate then, and end the process.
 INSTANTIATE_TEST_SUITE_P(Sources, AllocationFailure,
-                         ::testing::Values(Case{false, false}, Case{false, true}, Case{true, false},
-                                           Case{true, true}),
+                         ::testing::Values(Case{false, false}, Case{false, true},
+                                           Case{true, false}),
                          [](const auto& tested) {
                            return std::string(tested.param.by_path ? "Path" : "Bytes") +
                                   (tested.param.for_good ? "ForGood" : "Once");
