@@ -1,8 +1,9 @@
+#include "convert/gguf_vocabulary.h"
+
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "base/result.h"
-#include "convert/quantize.h"
 #include "models/tokenizer.h"
 #include "text/vocabulary_table.h"
 

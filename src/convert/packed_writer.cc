@@ -15,20 +15,20 @@ class PackedWriter final : public models::WeightSink {
   Status begin() { return file_.append(std::vector<std::byte>(formats::kPackedPage)); }
 
   Status matrix(const models::StoredTensor& source, const compute::Weight& weight) override {
-    const compute::PackedWeightView image = weight.packed_view();
+    const compute::PackedWeightView view = weight.packed_view();
     OCELLUS_RETURN_IF_ERROR(fill_page());
     directory_.matrices.push_back(
         {.name = source.name,
          .shape = source.shape,
-         .dtype = image.format.dtype,
-         .multiplied_as_bf16 = image.format.arithmetic == compute::Arithmetic::kReducedPrecision,
-         .out = image.out,
-         .in = image.in,
+         .dtype = view.format.dtype,
+         .multiplied_as_bf16 = view.format.arithmetic == compute::Arithmetic::kReducedPrecision,
+         .out = view.out,
+         .in = view.in,
          .offset = file_.size(),
-         .bytes = image.bytes.size(),
-         .checksum = base::sha256(image.bytes)});
+         .bytes = view.bytes.size(),
+         .checksum = base::sha256(view.bytes)});
     for (const base::MappedFile& file : checkpoint_.files) file.forget(source.data);
-    return file_.append(image.bytes);
+    return file_.append(view.bytes);
   }
 
   Status vector(const models::StoredTensor& source, std::span<const float> values) override {
@@ -40,8 +40,8 @@ class PackedWriter final : public models::WeightSink {
 
   Status end(std::string layout, const models::PartArithmetic& arithmetic) {
     directory_.layout = std::move(layout);
-    directory_.language_fast = arithmetic.language == compute::Arithmetic::kReducedPrecision;
-    directory_.tower_fast = arithmetic.tower == compute::Arithmetic::kReducedPrecision;
+    directory_.language_reduced = arithmetic.language == compute::Arithmetic::kReducedPrecision;
+    directory_.tower_reduced = arithmetic.tower == compute::Arithmetic::kReducedPrecision;
     for (const auto& [name, text] : checkpoint_.texts) directory_.texts.push_back({name, text});
     if (checkpoint_.gguf) {
       add_metadata(models::kPackedLanguage, checkpoint_.gguf->language);

@@ -8,6 +8,7 @@
 #include "compute/pool.h"
 #include "convert/gguf_convert.h"
 #include "convert/gguf_export.h"
+#include "convert/gguf_vocabulary.h"
 #include "convert/target_file.h"
 #include "formats/gguf.h"
 #include "models/families.h"

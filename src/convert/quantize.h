@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "formats/gguf_vocabulary.h"
-#include "models/description.h"
 #include "models/load_options.h"
 #include "ocellus/error.h"
 #include "tensor/dtype.h"
@@ -49,9 +47,5 @@ struct QuantizeSummary {
 // source; kIo for a full disk, before anything is written; kBadModel, kUnsupported, kCancelled.
 // Blocks; any thread.
 Result<QuantizeSummary> quantize_model(const QuantizeOptions& options);
-
-// The vocabulary of a Hugging Face checkpoint as GGUF files have it: as many tokens as the
-// embeddings have rows. kUnsupported for a tokenizer that such a file cannot hold.
-Result<formats::GgufVocabulary> make_gguf_vocabulary(const models::ModelDescription& model);
 
 }  // namespace ocellus::convert

@@ -74,7 +74,7 @@ class GgufReader {
     if (!cursor_.read(magic) || magic != kGgufMagic) return bad("expected GGUF as its first bytes");
     if (!cursor_.read(file_.version_)) return short_at("the header");
     if (file_.version_ != 2 && file_.version_ != 3) {
-      return make_error(ErrorCode::kUnsupported, "{}: GGUF version {}, expected 2 or 3{}",
+      return make_error(ErrorCode::kUnsupported, "{}: GGUF version: expected 2 or 3, found {}{}",
                         file_.file_, file_.version_,
                         file_.version_ == 0x03000000 || file_.version_ == 0x02000000
                             ? " (a big-endian file)"
@@ -82,9 +82,9 @@ class GgufReader {
     }
     if (!cursor_.read(tensor_count_)) return short_at("the header");
     if (tensor_count_ > cursor_.left() / kMinTensorEntry)
-      return bad(fmt::format("{} tensors in {} bytes", tensor_count_, cursor_.left()));
+      return bad(fmt::format("{} tensors do not fit {} bytes", tensor_count_, cursor_.left()));
     if (tensor_count_ > kMaxTensors)
-      return bad(fmt::format("{} tensors, expected at most {}", tensor_count_, kMaxTensors));
+      return bad(fmt::format("expected at most {} tensors, found {}", kMaxTensors, tensor_count_));
     return {};
   }
 
@@ -93,9 +93,10 @@ class GgufReader {
     std::uint64_t count = 0;
     if (!cursor_.read(count)) return short_at("the count of metadata entries");
     if (count > cursor_.left() / kMinEntry)
-      return bad(fmt::format("{} metadata entries in {} bytes", count, cursor_.left()));
+      return bad(fmt::format("{} metadata entries do not fit {} bytes", count, cursor_.left()));
     if (count > kMaxGgufEntries)
-      return bad(fmt::format("{} metadata entries, expected at most {}", count, kMaxGgufEntries));
+      return bad(
+          fmt::format("expected at most {} metadata entries, found {}", kMaxGgufEntries, count));
     for (std::uint64_t i = 0; i < count; ++i) OCELLUS_RETURN_IF_ERROR(entry(i));
     file_.section_ = cursor_.since(begin);
     return {};
@@ -107,8 +108,9 @@ class GgufReader {
     if (!cursor_.read_text(key) || !cursor_.read(type))
       return short_at(fmt::format("metadata entry {}", number));
     if (key.empty() || key.size() > kMaxGgufKey || !base::is_valid_utf8(key)) {
-      return bad(fmt::format("metadata entry {}: a key of {} bytes, expected UTF-8 of 1 to {}",
-                             number, key.size(), kMaxGgufKey));
+      return bad(
+          fmt::format("metadata entry {}: its key: expected UTF-8 of 1 to {} bytes, found {}",
+                      number, kMaxGgufKey, key.size()));
     }
     const std::size_t begin = cursor_.at();
     OCELLUS_ASSIGN_OR_RETURN(GgufValue value, read_value(key, type));
@@ -175,8 +177,8 @@ class GgufReader {
   Status read_text(std::string_view key, std::string_view& text) {
     if (!cursor_.read_text(text)) return short_at(key);
     if (text.size() <= kMaxGgufText) return {};
-    return bad(
-        fmt::format("{}: a text of {} bytes, expected at most {}", key, text.size(), kMaxGgufText));
+    return bad(fmt::format("{}: expected a text of at most {} bytes, found {}", key, kMaxGgufText,
+                           text.size()));
   }
 
   Status read_array(std::string_view key, GgufArray& array, int depth) {
@@ -221,8 +223,8 @@ class GgufReader {
     if (!cursor_.read_text(t.name) || !cursor_.read(rank))
       return short_at(fmt::format("tensor entry {}", number));
     if (t.name.empty() || t.name.size() > kMaxGgufTensorName || !base::is_valid_utf8(t.name)) {
-      return bad(fmt::format("tensor {}: a name of {} bytes, expected UTF-8 of 1 to {}", number,
-                             t.name.size(), kMaxGgufTensorName));
+      return bad(fmt::format("tensor {}: its name: expected UTF-8 of 1 to {} bytes, found {}",
+                             number, kMaxGgufTensorName, t.name.size()));
     }
     if (rank < 1 || rank > 4)
       return bad(fmt::format("tensor {}: expected 1 to 4 dimensions, found {}", t.name, rank));
@@ -233,7 +235,7 @@ class GgufReader {
       if (!cursor_.read(size)) return short_at(fmt::format("tensor {}", t.name));
       const auto product = base::checked_mul(elements, static_cast<std::size_t>(size));
       if (size == 0 || size > (std::uint64_t{1} << 62) || !product)
-        return bad(fmt::format("tensor {}: dimension {} of {}", t.name, i, size));
+        return bad(fmt::format("tensor {}: dimension {}: invalid size {}", t.name, i, size));
       elements = *product;
       sizes[rank - 1 - i] = static_cast<std::int64_t>(size);  // the file has the innermost first
     }

@@ -283,7 +283,7 @@ TEST(GgufRules, LimitsHoldAtTheirLastValue) {
   };
   EXPECT_TRUE(GgufFile::parse(text(kMaxGgufText), "m").has_value());
   EXPECT_THAT(GgufFile::parse(text(kMaxGgufText + 1), "m").error().message,
-              HasSubstr("a text of 67108865 bytes"));
+              HasSubstr("at most 67108864 bytes, found 67108865"));
 
   const auto nested = [](int depth) {
     GgufBuilder b;

@@ -70,12 +70,13 @@ TEST(Gguf, RefusesEveryBrokenRule) {
   const std::uint64_t huge = ~std::uint64_t{0};
   const std::vector<std::pair<const char*, std::function<void(B&)>>> cases = {
       {"expected GGUF", [](B& b) { b.put<std::uint32_t>(0x46554748).zeros(20); }},
-      {"version 1", [](B& b) { b.header(0, 0, 1); }},
+      {"expected 2 or 3, found 1", [](B& b) { b.header(0, 0, 1); }},
       {"big-endian", [](B& b) { b.header(0, 0, 0x03000000); }},
-      {"metadata entries", [&](B& b) { b.header(0, huge); }},
-      {"tensors in", [&](B& b) { b.header(huge, 0); }},
+      {"metadata entries do not fit", [&](B& b) { b.header(0, huge); }},
+      {"tensors do not fit", [&](B& b) { b.header(huge, 0); }},
       {"cut short", [&](B& b) { b.header(0, 1).put(huge).zeros(20); }},
-      {"a key of 0", [](B& b) { b.header(0, 1).entry("", 0).zeros(20); }},
+      {"its key: expected UTF-8 of 1 to 65535 bytes, found 0",
+       [](B& b) { b.header(0, 1).entry("", 0).zeros(20); }},
       {"m.gguf: duplicate metadata key 'a'",
        [](B& b) {
          b.header(0, 2).entry("a", 0).put<std::uint8_t>(1).entry("a", 0).put<std::uint8_t>(1);
@@ -103,7 +104,7 @@ TEST(Gguf, RefusesEveryBrokenRule) {
       {"general.alignment",
        [](B& b) { b.header(0, 1).entry("general.alignment", 4).put<std::uint32_t>(0); }},
       {"general.alignment", [](B& b) { b.header(0, 1).entry("general.alignment", 8).text("32"); }},
-      {"a name of 64",
+      {"its name: expected UTF-8 of 1 to 63 bytes, found 64",
        [](B& b) { b.header(1, 0).tensor(std::string(64, 'n'), {1}, 0, 0).align().zeros(4); }},
       {"1 to 4 dimensions, found 0",
        [](B& b) { b.header(1, 0).tensor("t", {}, 0, 0).align().zeros(4); }},
@@ -111,7 +112,7 @@ TEST(Gguf, RefusesEveryBrokenRule) {
        [](B& b) {
          b.header(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0).align().zeros(4);
        }},
-      {"dimension 1 of 0",
+      {"dimension 1: invalid size 0",
        [](B& b) {
          b.header(1, 0).tensor("t", {1, 0}, 0, 0).align().zeros(4);
        }},

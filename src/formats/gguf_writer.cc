@@ -48,9 +48,9 @@ void GgufWriter::fail(std::string message) {
 
 bool GgufWriter::begin_entry(std::string_view key, GgufType type) {
   if (key.empty() || key.size() > kMaxGgufKey || !base::is_valid_utf8(key)) {
-    fail(fmt::format("a key of {} bytes, expected UTF-8 of 1 to {}", key.size(), kMaxGgufKey));
+    fail(fmt::format("a key: expected UTF-8 of 1 to {} bytes, found {}", kMaxGgufKey, key.size()));
   } else if (key == "general.alignment") {
-    fail(fmt::format("{}: it is {}, and the writer's", key, kGgufAlignment));
+    fail(fmt::format("{}: is the writer\'s to say: {}", key, kGgufAlignment));
   } else if (keys_.size() == kMaxGgufEntries) {
     fail(fmt::format("{}: expected at most {} metadata entries", key, kMaxGgufEntries));
   } else if (!keys_.emplace(key).second) {
@@ -86,8 +86,8 @@ void GgufWriter::put_bool(std::string_view key, bool value) {
 
 void GgufWriter::put_text(std::string_view key, std::string_view value) {
   if (value.size() > kMaxGgufText) {
-    return fail(fmt::format("{}: a text of {} bytes, expected at most {}", key, value.size(),
-                            kMaxGgufText));
+    return fail(fmt::format("{}: expected a text of at most {} bytes, found {}", key, kMaxGgufText,
+                            value.size()));
   }
   if (begin_entry(key, kString)) append_text(metadata_, value);
 }
@@ -95,8 +95,8 @@ void GgufWriter::put_text(std::string_view key, std::string_view value) {
 void GgufWriter::put_texts(std::string_view key, std::span<const std::string_view> values) {
   const auto longest = std::ranges::max_element(values, {}, &std::string_view::size);
   if (longest != values.end() && longest->size() > kMaxGgufText) {
-    return fail(fmt::format("{}: a text of {} bytes, expected at most {}", key, longest->size(),
-                            kMaxGgufText));
+    return fail(fmt::format("{}: expected a text of at most {} bytes, found {}", key, kMaxGgufText,
+                            longest->size()));
   }
   if (!begin_entry(key, kArray)) return;
   begin_array(kString, values.size());
@@ -122,8 +122,8 @@ void GgufWriter::put(const GgufEntry& entry) {
 
 void GgufWriter::add_tensor(std::string_view name, tensor::DType type, const tensor::Shape& shape) {
   if (name.empty() || name.size() > kMaxGgufTensorName || !base::is_valid_utf8(name)) {
-    return fail(fmt::format("tensor {}: a name of {} bytes, expected UTF-8 of 1 to {}",
-                            tensors_.size(), name.size(), kMaxGgufTensorName));
+    return fail(fmt::format("tensor {}: its name: expected UTF-8 of 1 to {} bytes, found {}",
+                            tensors_.size(), kMaxGgufTensorName, name.size()));
   }
   const GgufTensorType* const known = find_gguf_tensor_type(type);
   if (known == nullptr) {
@@ -143,7 +143,7 @@ void GgufWriter::add_tensor(std::string_view name, tensor::DType type, const ten
       static_cast<std::uint64_t>(*elements) / known->block_values, known->block_bytes);
   const auto end = bytes ? base::checked_add(*bytes, data_bytes_) : std::nullopt;
   if (!end || *end > (std::uint64_t{1} << 62) || tensors_.size() == kMaxTensors)
-    return fail(fmt::format("tensor {}: too much for one file", name));
+    return fail(fmt::format("tensor {}: too large for one file", name));
   if (!names_.emplace(name).second) return fail(fmt::format("duplicate tensor '{}'", name));
   append_text(directory_, name);
   append_value(directory_, static_cast<std::uint32_t>(dims.size()));

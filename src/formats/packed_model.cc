@@ -51,7 +51,7 @@ class Reader {
   std::span<const std::byte> take(std::uint64_t bytes, std::string_view what) {
     if (!ok()) return {};
     if (bytes > left_.size()) {
-      fail(fmt::format("directory: {} of {} bytes where {} are left", what, bytes, left_.size()));
+      fail(fmt::format("directory: {}: expected {} bytes, found {}", what, bytes, left_.size()));
       return {};
     }
     const auto taken = left_.first(static_cast<std::size_t>(bytes));
@@ -75,20 +75,20 @@ class Reader {
   std::string name(std::string_view what) {
     const auto found = text(what, number<std::uint32_t>(what));
     if (ok() && !is_plain(found))
-      fail(fmt::format("directory: {}: expected a name of up to {} plain characters", what,
-                       kMaxTensorName));
+      fail(fmt::format("directory: {}: expected a name of at most {} printable ASCII characters",
+                       what, kMaxTensorName));
     return std::string(found);
   }
   std::uint32_t count(std::string_view what, std::size_t max) {
     const auto found = number<std::uint32_t>(what);
     if (found <= max) return found;
-    fail(fmt::format("directory: {} {}, expected at most {}", found, what, max));
+    fail(fmt::format("directory: {}: expected at most {}, found {}", what, max, found));
     return 0;
   }
   std::int64_t size(std::string_view what) {
     const auto found = number<std::uint64_t>(what);
     if (const auto size = base::checked_cast<std::int64_t>(found)) return *size;
-    fail(fmt::format("directory: {}: {} is too large", what, found));
+    fail(fmt::format("directory: {}: expected less than 2^63, found {}", what, found));
     return 0;
   }
   tensor::Shape shape(std::string_view of) {
@@ -97,7 +97,7 @@ class Reader {
     for (int i = 0; ok() && i < rank; ++i) dims.push_back(size(of));
     const auto shape = tensor::Shape::from(dims);
     if (!shape || !shape->elements()) {
-      fail(fmt::format("directory: {}: a shape that no tensor has", of));
+      fail(fmt::format("directory: {}: invalid shape", of));
       return {};
     }
     return *shape;
@@ -109,8 +109,7 @@ class Reader {
     return digest;
   }
   void end() {
-    if (!left_.empty())
-      fail(fmt::format("directory: {} bytes behind its last entry", left_.size()));
+    if (!left_.empty()) fail(fmt::format("directory: {} bytes after its last entry", left_.size()));
   }
 
  private:
@@ -126,7 +125,7 @@ void read_texts(Reader& reader, PackedDirectory& directory) {
     PackedText text{.name = reader.name("a text's name"), .content = {}};
     text.content = reader.text(text.name, reader.number<std::uint64_t>(text.name));
     if (!names.insert(text.name).second)
-      reader.fail(fmt::format("directory: {} is there twice", text.name));
+      reader.fail(fmt::format("directory: duplicate text '{}'", text.name));
     directory.texts.push_back(std::move(text));
   }
 }
@@ -142,7 +141,7 @@ void read_vectors(Reader& reader, PackedDirectory& directory,
     if (!bytes) reader.fail(fmt::format("directory: {}: too large", vector.name));
     vector.values = reader.take(bytes.value_or(0), vector.name);
     if (!names.insert(vector.name).second)
-      reader.fail(fmt::format("directory: {} is there twice", vector.name));
+      reader.fail(fmt::format("directory: duplicate tensor '{}'", vector.name));
     directory.vectors.push_back(std::move(vector));
   }
 }
@@ -152,7 +151,7 @@ PackedMatrix read_matrix(Reader& reader) {
   matrix.shape = reader.shape(matrix.name);
   const std::string type = reader.name(matrix.name);
   const auto dtype = tensor::find_dtype(type);
-  if (!dtype) reader.fail(fmt::format("directory: {}: type {} is not known", matrix.name, type));
+  if (!dtype) reader.fail(fmt::format("directory: {}: unknown type {}", matrix.name, type));
   matrix.dtype = dtype.value_or(tensor::DType::kF32);
   matrix.multiplied_as_bf16 = reader.flag(matrix.name);
   matrix.out = reader.size(matrix.name);
@@ -161,8 +160,9 @@ PackedMatrix read_matrix(Reader& reader) {
   matrix.bytes = reader.number<std::uint64_t>(matrix.name);
   matrix.checksum = reader.checksum(matrix.name);
   if (base::checked_mul(matrix.out, matrix.in) != matrix.shape.elements()) {
-    reader.fail(fmt::format("directory: {}: {} x {} values of a tensor {}", matrix.name, matrix.out,
-                            matrix.in, matrix.shape.to_string()));
+    reader.fail(
+        fmt::format("directory: {}: expected as many values as tensor {} has, found {} x {}",
+                    matrix.name, matrix.shape.to_string(), matrix.out, matrix.in));
   }
   return matrix;
 }
@@ -175,19 +175,19 @@ void read_matrices(Reader& reader, std::uint64_t directory_offset, PackedDirecto
     PackedMatrix matrix = read_matrix(reader);
     if (!reader.ok()) return;
     if (matrix.offset != place || matrix.bytes > directory_offset - place) {
-      return reader.fail(fmt::format("directory: {}: {} bytes at {}, expected at {}, up to {}",
-                                     matrix.name, matrix.bytes, matrix.offset, place,
-                                     directory_offset));
+      return reader.fail(
+          fmt::format("directory: {}: expected bytes from {} to at most {}, found {} bytes at {}",
+                      matrix.name, place, directory_offset, matrix.bytes, matrix.offset));
     }
     // directory_offset is a multiple of the page: this stays at or below it.
     place = packed_page_end(place + matrix.bytes);
     if (!names.insert(matrix.name).second)
-      reader.fail(fmt::format("directory: {} is there twice", matrix.name));
+      reader.fail(fmt::format("directory: duplicate tensor '{}'", matrix.name));
     directory.matrices.push_back(std::move(matrix));
   }
   if (place != directory_offset) {
-    reader.fail(
-        fmt::format("directory: its matrices end at {}, expected {}", place, directory_offset));
+    reader.fail(fmt::format("directory: end of its matrices: expected {}, found {}",
+                            directory_offset, place));
   }
 }
 
@@ -198,21 +198,22 @@ Result<std::uint64_t> check_header(std::span<const std::byte> bytes, std::string
                       file, kPackedMagic);
   }
   if (bytes.size() < kPackedPage) {
-    return make_error(ErrorCode::kBadModel, "{}: {} bytes, cut short inside the header of {}", file,
-                      bytes.size(), kPackedPage);
+    return make_error(ErrorCode::kBadModel,
+                      "{}: expected a header of {} bytes, found {}: cut short?", file, kPackedPage,
+                      bytes.size());
   }
   if (const auto version = load<std::uint32_t>(bytes, kPackedMagic.size());
       version != kPackedVersion) {
-    return make_error(
-        ErrorCode::kUnsupported,
-        "{}: version {} of packed models, this program reads {}: pack the model again", file,
-        version, kPackedVersion);
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: version of a packed model: expected {}, found {}: pack its source again",
+                      file, kPackedVersion, version);
   }
   const auto rest = bytes.subspan(kHeaderEnd, kPackedPage - kHeaderEnd);
   if (!digest_is(bytes.first(kHeaderDigestAt),
                  bytes.subspan(kHeaderDigestAt, kHeaderEnd - kHeaderDigestAt)) ||
       std::ranges::any_of(rest, [](std::byte b) { return b != std::byte{0}; })) {
-    return make_error(ErrorCode::kBadModel, "{}: its header is damaged", file);
+    return make_error(ErrorCode::kBadModel, "{}: its header is damaged: pack the model again",
+                      file);
   }
   const auto size = load<std::uint64_t>(bytes, kFileBytesAt),
              directory = load<std::uint64_t>(bytes, kDirectoryAt);
@@ -222,8 +223,10 @@ Result<std::uint64_t> check_header(std::span<const std::byte> bytes, std::string
   }
   if (directory < kPackedPage || directory > size || directory % kPackedPage != 0 ||
       size - directory > kMaxPackedDirectory) {
-    return make_error(ErrorCode::kBadModel, "{}: a directory at {} in {} bytes", file, directory,
-                      size);
+    return make_error(
+        ErrorCode::kBadModel,
+        "{}: offset of the directory: expected a multiple of {} inside {} bytes, found {}", file,
+        kPackedPage, size, directory);
   }
   return directory;
 }
@@ -261,12 +264,13 @@ Result<PackedDirectory> parse_packed_model(std::span<const std::byte> bytes,
   OCELLUS_ASSIGN_OR_RETURN(const std::uint64_t offset, check_header(bytes, file));
   const auto content = bytes.subspan(static_cast<std::size_t>(offset));
   if (!digest_is(content, bytes.subspan(kDirectoryDigestAt, kHeaderDigestAt - kDirectoryDigestAt)))
-    return make_error(ErrorCode::kBadModel, "{}: its directory is damaged", file);
+    return make_error(ErrorCode::kBadModel, "{}: its directory is damaged: pack the model again",
+                      file);
   Reader reader(content, file);
   PackedDirectory directory;
   directory.layout = reader.text("layout", reader.count("bytes of layout", kMaxLayoutName));
-  directory.language_fast = reader.flag("the language model's arithmetic");
-  directory.tower_fast = reader.flag("the tower's arithmetic");
+  directory.language_reduced = reader.flag("the language model's arithmetic");
+  directory.tower_reduced = reader.flag("the tower's arithmetic");
   read_texts(reader, directory);
   std::set<std::string, std::less<>> names;
   read_vectors(reader, directory, names);
@@ -279,8 +283,8 @@ Result<PackedDirectory> parse_packed_model(std::span<const std::byte> bytes,
 std::vector<std::byte> packed_directory_bytes(const PackedDirectory& directory) {
   std::vector<std::byte> to;
   put_text(to, directory.layout);
-  put_number(to, static_cast<std::uint8_t>(directory.language_fast));
-  put_number(to, static_cast<std::uint8_t>(directory.tower_fast));
+  put_number(to, static_cast<std::uint8_t>(directory.language_reduced));
+  put_number(to, static_cast<std::uint8_t>(directory.tower_reduced));
   put_number(to, static_cast<std::uint32_t>(directory.texts.size()));
   for (const PackedText& text : directory.texts) {
     put_text(to, text.name);

@@ -67,7 +67,7 @@ struct PackedMatrix {
 
 struct PackedDirectory {
   std::string layout;
-  bool language_fast = false, tower_fast = false;
+  bool language_reduced = false, tower_reduced = false;
   std::vector<PackedText> texts;
   std::vector<PackedVector> vectors;
   std::vector<PackedMatrix> matrices;

@@ -20,8 +20,8 @@ using Bytes = std::vector<std::byte>;
 struct Sample {
   Sample() {
     directory = {.layout = "panels, version 7",
-                 .language_fast = true,
-                 .tower_fast = false,
+                 .language_reduced = true,
+                 .tower_reduced = false,
                  .texts = {{"config.json", "{}"}, {"empty", ""}},
                  .vectors = {{"norm.weight", {3}, std::as_bytes(std::span(values))}},
                  .matrices = {{.name = "a.weight",
@@ -69,8 +69,8 @@ TEST(PackedModel, GivesBackWhatWasWritten) {
   const auto found = parse_packed_model(file, "m.ocellus");
   ASSERT_TRUE(found.has_value()) << found.error().message;
   EXPECT_EQ(found->layout, "panels, version 7");
-  EXPECT_TRUE(found->language_fast);
-  EXPECT_FALSE(found->tower_fast);
+  EXPECT_TRUE(found->language_reduced);
+  EXPECT_FALSE(found->tower_reduced);
   ASSERT_EQ(found->texts.size(), 2u);
   EXPECT_EQ(found->texts[0].name, "config.json");
   EXPECT_EQ(found->texts[0].content, "{}");
@@ -126,8 +126,7 @@ TEST(PackedModel, AnotherVersionIsNamed) {
   const auto parsed = parse_packed_model(file, "m.ocellus");
   ASSERT_FALSE(parsed.has_value());
   EXPECT_EQ(parsed.error().code, ErrorCode::kUnsupported);
-  EXPECT_THAT(parsed.error().message,
-              HasSubstr("version 3 of packed models, this program reads 2"));
+  EXPECT_THAT(parsed.error().message, HasSubstr("expected 2, found 3: pack its source again"));
 }
 
 // Right checksums do not make a directory right.
@@ -174,23 +173,26 @@ TEST(PackedModel, EveryRuleHasItsMessage) {
   };
   using D = PackedDirectory;
   EXPECT_EQ(changed([](D&) {}), "accepted");
-  EXPECT_THAT(changed([](D& d) { d.matrices[1].offset += 4096; }),
-              HasSubstr("b.weight: 4096 bytes"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[0].offset += 64; }), HasSubstr("a.weight: 5000 bytes"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[1].bytes = 4097; }), HasSubstr("b.weight: 4097 bytes"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[1].offset += 4096; }), HasSubstr("found 4096 bytes"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[0].offset += 64; }), HasSubstr("found 5000 bytes"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[1].bytes = 4097; }), HasSubstr("found 4097 bytes"));
   EXPECT_THAT(changed([](D& d) { d.matrices[1].bytes = UINT64_MAX; }), HasSubstr("b.weight"));
-  EXPECT_THAT(changed([](D& d) { d.matrices.pop_back(); }), HasSubstr("matrices end at 12288"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[1].name = "a.weight"; }), HasSubstr("there twice"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[1].name = "norm.weight"; }), HasSubstr("there twice"));
-  EXPECT_THAT(changed([](D& d) { d.texts[1].name = "config.json"; }), HasSubstr("there twice"));
+  EXPECT_THAT(changed([](D& d) { d.matrices.pop_back(); }), HasSubstr("found 12288"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[1].name = "a.weight"; }),
+              HasSubstr("duplicate tensor 'a.weight'"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[1].name = "norm.weight"; }),
+              HasSubstr("duplicate tensor 'norm.weight'"));
+  EXPECT_THAT(changed([](D& d) { d.texts[1].name = "config.json"; }),
+              HasSubstr("duplicate text 'config.json'"));
   EXPECT_THAT(changed([](D& d) { d.texts[1].name = ""; }), HasSubstr("expected a name"));
   EXPECT_THAT(changed([](D& d) { d.texts[1].name = "\x1b[2J"; }), HasSubstr("expected a name"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[0].out = 3; }), HasSubstr("3 x 12 values of a tensor"));
-  EXPECT_THAT(changed([](D& d) { d.matrices[0].in = INT64_MAX; }), HasSubstr("of a tensor"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[0].out = 3; }), HasSubstr("found 3 x 12"));
+  EXPECT_THAT(changed([](D& d) { d.matrices[0].in = INT64_MAX; }),
+              HasSubstr("expected as many values as tensor"));
   EXPECT_THAT(changed([](D& d) { d.layout = std::string(200, 'x'); }), HasSubstr("at most 128"));
-  EXPECT_THAT(message(file_of(Bytes(), 4096)), HasSubstr("where 0 are left"));
+  EXPECT_THAT(message(file_of(Bytes(), 4096)), HasSubstr("found 0"));
   EXPECT_THAT(message(file_of(packed_directory_bytes(Sample().directory), 4 * 4096 + 64)),
-              HasSubstr("a directory at"));
+              HasSubstr("offset of the directory"));
 }
 
 }  // namespace

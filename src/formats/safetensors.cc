@@ -72,8 +72,8 @@ class HeaderReader {
 
   Status read(const bj::object& header) {
     if (header.size() > kMaxTensors + 1) {
-      return make_error(ErrorCode::kBadModel, "{}: {} tensors, expected at most {}", file_,
-                        header.size(), kMaxTensors);
+      return make_error(ErrorCode::kBadModel, "{}: expected at most {} tensors, found {}", file_,
+                        kMaxTensors, header.size());
     }
     for (const auto& [key, value] : header) {
       const std::string_view name(key.data(), key.size());
@@ -122,8 +122,9 @@ class HeaderReader {
 
   Status read_entry(std::string_view name, const bj::value& value) {
     if (name.empty() || name.size() > kMaxTensorName) {
-      return make_error(ErrorCode::kBadModel, "{}: a tensor name of {} bytes, expected 1 to {}",
-                        file_, name.size(), kMaxTensorName);
+      return make_error(ErrorCode::kBadModel,
+                        "{}: a tensor\'s name: expected 1 to {} bytes, found {}", file_,
+                        kMaxTensorName, name.size());
     }
     const bj::object* object = value.if_object();
     if (object == nullptr) return bad(name, "expected an object");
@@ -175,15 +176,15 @@ class HeaderReader {
     std::uint64_t position = 0;
     for (const Located& tensor : located_) {
       if (tensor.begin != position) {
-        return bad(*tensor.name,
-                   fmt::format("data_offsets: begins at {}, expected {}", tensor.begin, position));
+        return bad(*tensor.name, fmt::format("data_offsets: expected to begin at {}, found {}",
+                                             position, tensor.begin));
       }
       position = tensor.end;
     }
     if (position != data_.size()) {
       return make_error(ErrorCode::kBadModel,
-                        "{}: tensors end at byte {} of the data, the file has {}", file_, position,
-                        data_.size());
+                        "{}: end of the tensors: expected byte {} of the data, found {}", file_,
+                        data_.size(), position);
     }
     return {};
   }
@@ -209,23 +210,24 @@ Result<SafetensorsDirectory> parse_safetensors(std::span<const std::byte> bytes,
                                                std::string_view file) {
   if (bytes.size() < 8) {
     return make_error(ErrorCode::kBadModel,
-                      "{}: {} bytes, expected at least the 8 of a header length", file,
+                      "{}: expected at least 8 bytes, the length of a header, found {}", file,
                       bytes.size());
   }
   std::uint64_t header_size = 0;
   for (int i = 7; i >= 0; --i)
     header_size = header_size << 8 | std::to_integer<std::uint64_t>(bytes[i]);
   if (header_size > kMaxSafetensorsHeader) {
-    return make_error(ErrorCode::kBadModel, "{}: a header of {} bytes, expected at most {}", file,
-                      header_size, kMaxSafetensorsHeader);
+    return make_error(ErrorCode::kBadModel, "{}: header: expected at most {} bytes, found {}", file,
+                      kMaxSafetensorsHeader, header_size);
   }
   if (header_size > bytes.size() - 8) {
-    return make_error(ErrorCode::kBadModel, "{}: a header of {} bytes in a file of {}: cut short?",
-                      file, header_size, bytes.size());
+    return make_error(ErrorCode::kBadModel,
+                      "{}: expected a header of {} bytes, found {}: cut short?", file, header_size,
+                      bytes.size() - 8);
   }
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + 8, header_size);
   if (!header.starts_with('{')) {
-    return make_error(ErrorCode::kBadModel, "{}: the header does not begin with '{{'", file);
+    return make_error(ErrorCode::kBadModel, "{}: header: expected \'{{\' as its first byte", file);
   }
   // Numbers are taken as they stand: 1e3, 1.0 and -0 are not whole numbers to every reader.
   auto document = json::parse(header, file, {.reject_negative_zero = true});
@@ -257,8 +259,8 @@ Result<std::map<std::string, std::string>> parse_safetensors_index(std::string_v
     result.emplace(name, shard);
   }
   if (result.size() > kMaxTensors) {
-    return make_error(ErrorCode::kBadModel, "{}: {} tensors, expected at most {}", file,
-                      result.size(), kMaxTensors);
+    return make_error(ErrorCode::kBadModel, "{}: expected at most {} tensors, found {}", file,
+                      kMaxTensors, result.size());
   }
   return result;
 }

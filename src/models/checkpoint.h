@@ -29,7 +29,7 @@ struct StoredTensor {
   std::span<const std::byte> data;
   std::size_t file = 0;  // into Checkpoint::files
   // A matrix of a packed model: `data` is the backend's own layout, and this is what it holds.
-  std::optional<compute::PackedWeightView> image = {};
+  std::optional<compute::PackedWeightView> packed = {};
 };
 using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;  // by name
 

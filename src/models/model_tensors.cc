@@ -1,6 +1,7 @@
 #include "models/model_tensors.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/result.h"
 
@@ -85,6 +86,16 @@ Result<tensor::TensorView> ModelTensors::view(const TensorSpec& spec) const {
 
 std::int64_t ModelTensors::permuted_heads(const TensorSpec& spec) const {
   return checkpoint_->gguf && !checkpoint_->packed ? spec.gguf_permuted_heads : 0;
+}
+
+std::vector<std::string> ModelTensors::ignored() const {
+  std::set<const StoredTensor*> bound(stored_.begin(), stored_.end());
+  std::vector<std::string> names;
+  for (const StoredTensors* tensors : {&checkpoint_->tensors, &checkpoint_->tower_tensors}) {
+    for (const auto& [name, tensor] : *tensors)
+      if (!bound.contains(&tensor) && !table_.is_unused(name)) names.push_back(name);
+  }
+  return names;
 }
 
 std::size_t ModelTensors::stored_bytes() const {

@@ -33,6 +33,9 @@ class ModelTensors {
   // As this checkpoint's files spell it, though they may lack it.
   std::string stored_name(const TensorSpec& spec) const;
 
+  // Names of the checkpoint's tensors that the table lacks, but those that it says are unused.
+  std::vector<std::string> ignored() const;
+
   // Of the tensors that the table names.
   std::size_t stored_bytes() const;
   std::int64_t parameters() const;

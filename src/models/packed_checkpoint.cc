@@ -57,8 +57,8 @@ Status read_settings(const PackedDirectory& directory, Checkpoint& c) {
   return read_gguf_texts(c);
 }
 
-compute::Arithmetic arithmetic(bool fast) {
-  return fast ? compute::Arithmetic::kReducedPrecision : compute::Arithmetic::kF32;
+compute::Arithmetic arithmetic(bool reduced) {
+  return reduced ? compute::Arithmetic::kReducedPrecision : compute::Arithmetic::kF32;
 }
 
 std::span<const std::byte> bytes_of(const base::MappedFile& file,
@@ -85,7 +85,7 @@ void add_tensors(const OpenModel& model, Checkpoint& c) {
                      .dtype = matrix.dtype,
                      .shape = matrix.shape,
                      .data = data,
-                     .image = compute::PackedWeightView{
+                     .packed = compute::PackedWeightView{
                          .format = format, .out = matrix.out, .in = matrix.in, .bytes = data}});
   }
 }
@@ -108,8 +108,8 @@ Result<Checkpoint> load_packed_checkpoint(const fs::path& path) {
   add_tensors(model, c);
   c.packed = PackedOrigin{.file = model.file,
                           .layout = model.directory.layout,
-                          .arithmetic = {.language = arithmetic(model.directory.language_fast),
-                                         .tower = arithmetic(model.directory.tower_fast)}};
+                          .arithmetic = {.language = arithmetic(model.directory.language_reduced),
+                                         .tower = arithmetic(model.directory.tower_reduced)}};
   return c;
 }
 

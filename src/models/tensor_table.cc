@@ -44,6 +44,12 @@ const TensorSpec* TensorTable::find_gguf(std::string_view gguf, bool tower_file)
   return found == specs_.end() ? nullptr : &*found;
 }
 
+bool TensorTable::is_unused(std::string_view stored_name) const {
+  return std::ranges::any_of(unused_, [&](std::string_view part) {
+    return stored_name.find(part) != std::string_view::npos;
+  });
+}
+
 std::string TensorTable::name_in(NameStyle style, const TensorSpec& spec) {
   for (const auto& [ours, theirs] : style) {
     if (spec.name.starts_with(ours))

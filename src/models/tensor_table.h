@@ -48,8 +48,11 @@ using NameStyle = std::span<const std::pair<std::string_view, std::string_view>>
 // Built once, then read-only; any thread.
 class TensorTable {
  public:
-  // `styles`: newest last; static.
-  explicit TensorTable(std::span<const NameStyle> styles = {}) : styles_(styles) {}
+  // Both are static. `styles`: newest last. `unused`: parts of the names of tensors that
+  // checkpoints have and no computation needs.
+  explicit TensorTable(std::span<const NameStyle> styles = {},
+                       std::span<const std::string_view> unused = {})
+      : styles_(styles), unused_(unused) {}
 
   void add(TensorSpec spec);  // names must be unique
 
@@ -59,11 +62,13 @@ class TensorTable {
   const TensorSpec* find_gguf(std::string_view gguf, bool tower_file) const;
 
   std::span<const NameStyle> styles() const { return styles_; }
+  bool is_unused(std::string_view stored_name) const;
   // The name that a writer gives; empty where the style has none for it.
   static std::string name_in(NameStyle style, const TensorSpec& spec);
 
  private:
   std::span<const NameStyle> styles_;
+  std::span<const std::string_view> unused_;
   std::vector<TensorSpec> specs_;
   std::map<std::string, std::size_t, std::less<>> by_name_;
 };

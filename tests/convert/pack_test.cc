@@ -13,8 +13,8 @@
 #include "compute/cpu/cpu_backend.h"
 #include "convert/quantize.h"
 #include "formats/packed_model.h"
-#include "models/packed_checkpoint.h"
 #include "image/image.h"
+#include "models/packed_checkpoint.h"
 #include "vision/loaded_model.h"
 #include "vision/test_golden.h"
 
@@ -219,9 +219,9 @@ TEST_F(PackTest, OlderVersionsAreRefused) {
   const auto loaded = load(folder_ / "old");
   ASSERT_FALSE(loaded.has_value());
   EXPECT_EQ(loaded.error().code, ErrorCode::kUnsupported);
-  EXPECT_THAT(loaded.error().message,
-              HasSubstr("old: version 1 of packed models, this program reads 2: pack the model "
-                        "again"));
+  EXPECT_THAT(
+      loaded.error().message,
+      HasSubstr("old: version of a packed model: expected 2, found 1: pack its source again"));
 }
 
 // Of a GGUF pair every key is kept, in the very bytes, and nothing that looks like a file.
@@ -353,8 +353,8 @@ TEST_F(PackTest, LoadedTwiceItIsThereOnce) {
   ASSERT_TRUE(one.has_value() && other.has_value());
   const std::string picture = content(golden() / "../../examples/pictures/scene.png");
   for (const auto* model : {&*one, &*other}) {
-    const auto pixels = (*model)->model()->prepare_image(
-        *image::decode_image(std::as_bytes(std::span(picture))));
+    const auto pixels =
+        (*model)->model()->prepare_image(*image::decode_image(std::as_bytes(std::span(picture))));
     ASSERT_TRUE(pixels.has_value());
     const auto encoder = (*model)->model()->make_encoder();
     ASSERT_TRUE(encoder->begin(*pixels).has_value());

@@ -1,9 +1,13 @@
 #include "models/llava/model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "models/llava/preprocess.h"
+#include "models/llava/prompt.h"
 
 namespace ocellus::models {
 
@@ -26,6 +30,11 @@ Status LlavaModel::load_parts(const ModelTensors& tensors, const PartArithmetic&
     OCELLUS_RETURN_IF_ERROR(tower_loader.norm("tower.post_layernorm"));
   OCELLUS_ASSIGN_OR_RETURN(projector_, MlpProjector::load(config_.projector, tower_loader));
   OCELLUS_ASSIGN_OR_RETURN(decoder_, Decoder::load(config_.language, language_loader));
+  if (const auto ignored = tensors.ignored(); !ignored.empty()) {
+    base::log(base::LogLevel::kWarning,
+              fmt::format("{}: {} tensors are not of this model and are ignored, the first is {}",
+                          tensors.checkpoint().path.string(), ignored.size(), ignored.front()));
+  }
   // A file that was cut short meanwhile would have been read as zeros.
   OCELLUS_RETURN_IF_ERROR(tensors.checkpoint().unchanged());
   if (options.progress) options.progress(1.0);
@@ -71,11 +80,7 @@ Result<PartArithmetic> LlavaModel::pack(const LlavaConfig& config, const ModelTe
 }
 
 Result<ImagePlan> LlavaModel::plan_image(std::int64_t, std::int64_t) const {
-  const std::int64_t side = config_.tower.image_size;
-  ImagePlan plan;
-  plan.inputs = {{side, side}};
-  plan.layout = {{.rows = tower_.feature_rows()}};
-  return plan;
+  return llava_image_plan(config_);
 }
 
 Result<PreparedImage> LlavaModel::prepare_image(const image::Image& picture) const {

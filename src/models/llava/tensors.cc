@@ -36,10 +36,14 @@ constexpr Prefix kFrom5ForOlder[] = {
 };
 constexpr NameStyle kStyles[] = {kUpTo451, kFrom452, kFrom5, kFrom5ForOlder};
 
+// Numbers of positions, frequencies of rope, and SigLIP's pooling head.
+constexpr std::string_view kUnused[] = {".position_ids", ".inv_freq", "vision_model.head.",
+                                        "vision_tower.head."};
+
 }  // namespace
 
 TensorTable llava_tensors(const LlavaConfig& config) {
-  TensorTable table(kStyles);
+  TensorTable table(kStyles, kUnused);
   add_vision_tower_tensors(table, config.tower, config.gguf_ffn_swapped);
   add_mlp_projector_tensors(table, config.projector);
   add_decoder_tensors(table, config.language);

@@ -119,6 +119,18 @@ TEST(LlavaTensors, AGgufTowerWithANewlineIsRefused) {
               HasSubstr("mmproj.gguf: tensor model.image_newline: is LLaVA-1.6"));
 }
 
+// What the table lacks is listed, but for what is known to be unused.
+TEST(LlavaTensors, OthersAreListed) {
+  Checkpoint c = checkpoint_in(0);
+  for (const char* name :
+       {"vision_tower.vision_model.embeddings.position_ids", "vision_tower.vision_model.head.probe",
+        "language_model.model.layers.0.self_attn.rotary_emb.inv_freq",
+        "language_model.model.layers.0.self_attn.q_norm.weight"})
+    c.tensors.emplace(name, stored(name, {1}));
+  EXPECT_THAT((*describe_model(c))->tensors().ignored(),
+              ::testing::ElementsAre("language_model.model.layers.0.self_attn.q_norm.weight"));
+}
+
 // Names are the key of everything: no two rows share one.
 TEST(LlavaTensors, NamesAreUnique) {
   for (const bool swapped : {false, true}) {

@@ -36,12 +36,12 @@ Result<const TensorSpec*> WeightLoader::spec(const std::string& name) const {
 Result<std::unique_ptr<compute::Weight>> WeightLoader::make(const TensorSpec& spec,
                                                             tensor::TensorView view) const {
   const std::int64_t out = spec.shape[0], in = *spec.shape.elements() / out;
-  if (const auto& image = tensors_.find(spec.name)->image) {
-    if (image->out != out || image->in != in) {
+  if (const auto& packed = tensors_.find(spec.name)->packed) {
+    if (packed->out != out || packed->in != in) {
       return make_error(ErrorCode::kBadModel, "expected {} x {} values, found {} x {}", out, in,
-                        image->out, image->in);
+                        packed->out, packed->in);
     }
-    return backend_.map_weight(*image, tensors_.checkpoint().packed->file);
+    return backend_.map_weight(*packed, tensors_.checkpoint().packed->file);
   }
   std::vector<std::byte> ordered;
   if (const std::int64_t heads = tensors_.permuted_heads(spec); heads > 0) {
@@ -84,7 +84,7 @@ Result<std::vector<float>> WeightLoader::vector(const std::string& name) const {
   OCELLUS_ASSIGN_OR_RETURN(const tensor::TensorView view, tensors_.view(*row));
   const StoredTensor& stored = *tensors_.find(name);
   const auto file = [&] { return tensors_.checkpoint().file_of(stored); };
-  if (stored.image) {
+  if (stored.packed) {
     return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected values, found a packed matrix",
                       file(), stored.name);
   }

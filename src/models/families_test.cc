@@ -1,0 +1,61 @@
+// Which family a checkpoint is of, and what is said of one that is of none.
+#include "models/families.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "formats/gguf_test_builder.h"
+
+namespace ocellus::models {
+namespace {
+
+using ::testing::HasSubstr;
+using Bytes = std::vector<std::byte>;
+
+std::string refusal(const Checkpoint& checkpoint) {
+  const auto description = describe_model(checkpoint);
+  if (description) return "accepted";
+  EXPECT_EQ(description.error().code, ErrorCode::kUnsupported);
+  return description.error().message;
+}
+
+TEST(Families, ModelTypesOfNoFamilyAreNamed) {
+  Checkpoint c;
+  c.path = "model";
+  for (const char* type : {"qwen2_vl", "llama", "llava_next"}) {
+    c.texts["config.json"] = std::string(R"({"model_type":")") + type + "\"}";
+    EXPECT_EQ(refusal(c),
+              std::string("model/config.json: model_type: expected llava, found \"") + type + "\"");
+  }
+}
+
+Bytes metadata(std::initializer_list<std::pair<const char*, const char*>> texts) {
+  formats::GgufBuilder b;
+  b.put<std::uint64_t>(texts.size());
+  for (const auto& [key, value] : texts) b.entry(key, 8).text(value);
+  return b.bytes();
+}
+
+TEST(Families, GgufPairsOfNoFamilyAreNamed) {
+  const auto parse = [](const Bytes& bytes, const char* file) {
+    return *formats::GgufMetadata::parse(bytes, file);
+  };
+  const Bytes llama = metadata({{"general.architecture", "llama"}}),
+              gemma = metadata({{"general.architecture", "gemma3"}}),
+              ldp = metadata({{"general.architecture", "clip"}, {"clip.projector_type", "ldp"}}),
+              vision = metadata({{"general.architecture", "clip"},
+                                 {"clip.projector_type", "mlp"},
+                                 {"clip.vision.projector_type", "qwen2vl_merger"}}),
+              mlp = metadata({{"general.architecture", "clip"}});
+  Checkpoint c;
+  c.vocabulary.emplace();
+  c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(ldp, "mmproj.gguf")};
+  EXPECT_EQ(refusal(c), "mmproj.gguf: clip.projector_type: expected mlp, found \"ldp\"");
+  c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(vision, "mmproj.gguf")};
+  EXPECT_THAT(refusal(c), HasSubstr("expected mlp, found \"qwen2vl_merger\""));
+  c.gguf = Checkpoint::GgufPair{parse(gemma, "lm.gguf"), parse(mlp, "mmproj.gguf")};
+  EXPECT_EQ(refusal(c), "lm.gguf: general.architecture: expected llama or qwen2, found \"gemma3\"");
+}
+
+}  // namespace
+}  // namespace ocellus::models
