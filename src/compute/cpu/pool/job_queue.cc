@@ -41,9 +41,19 @@ JobQueue::~JobQueue() {
     stopping_ = true;
   }
   changed_.notify_all();
+  drop_all();        // at once: who waits for them need not wait for the running ones
   threads_.clear();  // joins
-  while (count_ > 0) {
-    Job job = pop();
+  drop_all();        // what the running ones submitted
+}
+
+void JobQueue::drop_all() {
+  while (true) {
+    Job job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (count_ == 0) return;
+      job = pop();
+    }
     fail(job, ErrorCode::kUnavailable, "job dropped: the queue was closed before it ran");
   }
 }

@@ -29,6 +29,7 @@ class JobQueue final : public Jobs {
 
   explicit JobQueue(std::size_t capacity) : slots_(capacity) {}
   void work();
+  void drop_all();
   Job pop();  // with the mutex held and count_ > 0
   static void run(Job job) noexcept;
   static void fail(Job& job, ErrorCode code, std::string_view message) noexcept;
