@@ -6,7 +6,10 @@ target_compile_options(ocellus_options INTERFACE -Wall -Wextra
   # GCC 12 invents overlapping copies in std::string (its bug 105329).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 if(OCELLUS_WERROR AND NOT OCELLUS_SANITIZE)  # GCC warns of paths that only the sanitizers' checks have made
-  target_compile_options(ocellus_options INTERFACE -Werror)
+  target_compile_options(ocellus_options INTERFACE -Werror
+    # But what GCC infers while it optimises: wrong in many a std::string, and another with every order of includes.
+    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=array-bounds> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=stringop-overflow>
+    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=stringop-overread> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=maybe-uninitialized>)
 endif()
 # Numbers are the same on every machine: no contraction of a*b+c by the compiler; where a fused
 # multiply-add is wanted, the code says std::fma or the intrinsic.
