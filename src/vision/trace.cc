@@ -5,6 +5,7 @@
 #include "image/image.h"
 #include "runtime/block_on.h"
 #include "vision/fetching.h"
+#include "vision/image_cache.h"
 #include "vision/loaded_model.h"
 
 namespace ocellus::vision {
@@ -15,14 +16,9 @@ void append_rows(std::vector<float>& to, tensor::ConstMatrix rows) {
     to.insert(to.end(), rows.row(row), rows.row(row) + rows.cols);
 }
 
-struct TracedImage {
-  std::shared_ptr<const models::ImagePlan> plan;
-  std::shared_ptr<const models::ImageEmbeddings> embeddings;
-};
-
 // From the encoded bytes to the embeddings, every stage noted.
-Result<TracedImage> encode(const models::Model& model, models::ImageEncoder& encoder,
-                           std::span<const std::byte> bytes, Trace& trace) {
+Result<EncodedImage> encode(const models::Model& model, models::ImageEncoder& encoder,
+                            std::span<const std::byte> bytes, Trace& trace) {
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(bytes));
   OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared, model.prepare_image(picture));
   OCELLUS_RETURN_IF_ERROR(encoder.begin(prepared));
@@ -33,24 +29,24 @@ Result<TracedImage> encode(const models::Model& model, models::ImageEncoder& enc
   }
   trace.feature_width = encoder.features().cols;
   append_rows(trace.tower_features, encoder.features());
-  TracedImage traced{std::make_shared<const models::ImagePlan>(prepared.plan),
-                     std::make_shared<const models::ImageEmbeddings>(encoder.take())};
+  EncodedImage traced{std::make_shared<const models::ImagePlan>(prepared.plan),
+                      std::make_shared<const models::ImageEmbeddings>(encoder.take())};
   trace.image_tokens += traced.embeddings->rows;
   trace.hidden_size = traced.embeddings->cols;
   append_rows(trace.image_embeddings, traced.embeddings->matrix());
   return traced;
 }
 
-Result<std::vector<TracedImage>> encode_all(const LoadedModel& model, const FetchPolicy& policy,
-                                            const std::vector<Message>& messages, Trace& trace) {
+Result<std::vector<EncodedImage>> encode_all(const LoadedModel& model, const FetchPolicy& policy,
+                                             const std::vector<Message>& messages, Trace& trace) {
   OCELLUS_ASSIGN_OR_RETURN(runtime::Runtime* const runtime, runtime::try_shared_runtime());
   OCELLUS_ASSIGN_OR_RETURN(const fetch::Fetcher fetcher, make_fetcher(*runtime, policy));
   const auto encoder = model.model()->make_encoder();
-  std::vector<TracedImage> images;
+  std::vector<EncodedImage> images;
   for (const Picture* picture : images_of(messages)) {
     OCELLUS_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
                              runtime::block_on(*runtime, fetcher.async_load(source_of(*picture))));
-    OCELLUS_ASSIGN_OR_RETURN(TracedImage traced, encode(*model.model(), *encoder, bytes, trace));
+    OCELLUS_ASSIGN_OR_RETURN(EncodedImage traced, encode(*model.model(), *encoder, bytes, trace));
     images.push_back(std::move(traced));
   }
   return images;
@@ -82,10 +78,10 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
   OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
                            LoadedModel::load(held, std::move(backend), nullptr));
   Trace trace;
-  OCELLUS_ASSIGN_OR_RETURN(const std::vector<TracedImage> images,
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<EncodedImage> images,
                            encode_all(*model, model_options.fetch, messages, trace));
   std::vector<std::shared_ptr<const models::ImagePlan>> plans;
-  for (const TracedImage& image : images) plans.push_back(image.plan);
+  for (const EncodedImage& image : images) plans.push_back(image.plan);
   OCELLUS_ASSIGN_OR_RETURN(Prompt prompt, model->prompts().build(messages, plans));
   for (std::size_t i = 0; i < images.size(); ++i)
     prompt.attach(static_cast<int>(i), images[i].embeddings);
