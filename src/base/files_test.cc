@@ -1,6 +1,8 @@
 // Files read and written, with the system's calls failing where a test says so.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +60,36 @@ TEST_F(FilesTest, MapsAndNoticesChange) {
   std::filesystem::resize_file(path, 3);
   EXPECT_TRUE(file->changed());
   EXPECT_TRUE(MappedFile::open(write("empty", ""))->bytes().empty());
+}
+
+TEST_F(FilesTest, AMappedFileThatIsCutShortReadsAsZerosAndSaysSo) {
+  const std::size_t size = 1 << 20;
+  const auto path = write("a", std::string(size, 'x')), other = write("b", std::string(size, 'y'));
+  auto opened = MappedFile::open(path), untouched = MappedFile::open(other);
+  ASSERT_TRUE(opened && untouched);
+  const MappedFile file = *std::move(opened);
+  EXPECT_EQ(file.bytes()[size - 1], std::byte{'x'});
+  EXPECT_FALSE(file.lost());
+  std::filesystem::resize_file(path, 10);
+  EXPECT_EQ(file.bytes()[size / 2], std::byte{0});
+  EXPECT_EQ(file.bytes()[size - 1], std::byte{0});
+  EXPECT_EQ(file.bytes()[0], std::byte{'x'});
+  EXPECT_TRUE(file.lost());
+  std::filesystem::resize_file(path, size);
+  EXPECT_TRUE(file.changed());
+  EXPECT_EQ(untouched->bytes()[size - 1], std::byte{'y'});
+  EXPECT_FALSE(untouched->lost() || untouched->changed());
+}
+
+TEST_F(FilesTest, AFaultElsewhereEndsTheProcessAsBefore) {
+  const auto path = write("a", std::string(1 << 20, 'x'));
+  ASSERT_TRUE(MappedFile::open(path));  // the handler is there
+  const FileDescriptor fd = open_file(path, O_RDONLY);
+  const auto* memory =
+      static_cast<const volatile char*>(::mmap(nullptr, 1 << 20, PROT_READ, MAP_PRIVATE, fd.get(), 0));
+  ASSERT_NE(memory, MAP_FAILED);
+  std::filesystem::resize_file(path, 10);
+  EXPECT_DEATH(static_cast<void>(memory[1 << 19]), "");
 }
 
 TEST_F(FilesTest, ErrorsOfOpeningNameTheFile) {

@@ -27,6 +27,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(size_, other.size_);
   std::swap(fd_, other.fd_);
   std::swap(mtime_ns_, other.mtime_ns_);
+  std::swap(guard_, other.guard_);
   return *this;
 }
 
@@ -40,6 +41,7 @@ void MappedFile::forget(std::span<const std::byte> part) const noexcept {
 }
 
 MappedFile::~MappedFile() {
+  guard_ = {};
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
@@ -56,6 +58,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
                         errno_text(errno));
     }
     file.data_ = static_cast<const std::byte*>(memory);
+    file.guard_ = MappingGuard(file.bytes());
   }
   file.fd_ = std::move(opened.fd);
   return file;
@@ -63,7 +66,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
 
 bool MappedFile::changed() const {
   struct stat info {};
-  if (!fd_ || ::fstat(fd_.get(), &info) != 0) return true;
+  if (lost() || !fd_ || ::fstat(fd_.get(), &info) != 0) return true;
   return static_cast<std::size_t>(info.st_size) != size_ || mtime_ns(info) != mtime_ns_;
 }
 

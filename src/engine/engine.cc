@@ -48,8 +48,10 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::Model& model,
   OCELLUS_ASSIGN_OR_RETURN(const std::size_t block_bytes, language.kv_block_bytes(geometry));
   const auto per_sequence = static_cast<std::size_t>(
       (options.context_tokens + geometry.block_tokens - 1) / geometry.block_tokens);
-  return std::unique_ptr<Engine>(new Engine(
-      model, options, KvPool(geometry, block_bytes, per_sequence * options.max_sequences)));
+  const std::size_t blocks =
+      options.kv_blocks > 0 ? options.kv_blocks : per_sequence * options.max_sequences;
+  return std::unique_ptr<Engine>(
+      new Engine(model, options, KvPool(geometry, block_bytes, blocks)));
 }
 
 Status Engine::check(const SequenceRequest& request) const {

@@ -19,6 +19,9 @@ namespace ocellus::engine {
 struct EngineOptions {
   std::int64_t context_tokens = 4096;  // prompt and answer of one sequence
   std::size_t max_sequences = 8;
+  // Blocks of keys and values that all sequences may take together (KvPool); a sequence that finds
+  // none fails. 0: as many as they can need.
+  std::size_t kv_blocks = 0;
   bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
   // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside
   // weights that are multiplied in f32, f16 beside others.

@@ -66,6 +66,31 @@ SequenceRequest request(std::vector<Segment> prompt, std::int64_t tokens) {
   return request;
 }
 
+// Two blocks of 64 slots for two sequences: one that needs a second block finds none.
+TEST(EngineInterface, AReserveThatFailsEndsThatSequenceAlone) {
+  const std::vector<std::int32_t> prompt(60, 1);
+  for (const bool cache : {true, false}) {
+    FakeModel model;
+    const Outcome alone = run(model, {.kv_cache = cache}, {request({text({2, 3})}, 20)});
+    const auto engine = *Engine::create(model, {.max_sequences = 2, .kv_blocks = 2, .kv_cache = cache});
+    const std::int64_t grows = *engine->add(request({text(prompt)}, 20));
+    const std::int64_t stays = *engine->add(request({text({2, 3})}, 20));
+    std::map<std::int64_t, Error> errors;
+    std::vector<std::int32_t> tokens;
+    while (!engine->idle()) {
+      for (const SequenceEvent& event : engine->step()) {
+        if (event.error) errors.emplace(event.sequence, *event.error);
+        if (event.token && event.sequence == stays) tokens.push_back(*event.token);
+      }
+    }
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_EQ(errors.begin()->first, grows);
+    EXPECT_EQ(errors.begin()->second.code, ErrorCode::kUnavailable);
+    EXPECT_EQ(tokens, alone.tokens.begin()->second);
+    EXPECT_EQ(tokens.size(), 20u);
+  }
+}
+
 TEST(EngineInterface, PositionsAreApartFromSlots) {
   FakeModel model;
   // Four rows, two by two: they share a time, and take two positions.

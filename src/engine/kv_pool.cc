@@ -1,5 +1,7 @@
 #include "engine/kv_pool.h"
 
+#include <new>
+
 #include "base/result.h"
 
 namespace ocellus::engine {
@@ -26,12 +28,18 @@ BlockTable::~BlockTable() {
 }
 
 Status BlockTable::reserve(std::int64_t positions) {
-  while (blocks_.size() < pool_->blocks_for(positions)) {
-    blocks_.reserve(blocks_.size() + 1);
-    OCELLUS_ASSIGN_OR_RETURN(std::byte* const block, pool_->take());
-    blocks_.push_back(block);
+  const std::size_t needed = pool_->blocks_for(positions);
+  try {
+    blocks_.reserve(needed);
+    while (blocks_.size() < needed) {
+      OCELLUS_ASSIGN_OR_RETURN(std::byte* const block, pool_->take());
+      blocks_.push_back(block);
+    }
+    return {};
+  } catch (const std::bad_alloc&) {  // this sequence's error, not that of the step
+    return base::make_error(ErrorCode::kOutOfMemory, "not enough memory for {} blocks of the cache",
+                            needed);
   }
-  return {};
 }
 
 }  // namespace ocellus::engine

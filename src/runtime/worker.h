@@ -47,6 +47,7 @@
 // The simple form is this loop, written once (serve_requests below).
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -80,10 +81,15 @@ struct WorkerOptions {
   // The end of a predecessor: the state is not made before that one's is gone, so that there are
   // never two (of a model: two copies of its weights). Null: none.
   std::shared_ptr<const WorkerEnd> after = {};
+  // How long a worker that was told to stop, or the predecessor of a new one, may take to end.
+  // Longer than that only a call takes that the system does not return from, as a read from a
+  // network file system that is gone.
+  std::chrono::milliseconds patience = std::chrono::seconds(10);
 };
 
-// The owner. Any thread; destroying it shuts down and joins (destroyed by the worker's own thread,
-// it cannot join and the thread ends by itself). Others hold a client().
+// The owner. Any thread; destroying it shuts down and joins. A thread that does not end within the
+// patience, or that destroys its own worker, is left to end by itself: factory and state may
+// therefore use nothing that they don't own a share of. Others hold a client().
 template <typename State, WorkerRequest Request>
 class Worker : public WorkerClient<Request> {
  public:
@@ -95,7 +101,8 @@ class Worker : public WorkerClient<Request> {
   // kUnavailable when the thread cannot be had. The rest of the start is told by wait_ready().
   static Result<std::unique_ptr<Worker>> start(WorkerOptions options, Factory factory) {
     try {
-      auto core = std::make_shared<Core>(options.mailbox_capacity, std::move(options.after));
+      auto core = std::make_shared<Core>(options.mailbox_capacity, std::move(options.after),
+                                         options.patience);
       const auto shared_factory = std::make_shared<Factory>(std::move(factory));
       std::unique_ptr<Worker> worker(new Worker(core));
       auto thread = base::start_thread(options.name,
@@ -112,7 +119,12 @@ class Worker : public WorkerClient<Request> {
   Worker& operator=(const Worker&) = delete;
   ~Worker() {
     this->shutdown();
-    if (thread_.get_id() == std::this_thread::get_id()) thread_.detach();
+    if (!thread_.joinable()) return;
+    const bool own = thread_.get_id() == std::this_thread::get_id();
+    if (!own && this->end()->wait_for_this({}, this->patience_from_now())) return;
+    if (!own)
+      base::log(base::LogLevel::kWarning, "a worker hangs in a call of the system: left behind");
+    thread_.detach();
   }
 
   WorkerClient<Request> client() const { return *this; }
@@ -126,7 +138,11 @@ class Worker : public WorkerClient<Request> {
   static Error live(Core& core, Factory& factory, std::unique_ptr<State>& state) noexcept {
     Runtime* runtime = nullptr;
     try {
-      core.end->wait_for_predecessors(core.stop.token());
+      if (!core.end->wait_for_predecessors(core.stop.token(), Deadline::after(core.patience)) &&
+          !core.stop.cancelled()) {
+        return {ErrorCode::kUnavailable,
+                "the worker before this one hangs in a call of the system: try again later"};
+      }
       auto shared = try_shared_runtime();  // logs the reason itself
       if (!shared) return std::move(shared).error();
       runtime = *shared;

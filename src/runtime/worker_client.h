@@ -1,6 +1,7 @@
 // What those who use a worker hold of it: they ask, they wait, they never own its thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -19,9 +20,11 @@ namespace ocellus::runtime {
 // What the worker's thread, its owner and its clients share; outlives the worker if it must.
 template <WorkerRequest Request>
 struct WorkerCore {
-  WorkerCore(std::size_t capacity, std::shared_ptr<const WorkerEnd> after)
+  WorkerCore(std::size_t capacity, std::shared_ptr<const WorkerEnd> after,
+             std::chrono::milliseconds patience_)
       : mailbox(std::make_shared<Mailbox<Request>>(capacity)),
-        end(std::make_shared<WorkerEnd>(std::move(after))) {}
+        end(std::make_shared<WorkerEnd>(std::move(after))),
+        patience(patience_) {}
 
   static Error shutting_down() noexcept {
     return make_error_nothrow(ErrorCode::kUnavailable, "worker is shutting down");
@@ -32,6 +35,7 @@ struct WorkerCore {
   CancelSource stop;
   InitChannel init;
   const std::shared_ptr<WorkerEnd> end;
+  const std::chrono::milliseconds patience;
 };
 
 // Cheap to copy; any thread. A client may outlive the worker, which is then not alive().
@@ -75,6 +79,9 @@ class WorkerClient {
   // False after three requests in a row that threw.
   bool healthy() const noexcept { return core_->failures->healthy(); }
   std::size_t waiting() const { return core_->mailbox->size(); }
+
+ protected:
+  Deadline patience_from_now() const { return Deadline::after(core_->patience); }
 
  private:
   std::shared_ptr<WorkerCore<Request>> core_;

@@ -1,4 +1,5 @@
 // How workers end, and who is told of it.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -213,6 +214,35 @@ TEST(WorkerEndTest, ASuccessorWaitsUntilThePredecessorsStateIsGone) {
   EXPECT_TRUE(gone->wait());
   EXPECT_TRUE((*second)->wait_ready());
   EXPECT_EQ(most, 1);
+}
+
+// A start in a call that does not return: a model on a file server that is gone.
+TEST(WorkerEndTest, AStartThatHangsIsLeftBehindAndItsSuccessorSaysSo) {
+  const auto started = std::make_shared<std::latch>(1), go_on = std::make_shared<std::latch>(1);
+  auto hung = KeeperWorker::start(
+      {.name = "hung", .patience = 1ms},
+      [started, go_on](Runtime&, const CancelToken&) -> Result<std::unique_ptr<Keeper>> {
+        started->count_down();
+        go_on->wait();
+        return std::make_unique<Keeper>();
+      });
+  ASSERT_TRUE(hung);
+  started->wait();
+  const auto end = (*hung)->end();
+  hung->reset();  // does not wait for the thread
+  EXPECT_FALSE(end->wait({}, Deadline::after(1ms)));
+  const auto make = [](Runtime&, const CancelToken&) -> Result<std::unique_ptr<Keeper>> {
+    return std::make_unique<Keeper>();
+  };
+  auto next = KeeperWorker::start({.name = "next", .after = end, .patience = 1ms}, make);
+  ASSERT_TRUE(next);
+  EXPECT_EQ((*next)->wait_ready().error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT((*next)->wait_ready().error().message, testing::HasSubstr("hangs"));
+  go_on->count_down();
+  EXPECT_TRUE(end->wait());
+  auto last = KeeperWorker::start({.name = "last", .after = (*next)->end()}, make);
+  ASSERT_TRUE(last);
+  EXPECT_TRUE((*last)->wait_ready());
 }
 
 // Reads a file that hangs, as one on a server that is gone: a FIFO that nobody writes to.

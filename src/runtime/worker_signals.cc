@@ -70,8 +70,8 @@ bool WorkerEnd::wait(const CancelToken& cancel, Deadline deadline) const {
   return true;
 }
 
-bool WorkerEnd::wait_for_predecessors(const CancelToken& cancel) const {
-  return after_ == nullptr || after_->wait(cancel);
+bool WorkerEnd::wait_for_predecessors(const CancelToken& cancel, Deadline deadline) const {
+  return after_ == nullptr || after_->wait(cancel, deadline);
 }
 
 bool WorkerEnd::wait_for_this(const CancelToken& cancel, Deadline deadline) const {

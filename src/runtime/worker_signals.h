@@ -43,11 +43,10 @@ class WorkerEnd {
   // Waits until this worker and its predecessors are gone. A worker may end before its predecessor,
   // when it was shut down while it waited. False: cancelled, or the deadline came first.
   bool wait(const CancelToken& cancel = {}, Deadline deadline = {}) const;
-  bool wait_for_predecessors(const CancelToken& cancel) const;
-
- private:
+  bool wait_for_predecessors(const CancelToken& cancel, Deadline deadline) const;
   bool wait_for_this(const CancelToken& cancel, Deadline deadline) const;
 
+ private:
   const std::shared_ptr<const WorkerEnd> after_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -49,6 +49,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   std::unique_ptr<LoadedModel> loaded(new LoadedModel);
   OCELLUS_ASSIGN_OR_RETURN(const models::Checkpoint checkpoint,
                            models::load_checkpoint(options.path, options.mmproj));
+  if (checkpoint.packed) loaded->file_ = checkpoint.packed->file;
   OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(checkpoint));
   OCELLUS_ASSIGN_OR_RETURN(loaded->tokenizer_,
                            models::make_tokenizer(checkpoint, description->tokens().image));
@@ -86,6 +87,13 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   loaded->info_.weight_bytes =
       static_cast<std::int64_t>(models::weight_bytes(description->tensors(), load_options));
   return loaded;
+}
+
+Status LoadedModel::intact() const {
+  if (!file_ || !file_->lost()) return {};
+  return make_error(ErrorCode::kBadModel,
+                    "{}: was cut short, or can no longer be read, while the model was in use",
+                    file_->path().string());
 }
 
 Status LoadedModel::read_settings(const models::ModelDescription& description,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "compute/backend.h"
 #include "engine/engine.h"
 #include "models/family.h"
@@ -39,6 +40,9 @@ class LoadedModel {
   const PromptBuilder& prompts() const { return *prompts_; }
   engine::Engine& engine() { return *engine_; }
 
+  // kBadModel once weights that are mapped could not be read: nothing computed since can be used.
+  Status intact() const;
+
   // What the engine runs for a prompt whose images are attached: sampling and limits.
   // kInvalidArgument.
   Result<engine::SequenceRequest> request(Prompt prompt, const AskOptions& options) const;
@@ -48,6 +52,7 @@ class LoadedModel {
   Status read_settings(const models::ModelDescription& description, const ModelOptions& options);
   Status make_prompts(const models::ModelDescription& description, const ModelOptions& options);
 
+  std::shared_ptr<const base::MappedFile> file_;  // of a packed model; else null
   std::shared_ptr<const models::Model> model_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;
   std::unique_ptr<const text::PromptTemplate> template_;

@@ -54,7 +54,11 @@ Result<VisionModel::Running> VisionModel::start() {
        .after = last_end_},
       [options = options_, backend = backend_, jobs = jobs_, info = running.info](
           runtime::Runtime& runtime,
-          const runtime::CancelToken& stop) -> Result<std::unique_ptr<VisionState>> {
+          const runtime::CancelToken& stop) mutable -> Result<std::unique_ptr<VisionState>> {
+        // Whoever listened may be gone by then.
+        options.progress = [stop, told = options.progress](double fraction, const char* stage) {
+          if (!stop.cancelled()) told(fraction, stage);
+        };
         OCELLUS_ASSIGN_OR_RETURN(auto fetcher, make_fetcher(runtime, options.fetch));
         OCELLUS_ASSIGN_OR_RETURN(
             auto model, LoadedModel::load(options, backend, [stop] { return stop.cancelled(); }));

@@ -34,6 +34,9 @@ void VisionState::run(runtime::Inbox<Request>& inbox) {
       base::log(base::LogLevel::kError, error.message);
       fail_all(error.code, error.message);
     }
+    // The worker ends: the next request loads the file as it is then.
+    if (const Status intact = model_->intact(); !intact)
+      return fail_all(intact.error().code, intact.error().message);
   }
   fail_all(ErrorCode::kUnavailable, "the model is being unloaded");
 }
@@ -44,6 +47,7 @@ void VisionState::turn(runtime::Inbox<Request>& inbox) {
   drop_stopped();
   engine::Engine& engine = model_->engine();
   if (engine.decoding()) handle(engine.decode());
+  if (!model_->intact()) return;
   if (find_encoding() || engine.prefilling()) {
     work_slice();
   } else if (!engine.decoding()) {
@@ -124,7 +128,7 @@ void VisionState::encode_slice() {
     const auto loading = encoding_->loading;
     loading->fail(done.error());
     remove(loading);
-  } else if (*done) {
+  } else if (*done && model_->intact()) {
     finish_encoding();
   }
 }

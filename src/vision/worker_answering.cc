@@ -3,6 +3,7 @@
 
 namespace ocellus::vision {
 void VisionState::handle(engine::Engine::Events events) {
+  if (!model_->intact()) return;
   for (engine::SequenceEvent& event : events) handle(event);
 }
 

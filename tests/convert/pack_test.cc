@@ -133,6 +133,43 @@ TEST_F(PackTest, KeepsWhatAGgufFileSaysInTensors) {
   expect_same({.path = folder_ / "m.gguf"}, folder_ / "m.ocellus");
 }
 
+// Somebody copies another model over the file while it answers.
+TEST_F(PackTest, AFileThatIsCutShortInUseEndsTheAnswerAndNotTheProcess) {
+  const fs::path target = folder_ / "m.ocellus", copy = folder_ / "copy";
+  ASSERT_TRUE(pack(golden() / "clip_llama/model", target).has_value());
+  fs::copy_file(target, copy);
+  auto registry = Registry::create();
+  ASSERT_TRUE(registry.has_value());
+  auto model = registry->open({.path = target, .temperature = 0.0f});
+  ASSERT_TRUE(model.has_value());
+  const auto ask = [&]() -> Result<std::string> {
+    auto stream = model->ask(Picture::from_path(golden() / "../../examples/pictures/scene.png"),
+                             "What is on the left?", {.max_new_tokens = 8});
+    if (!stream) return std::unexpected(stream.error());
+    std::string text;
+    while (true) {
+      auto piece = stream->next();
+      if (!piece) return std::unexpected(piece.error());
+      if (!*piece) return text;
+      text += (*piece)->text;
+    }
+  };
+  const auto before = ask();
+  ASSERT_TRUE(before.has_value()) << before.error().message;
+  fs::resize_file(target, 4096);
+  const auto lost = ask();
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().code, ErrorCode::kBadModel);
+  EXPECT_THAT(lost.error().message, HasSubstr("m.ocellus: was cut short"));
+  const auto still = ask();  // by a new worker, which finds the file as it is
+  ASSERT_FALSE(still.has_value());
+  EXPECT_EQ(still.error().code, ErrorCode::kBadModel);
+  fs::copy_file(copy, target, fs::copy_options::overwrite_existing);
+  const auto after = ask();
+  ASSERT_TRUE(after.has_value()) << after.error().message;
+  EXPECT_EQ(*after, *before);
+}
+
 TEST_F(PackTest, AsManyThreadsAsYouLike) {
   for (const int threads : {1, 2, 5}) {
     PackOptions options =
