@@ -35,7 +35,7 @@ formats::NamedTensor tensor(std::string name, std::string dtype, std::vector<std
   return {std::move(name), std::move(dtype), std::move(shape), std::as_bytes(std::span(values))};
 }
 
-// What the tower took: of one image as the processor gives it; several behind each other, on an
+// What the tower took: of one image as the processor gives it; several one after the other, on an
 // axis of their own where all have one shape, else each as a tensor.
 std::vector<formats::NamedTensor> pixel_tensors(const vision::Trace& t) {
   const auto& shapes = t.pixel_shapes;

@@ -170,7 +170,7 @@ class HeaderReader {
   }
 
   // Sorted by offset the tensors must follow each other from the first byte to the last: no hole
-  // where something could hide, no overlap, nothing behind.
+  // where something could hide, no overlap, nothing after the last tensor.
   Status check_layout() {
     std::ranges::sort(located_, {}, [](const Located& l) { return std::pair(l.begin, l.end); });
     std::uint64_t position = 0;

@@ -37,7 +37,7 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // That of one of the loops, in turn. Spawned coroutines stay on one loop, which is
+  // That of one of the loops, alternately. Spawned coroutines stay on one loop, which is
   // this_coro::executor to them (spawn.h).
   boost::asio::any_io_executor executor();
   // Whether the calling thread is one of the runtime's own, where waiting for the runtime would be

@@ -10,7 +10,7 @@ struct Sizes {
 };
 
 // Sources: the config.json of llava-hf/llava-1.5-7b-hf and -13b-hf, and of
-// TinyLlama/TinyLlama-1.1B-Chat-v1.0 behind the same tower.
+// TinyLlama/TinyLlama-1.1B-Chat-v1.0 after the same tower.
 constexpr Sizes k7b = {4096, 11008, 32, 32, 32, 32064, 4096},
                 k13b = {5120, 13824, 40, 40, 40, 32064, 4096},
                 kTiny = {2048, 5632, 22, 32, 4, 32000, 2048};

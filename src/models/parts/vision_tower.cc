@@ -55,7 +55,7 @@ void add_vision_tower_tensors(TensorTable& table, const VitConfig& c, bool ffn_s
     layer.linear("mlp.fc2", ffn_swapped ? "ffn_up" : "ffn_down", width, c.intermediate_size,
                  kLayerMatrix, true);
   }
-  // After the last layer; not computed, for no output is taken behind it.
+  // After the last layer; not computed, for no output is taken after it.
   whole.norm("post_layernorm", "post_ln", width, true, true);
 }
 

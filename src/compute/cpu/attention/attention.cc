@@ -249,7 +249,7 @@ class Attention {
     auto* const spans = reinterpret_cast<Span*>(scratch);
     for (std::int64_t i = 0; i < count; ++i)
       spans[i] = seen(*task.sequence, task.first + i / group_);
-    // Of each head in turn: queries, states, merged records.
+    // One head after another: queries, states, merged records.
     auto* const queries = reinterpret_cast<float*>(scratch + span_bytes(count));
     float* const state = queries + all * query_stride();
     float* const merged = state + all * record_;

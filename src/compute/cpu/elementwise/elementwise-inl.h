@@ -16,7 +16,7 @@ void layer_norm(const float* x, const float* weight, const float* bias, float ep
     alignas(64) float lane[kLanes];
     store(lane, sub(load_part(x + i, part), mean));
     for (std::int64_t j = part; j < kLanes; ++j)
-      lane[j] = 0;  // lanes behind the row are not part of it
+      lane[j] = 0;  // lanes past the row are not part of it
     const V d = load(lane);
     squares = fma(d, d, squares);
   }

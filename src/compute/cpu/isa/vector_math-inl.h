@@ -3,7 +3,7 @@
 // Include inside an unnamed namespace of ocellus::compute::cpu, after compute/cpu/isa/blocking.h
 // and the instruction set's vector-inl.h. Any instruction set.
 
-constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits behind the point
+constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits after the point
 
 // To the nearest whole number, ties to even; |x| < 2^22.
 inline V nearest(V x) { return sub(add(x, set1(kRound)), set1(kRound)); }

@@ -25,8 +25,8 @@ inline __m256i part_mask(std::int64_t n) {
 }
 inline V load_part(const float* p, std::int64_t n) {
   if (n >= kLanes) return load(p);
-  // The second half is not even named where the first is not full: a pointer behind the row is
-  // nobody's.
+  // The second half is not even named where the first is not full: a pointer past the row is
+  // invalid.
   return {_mm256_maskload_ps(p, part_mask(n)),
           n > 8 ? _mm256_maskload_ps(p + 8, part_mask(n - 8)) : _mm256_setzero_ps()};
 }

@@ -9,7 +9,7 @@ constexpr int kChains = 12;
 // What every machine's compiler has without flags: four lanes, a product and a sum apart.
 using Lanes = float __attribute__((vector_size(16)));
 
-// A place that the compiler cannot see behind, on any machine.
+// A place that the compiler cannot see through, on any machine.
 template <typename T>
 void keep(T& value) {
   asm volatile("" : : "r"(&value) : "memory");
