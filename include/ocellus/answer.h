@@ -23,6 +23,7 @@ enum class FinishReason : std::uint8_t { kStop, kLength };
 struct AnswerStats {
   std::int64_t prompt_tokens = 0;     // all of them, images included
   std::int64_t image_tokens = 0;      // of these, the images'
+  std::int64_t cached_tokens = 0;     // of all, those whose keys and values were known already
   std::int64_t generated_tokens = 0;  // without the end token
   std::int64_t drafted_tokens = 0;    // proposed from the text so far and tried ahead
   std::int64_t accepted_tokens = 0;   // of these, the ones that saved a step of their own

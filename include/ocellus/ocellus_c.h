@@ -167,12 +167,13 @@ typedef struct ocellus_model_options {
   int64_t slice_ms; /* the longest work on prompts and pictures between two tokens; 0: 100 */
   ocellus_load_callback progress; /* NULL: nobody is told */
   void* progress_data;
+  int64_t prefix_cache_bytes; /* of prompts, kept after their answers; 0: none; -1: 1 GiB */
 } ocellus_model_options;
 
 #define OCELLUS_MODEL_OPTIONS_INIT                                                                 \
   {                                                                                                \
     sizeof(ocellus_model_options), NULL, NULL, 0, 0, 0, 0, NULL, -1.0f, 1, 0, 0, 1, 1, NULL, 0, 0, \
-        0, 0, NULL, NULL                                                                           \
+        0, 0, NULL, NULL, -1                                                                       \
   }
 
 /* Checks that the path is there; loading waits for ocellus_model_load() or the first question. The
@@ -383,10 +384,11 @@ typedef struct ocellus_stats {
   double tower_seconds;       /* image encoder and projector */
   double first_token_seconds; /* from the question to the first token */
   double total_seconds;
+  int64_t cached_tokens; /* of the prompt's, those whose keys and values were known already */
 } ocellus_stats;
 
 #define OCELLUS_STATS_INIT \
-  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0 }
+  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0 }
 
 /* What is known so far; complete once the end has been read. */
 OCELLUS_API ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream,

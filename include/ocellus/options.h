@@ -48,6 +48,9 @@ struct ModelOptions {
   std::int64_t context_tokens = 0;                  // 0: as much as the model allows, at most 4096
   KvType kv_type = KvType::kAuto;
   bool kv_cache = true;     // off: everything is computed again for each token; same text
+  // Keys and values of prompts that are kept after their answers: a prompt that begins like an
+  // earlier one, with the same pictures, computes only the rest. 0: nothing is kept. Same text.
+  std::size_t prefix_cache_bytes = std::size_t{1} << 30;
   bool speculation = true;  // several tokens a step where the text repeats itself; same text
   std::size_t mailbox_capacity = 8;  // requests waiting; more are refused with kUnavailable
   std::size_t max_sequences = 8;     // requests that are answered at the same time

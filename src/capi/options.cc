@@ -134,6 +134,8 @@ Result<ModelOptions> read_model_options(const ocellus_model_options* given) {
   options.slice = std::chrono::milliseconds(slice);
   options.kv_cache = o.kv_cache != 0;
   options.speculation = o.speculation != 0;
+  if (o.prefix_cache_bytes >= 0)
+    options.prefix_cache_bytes = static_cast<std::size_t>(o.prefix_cache_bytes);
   options.fetch.allow_urls = o.allow_urls != 0;
   auto hosts = read_texts(o.allow_hosts, o.allow_hosts_count, "allow_hosts");
   if (!hosts) return std::unexpected(std::move(hosts).error());

@@ -222,6 +222,7 @@ ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream, ocellus_st
     filled.tower_seconds = found.tower_seconds;
     filled.first_token_seconds = found.first_token_seconds;
     filled.total_seconds = found.total_seconds;
+    filled.cached_tokens = found.cached_tokens;
     return write_struct(filled, stats, "stats");
   });
 }

@@ -41,6 +41,7 @@ bj::value to_json(const Answer& answer, bool logprobs) {
   if (logprobs) all.emplace("logprobs", to_json(answer.tokens));
   all.emplace("tokens", bj::object{{"prompt", stats.prompt_tokens},
                                    {"image", stats.image_tokens},
+                                   {"cached", stats.cached_tokens},
                                    {"generated", stats.generated_tokens},
                                    {"drafted", stats.drafted_tokens},
                                    {"accepted", stats.accepted_tokens}});

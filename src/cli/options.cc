@@ -111,6 +111,11 @@ void ModelFlags::add_to(CLI::App& command) {
       "weights, else f16 (default: auto)")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8"}));
+  add("--prefix-cache", prefix_cache,
+      "Memory for prompts that are kept after their answers; a later one that begins alike "
+      "computes only the rest (same text; default: 1GiB)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
   command.add_flag("--no-kv-cache", no_kv_cache, "Recompute everything for each token (same text)")
       ->group("Model");
   command
@@ -135,6 +140,7 @@ Result<ModelOptions> ModelFlags::options() const {
   options.prompt_template = prompt_template;
   options.fetch.allow_hosts = allow_hosts;
   options.context_tokens = context_tokens;
+  options.prefix_cache_bytes = prefix_cache;
   options.kv_cache = !no_kv_cache;
   options.speculation = !no_speculation;
   return options;

@@ -20,6 +20,7 @@ struct ModelFlags {
   std::vector<std::string> allow_hosts;
   std::int64_t context_tokens = 0;
   int threads = 0;
+  std::size_t prefix_cache = ModelOptions().prefix_cache_bytes;
   bool no_kv_cache = false;
   bool no_speculation = false;
 

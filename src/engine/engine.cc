@@ -50,8 +50,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::Model& model,
       (options.context_tokens + geometry.block_tokens - 1) / geometry.block_tokens);
   const std::size_t blocks =
       options.kv_blocks > 0 ? options.kv_blocks : per_sequence * options.max_sequences;
+  const std::size_t kept = options.prefix_cache_bytes / std::max<std::size_t>(1, block_bytes);
   return std::unique_ptr<Engine>(
-      new Engine(model, options, KvPool(geometry, block_bytes, blocks)));
+      new Engine(model, options, KvPool(geometry, block_bytes, blocks + kept, kept)));
 }
 
 Status Engine::check(const SequenceRequest& request) const {
@@ -105,13 +106,18 @@ Result<std::int64_t> Engine::add(SequenceRequest request) {
   std::vector<models::Position> positions = model_->positions(request.prompt);
   const bool has_image = std::ranges::any_of(
       request.prompt, [](const models::Segment& segment) { return segment.image != nullptr; });
+  std::vector<BlockKey> keys;
+  if (shares_prefixes())
+    keys = block_keys(request.prompt, positions, pool_.geometry().block_tokens);
   auto sequence = std::make_unique<Sequence>(
       next_id_, std::move(request), model_->facts().image_token, std::move(positions), pool_);
+  sequence->keys = std::move(keys);
   std::int64_t& max_new = sequence->request.max_new_tokens;
   max_new = std::min(max_new, options_.context_tokens - sequence->prompt_length());
   OCELLUS_RETURN_IF_ERROR(sequence->state.reserve(model_->language().facts().state_bytes));
   if (options_.speculation && options_.kv_cache)
     sequence->drafter.emplace(sequence->ids, has_image ? model_->facts().image_token : -1);
+  share_prefix(*sequence);
   sequences_.push_back(std::move(sequence));
   return next_id_++;
 }
@@ -176,8 +182,10 @@ void Engine::finish(Batch& batch, Events& events) {
     const std::int64_t certain = slice.rows - std::ssize(slice.draft);
     sequence.computed = std::max(sequence.computed, slice.first_slot + certain);
     if (!slice.decode && sequence.generated == 0) {
+      publish_prefix(sequence);
       events.push_back({.sequence = sequence.id,
-                        .prefilled = std::min(sequence.computed, sequence.prompt_length())});
+                        .prefilled = std::min(sequence.computed, sequence.prompt_length()),
+                        .shared = sequence.shared});
     }
     if (slice.logit_rows == 0) continue;
     const tensor::Matrix logits = batch.logits().slice_rows(row, slice.logit_rows);

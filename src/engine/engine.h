@@ -22,6 +22,10 @@ struct EngineOptions {
   // Blocks of keys and values that all sequences may take together (KvPool); a sequence that finds
   // none fails. 0: as many as they can need.
   std::size_t kv_blocks = 0;
+  // Of blocks that no sequence uses any more, kept for those whose prompt begins alike; beside the
+  // blocks that the running ones need. 0: prompts share nothing. Same bits either way. Not for
+  // models with a recurrent state.
+  std::size_t prefix_cache_bytes = 0;
   bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
   // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside
   // weights that are multiplied in f32, f16 beside others.
@@ -84,6 +88,9 @@ class Engine {
   std::int64_t chunk_rows() const;
   std::int64_t whole_images(const Sequence& sequence, std::int64_t first, std::int64_t count) const;
   bool reserve(Sequence& sequence, std::int64_t slots, Events& events);
+  bool shares_prefixes() const;
+  void share_prefix(Sequence& sequence);
+  void publish_prefix(Sequence& sequence);
 
   void finish(Batch& batch, Events& events);
   void fail(Batch& batch, const Error& error, Events& events);

@@ -27,11 +27,11 @@ TEST(KvPool, HandsOutDistinctBlocksUpToItsLimitAndTakesThemBack) {
   KvPool pool(kGeometry, kBytes, 4);
   std::set<std::byte*> blocks;
   for (int round = 0; round < 3; ++round) {
-    std::vector<std::byte*> taken;
+    std::vector<KvBlock*> taken;
     for (int i = 0; i < 4; ++i) {
       const auto block = pool.take();
       ASSERT_TRUE(block.has_value());
-      std::memset(*block, i, kBytes);  // the whole block is memory that we own
+      std::memset((*block)->memory.data(), i, kBytes);  // the whole block is memory that we own
       taken.push_back(*block);
     }
     EXPECT_EQ(pool.in_use(), 4u);
@@ -41,9 +41,11 @@ TEST(KvPool, HandsOutDistinctBlocksUpToItsLimitAndTakesThemBack) {
     EXPECT_NE(refused.error().message.find("4 blocks of 64 tokens"), std::string::npos);
     EXPECT_EQ(std::set(taken.begin(), taken.end()).size(), 4u);
     for (int i = 0; i < 4; ++i)
-      EXPECT_EQ(taken[static_cast<std::size_t>(i)][kBytes - 1], std::byte(i));
-    blocks.insert(taken.begin(), taken.end());
-    for (std::byte* const block : taken) pool.give_back(block);
+      EXPECT_EQ(taken[static_cast<std::size_t>(i)]->memory.data()[kBytes - 1], std::byte(i));
+    for (KvBlock* const block : taken) {
+      blocks.insert(block->memory.data());
+      pool.release(*block);
+    }
     EXPECT_EQ(pool.in_use(), 0u);
   }
   EXPECT_EQ(blocks.size(), 4u);  // the same memory each time
@@ -80,6 +82,70 @@ TEST(BlockTable, GrowsKeepsItsBlocksAndGivesThemBack) {
   EXPECT_TRUE(second->reserve(256));
   second.reset();
   EXPECT_EQ(pool.in_use(), 0u);
+}
+
+BlockKey key(unsigned char number) { return {number}; }
+
+TEST(KvPool, KeepsWhatWasPublishedForWhoeverHasTheKey) {
+  KvPool pool(kGeometry, kBytes, 4, 2);
+  KvBlock& block = **pool.take();
+  block.memory.data()[7] = std::byte{42};
+  EXPECT_EQ(pool.find(key(1)), nullptr);
+  pool.publish(block, key(1));
+  EXPECT_EQ(pool.find(key(1)), &block);  // while it is in use, too
+  EXPECT_EQ(block.users, 2u);
+  pool.release(block);
+  pool.release(block);
+  EXPECT_EQ(pool.in_use(), 0u);
+  EXPECT_EQ(pool.kept(), 1u);
+  ASSERT_EQ(pool.find(key(1)), &block);
+  EXPECT_EQ(block.memory.data()[7], std::byte{42});
+  // Of two with the same content the first is found; the second is as any other.
+  KvBlock& same = **pool.take();
+  pool.publish(same, key(1));
+  pool.release(same);
+  EXPECT_EQ(pool.kept(), 0u);
+  EXPECT_EQ(pool.find(key(1)), &block);
+}
+
+TEST(KvPool, TheLeastRecentlyUsedIsForgottenFirst) {
+  KvPool pool(kGeometry, kBytes, 3, 2);
+  const auto hold = [&](unsigned char number) {
+    KvBlock& block = **pool.take();
+    pool.publish(block, key(number));
+    pool.release(block);
+  };
+  hold(1);
+  hold(2);
+  pool.release(*pool.find(key(1)));
+  hold(3);  // one more than are kept
+  EXPECT_EQ(pool.kept(), 2u);
+  EXPECT_EQ(pool.find(key(2)), nullptr);
+  // No other block is left: what is kept gives way.
+  std::vector<KvBlock*> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(*pool.take());
+  EXPECT_EQ(pool.kept(), 0u);
+  EXPECT_EQ(pool.find(key(1)), nullptr);
+  EXPECT_FALSE(pool.take().has_value());
+}
+
+TEST(BlockTable, SharesTheLongestKnownRun) {
+  KvPool pool(kGeometry, kBytes, 8, 8);
+  const std::vector<BlockKey> keys = {key(1), key(2), key(3), key(4)};
+  {
+    BlockTable first(pool);
+    ASSERT_TRUE(first.reserve(256));
+    for (const std::size_t index : {0u, 1u, 3u}) first.publish(index, keys[index]);
+  }
+  EXPECT_EQ(pool.kept(), 3u);
+  BlockTable second(pool);
+  EXPECT_EQ(second.share(keys), 2u);
+  ASSERT_TRUE(second.reserve(192));
+  EXPECT_EQ(second.blocks().size(), 3u);
+  EXPECT_EQ(pool.in_use(), 3u);
+  second.truncate(1);
+  EXPECT_EQ(pool.in_use(), 1u);
+  EXPECT_EQ(pool.kept(), 2u);
 }
 
 TEST(BlockTable, AFailedReserveKeepsNothingThatIsLost) {

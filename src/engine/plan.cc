@@ -124,6 +124,7 @@ std::vector<BatchSlice> Engine::plan_prefill(Events& events) {
   std::vector<BatchSlice> slices;
   std::int64_t room = chunk_rows();
   for (const auto& sequence : sequences_) {
+    share_prefix(*sequence);
     const std::int64_t first = sequence->computed, left = sequence->prompt_length() - first;
     if (left <= 0 || room <= 0) continue;
     const std::int64_t count = whole_images(*sequence, first, std::min(left, room));

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/block_key.h"
 #include "engine/draft.h"
 #include "engine/kv_pool.h"
 #include "engine/logprobs.h"
@@ -41,7 +42,8 @@ struct SequenceEvent {
   std::optional<std::int32_t> token = {};      // the token that was chosen; the end token too
   std::optional<TokenScores> scores = {};      // with top_logprobs
   std::vector<float> logits = {};              // with keep_logits
-  std::optional<std::int64_t> prefilled = {};  // rows of the prompt that are computed by now
+  std::optional<std::int64_t> prefilled = {};  // rows of the prompt that are there by now
+  std::int64_t shared = 0;                     // with prefilled: those that others had computed
   // With keep_prompt_logits: [rows, vocab_size], the prompt's rows that this step computed.
   std::vector<float> prompt_logits = {};
   std::int64_t drafted = 0;  // tokens that the step tried ahead; told by its first event
@@ -86,7 +88,10 @@ class Sequence {
   BlockTable cache;
   RecurrentState state;
   std::vector<std::int32_t> ids;  // prompt and answer
+  std::vector<BlockKey> keys;     // of the prompt's full blocks; empty: nothing is shared
   std::int64_t computed = 0;      // slots whose keys and values are in the cache
+  std::int64_t shared = 0;        // of these, those that others had computed
+  std::size_t published = 0;      // blocks that others may share
   std::int64_t generated = 0;
 
  private:

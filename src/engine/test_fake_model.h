@@ -74,7 +74,8 @@ class FakeLanguage final : public models::LanguageModel {
         state = (state * 3 + static_cast<std::uint64_t>(x[0] + x[1]) + 1) % modulus;
         x[0] = static_cast<float>(state);
       }
-      std::memcpy(rows.state.data() + layer * sizeof(state), &state, sizeof(state));
+      if (!rows.state.empty())
+        std::memcpy(rows.state.data() + layer * sizeof(state), &state, sizeof(state));
     }
     return {};
   }
@@ -90,8 +91,8 @@ class FakeLanguage final : public models::LanguageModel {
 
  private:
   static std::uint64_t load(const models::StepRows& rows, std::int64_t layer) {
-    std::uint64_t state;
-    std::memcpy(&state, rows.state.data() + layer * sizeof(state), sizeof(state));
+    std::uint64_t state = 0;
+    if (!rows.state.empty()) std::memcpy(&state, rows.state.data() + layer * sizeof(state), sizeof(state));
     return state;
   }
 };

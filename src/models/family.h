@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "compute/backend.h"
 #include "image/image.h"
 #include "models/language_model.h"
@@ -32,6 +33,9 @@ struct Segment {
   std::shared_ptr<const ImageEmbeddings> image = {};  // null for text
   std::shared_ptr<const ImagePlan> plan = {};         // of the picture
   std::int64_t first_row = 0, rows = 0;               // of the embeddings
+  // Of a picture: a hash of what its rows follow from (the file's bytes; model and settings are the
+  // same for all that one engine runs). Nothing: its rows are not shared with other prompts.
+  std::optional<base::Sha256> content = {};
 
   std::int64_t size() const { return image ? rows : std::ssize(tokens); }
 };

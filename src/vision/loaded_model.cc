@@ -75,6 +75,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   engine_options.context_tokens = loaded->info_.context_tokens;
   engine_options.max_sequences = std::max<std::size_t>(1, options.max_sequences);
   engine_options.kv_cache = options.kv_cache;
+  engine_options.prefix_cache_bytes = options.prefix_cache_bytes;
   engine_options.speculation = options.speculation;
   engine_options.kv_type = dtype_of(options.kv_type);
   engine_options.slice = options.slice;

@@ -89,9 +89,12 @@ std::vector<Rows> rows_of(std::span<const std::shared_ptr<const models::ImagePla
 
 }  // namespace
 
-void Prompt::attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings) {
+void Prompt::attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings,
+                    std::optional<base::Sha256> content) {
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (image_of[i] == image) segments[i].image = embeddings;
+    if (image_of[i] != image) continue;
+    segments[i].image = embeddings;
+    segments[i].content = content;
   }
 }
 

@@ -20,7 +20,9 @@ struct Prompt {
   std::int64_t tokens = 0;
   std::int64_t image_tokens = 0;  // of these
 
-  void attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings);
+  // `content`: Segment::content.
+  void attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings,
+              std::optional<base::Sha256> content = {});
 };
 
 // The images of a conversation, in order. Borrows it.

@@ -32,9 +32,12 @@ void VisionState::handle(engine::SequenceEvent& event) {
     active_.erase(found);
   };
   if (event.error) return give_up(channel.stop_reason().value_or(*std::move(event.error)));
-  if (event.prefilled && active.question.options.progress)
-    active.question.options.progress(
-        {Stage::kPrefill, *event.prefilled, active.stats.prompt_tokens});
+  if (event.prefilled) {
+    active.stats.cached_tokens = event.shared;
+    if (active.question.options.progress)
+      active.question.options.progress(
+          {Stage::kPrefill, *event.prefilled, active.stats.prompt_tokens});
+  }
   active.stats.drafted_tokens += event.drafted;
   active.stats.accepted_tokens += event.accepted ? 1 : 0;
   const bool end_token = event.end == engine::SequenceEnd::kEndToken;

@@ -196,7 +196,8 @@ Status VisionState::start_sequence(Loading& loading) {
   const std::size_t images = loading.images.size();
   tell(&question, Stage::kTower, images, images);
   for (std::size_t i = 0; i < images; ++i)
-    loading.prompt->attach(static_cast<int>(i), loading.images[i].embeddings());
+    loading.prompt->attach(static_cast<int>(i), loading.images[i].embeddings(),
+                           loading.images[i].digest());
   loading.stats.prompt_tokens = loading.prompt->tokens;
   loading.stats.image_tokens = loading.prompt->image_tokens;
   OCELLUS_ASSIGN_OR_RETURN(engine::SequenceRequest request,
