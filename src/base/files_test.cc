@@ -1,7 +1,7 @@
 // Files read and written, with the system's calls failing where a test says so.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,8 +85,8 @@ TEST_F(FilesTest, AFaultElsewhereEndsTheProcessAsBefore) {
   const auto path = write("a", std::string(1 << 20, 'x'));
   ASSERT_TRUE(MappedFile::open(path));  // the handler is there
   const FileDescriptor fd = open_file(path, O_RDONLY);
-  const auto* memory =
-      static_cast<const volatile char*>(::mmap(nullptr, 1 << 20, PROT_READ, MAP_PRIVATE, fd.get(), 0));
+  const auto* memory = static_cast<const volatile char*>(
+      ::mmap(nullptr, 1 << 20, PROT_READ, MAP_PRIVATE, fd.get(), 0));
   ASSERT_NE(memory, MAP_FAILED);
   std::filesystem::resize_file(path, 10);
   EXPECT_DEATH(static_cast<void>(memory[1 << 19]), "");

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "benchmark/interference.h"
+#include "benchmark/repeat.h"
 #include "benchmark/scale.h"
 #include "benchmark/stepper.h"
 #include "compute/profiling_backend.h"
@@ -103,6 +104,7 @@ class ModelBench {
   Status load(const ModelSource& requested);
   Status measure_all();
   Status measure_others();
+  Status measure_repeat();
   Result<Timed> run_once(const std::vector<Part>& parts);
   Status measure(BenchResult result, const std::vector<Part>& parts);
   Status measure_prompt(const std::string& work, std::int64_t tokens, bool with_picture);
@@ -263,6 +265,19 @@ Status ModelBench::measure_others() {
   return {};
 }
 
+// A picture for the first time, and then once more with another question.
+Status ModelBench::measure_repeat() {
+  OCELLUS_ASSIGN_OR_RETURN(RepeatedPicture asked, RepeatedPicture::create(*model_));
+  const auto begin = Clock::now();
+  OCELLUS_RETURN_IF_ERROR(asked.first(kQuestionTokens));
+  const double first = seconds_since(begin);
+  OCELLUS_RETURN_IF_ERROR(measure({.work = "repeat", .tokens = kQuestionTokens, .unit = "s"},
+                                  {{false, [&] { return asked.again(kQuestionTokens); }}}));
+  report_.results.back().weights = weights_;
+  report_.results.back().before = first;
+  return {};
+}
+
 Status ModelBench::measure_all() {
   if (wants("tower")) {
     BenchResult result{.work = "tower", .tokens = model_->facts().max_image_rows, .unit = "s"};
@@ -279,6 +294,7 @@ Status ModelBench::measure_all() {
     OCELLUS_RETURN_IF_ERROR(
         measure_prompt("first_token", model_->facts().max_image_rows + kQuestionTokens, true));
   }
+  if (wants("repeat")) OCELLUS_RETURN_IF_ERROR(measure_repeat());
   if (wants("interference")) OCELLUS_RETURN_IF_ERROR(measure_others());
   return {};
 }
@@ -320,7 +336,7 @@ std::vector<std::string> model_works() {
 
 std::vector<std::string> all_model_works() {
   std::vector<std::string> works = model_works();
-  works.push_back("interference");
+  works.insert(works.end(), {"repeat", "interference"});
   return works;
 }
 

@@ -43,9 +43,11 @@ struct ModelBenchOptions {
 // "batch": one step of several. "first_token": a picture and 16 tokens, to the first token chosen.
 // "load" is measured once, the others several times.
 std::vector<std::string> model_works();
-// Those, and what is measured only where it is asked for. "interference" (interference.h): the
+// Those, and what is measured only where it is asked for, never scaled from fewer layers.
+// "repeat" (repeat.h): a picture that was asked about before and 16 other tokens, to the first
+// token chosen; `before` is the time of the first question. "interference" (interference.h): the
 // longest that a running answer waits for a token while others' work comes, in ms; its limit is a
-// slice and a step. Once, and never scaled from fewer layers.
+// slice and a step. Once.
 std::vector<std::string> all_model_works();
 
 struct ModelReport {

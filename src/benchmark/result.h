@@ -15,7 +15,8 @@
 namespace ocellus::benchmark {
 
 struct BenchResult {
-  // "tower", "prefill", "decode", "batch", "first_token", "load", "linear", "interference"
+  // "tower", "prefill", "decode", "batch", "first_token", "load", "linear", "repeat",
+  // "interference"
   std::string work = {};
   std::string weights = {};  // the type's name
   std::int64_t tokens = 0, streams = 1;
@@ -27,7 +28,8 @@ struct BenchResult {
   std::vector<compute::OpProfile> operations = {};  // of the best run, scaled likewise
   compute::cpu::Peaks peaks = {};                   // measured around it
   double run_seconds = 0;                           // of that run
-  double before = 0;  // of "interference": the value where nothing is cut into slices
+  // "repeat": the value of the first question. "interference": where nothing is cut into slices.
+  double before = 0;
 
   // Times are better when shorter, rates when higher.
   bool is_time() const { return unit == "s" || unit == "ms"; }

@@ -10,9 +10,9 @@ namespace {
 
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 136 &&
+              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 144 &&
                sizeof(ocellus_ask_options) == 136 && sizeof(ocellus_model_info) == 88 &&
-               sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 104));
+               sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
 
 static_assert(OCELLUS_WEIGHTS_AUTO == static_cast<int>(WeightType::kAuto) &&
               OCELLUS_WEIGHTS_F32 == static_cast<int>(WeightType::kF32) &&

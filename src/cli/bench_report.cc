@@ -164,8 +164,9 @@ std::string to_text(const BenchReport& report, bool profile) {
   }
   for (const BenchResult& r : report.results) {
     if (r.before > 0)
-      text += fmt::format("{}: {} {} where nothing is cut into slices\n", r.work,
-                          number(r.before), r.unit);
+      text +=
+          fmt::format("{}: {} {} {}\n", r.work, number(r.before), r.unit,
+                      r.work == "repeat" ? "the first time" : "where nothing is cut into slices");
   }
   text +=
       fmt::format("\npeak memory {}\n", human_bytes(static_cast<double>(report.peak_rss_bytes)));

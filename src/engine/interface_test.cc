@@ -72,7 +72,8 @@ TEST(EngineInterface, AReserveThatFailsEndsThatSequenceAlone) {
   for (const bool cache : {true, false}) {
     FakeModel model;
     const Outcome alone = run(model, {.kv_cache = cache}, {request({text({2, 3})}, 20)});
-    const auto engine = *Engine::create(model, {.max_sequences = 2, .kv_blocks = 2, .kv_cache = cache});
+    const auto engine =
+        *Engine::create(model, {.max_sequences = 2, .kv_blocks = 2, .kv_cache = cache});
     const std::int64_t grows = *engine->add(request({text(prompt)}, 20));
     const std::int64_t stays = *engine->add(request({text({2, 3})}, 20));
     std::map<std::int64_t, Error> errors;

@@ -22,13 +22,16 @@ void Engine::share_prefix(Sequence& sequence) {
       sequence.cache.size() != have || most <= have) {
     return;
   }
-  std::size_t now = have + sequence.cache.share(std::span(sequence.keys).subspan(have, most - have));
+  std::size_t now =
+      have + sequence.cache.share(std::span(sequence.keys).subspan(have, most - have));
   // An image that must be computed in one step is shared whole or not at all.
   const auto splits_image = [&](std::size_t blocks) {
     const std::int64_t slot = static_cast<std::int64_t>(blocks) * block;
     bool splits = false;
-    sequence.for_each_image(slot, 1, [&](const models::Segment&, std::int64_t first, std::int64_t,
-                                         std::int64_t) { splits = first < slot; });
+    sequence.for_each_image(
+        slot, 1, [&](const models::Segment&, std::int64_t first, std::int64_t, std::int64_t) {
+          splits = first < slot;
+        });
     return splits;
   };
   if (model_->language().facts().images_attend_both_ways) {

@@ -18,9 +18,8 @@ std::vector<std::int32_t> ids(std::int64_t count, std::int32_t first) {
 }
 
 // `text`, an image that takes more than a block, `question`.
-SequenceRequest about(const Model& golden, unsigned char image,
-                      std::optional<base::Sha256> content, std::int64_t question,
-                      std::int32_t first_word = 5) {
+SequenceRequest about(const Model& golden, unsigned char image, std::optional<base::Sha256> content,
+                      std::int64_t question, std::int32_t first_word = 5) {
   const ImageEmbeddings& known = *golden.requests[0].prompt[1].image;
   auto rows = std::make_shared<ImageEmbeddings>();
   rows->cols = known.cols;
@@ -91,7 +90,8 @@ TEST_P(PrefixOf, AModelGivesTheSameBitsFromWhateverIsShared) {
              Case{"sampled", sampled, length / kBlock * kBlock},
              Case{"another question", about(golden, 1, content(1), 80, 6), 190 / kBlock * kBlock},
              Case{"another image", about(golden, 2, content(2), 80), 90 / kBlock * kBlock},
-             Case{"an image without a hash", about(golden, 1, std::nullopt, 80), 90 / kBlock * kBlock},
+             Case{"an image without a hash", about(golden, 1, std::nullopt, 80),
+                  90 / kBlock * kBlock},
          }) {
       SCOPED_TRACE(c.what);
       const Shared found = ask(*engine, c.request);
@@ -178,8 +178,8 @@ TEST_F(Prefix, ManyAtATimeAndALittleCacheGiveTheSameBits) {
     for (std::size_t i = 0; i < added.size(); ++i) {
       if (answers[added[i]].end) expect_same(answers[added[i]], alone[i]);
     }
-    EXPECT_GE(std::ranges::count_if(answers, [](const auto& a) { return a.second.end.has_value(); }),
-              23);
+    EXPECT_GE(
+        std::ranges::count_if(answers, [](const auto& a) { return a.second.end.has_value(); }), 23);
   }
 }
 

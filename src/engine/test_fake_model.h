@@ -92,7 +92,8 @@ class FakeLanguage final : public models::LanguageModel {
  private:
   static std::uint64_t load(const models::StepRows& rows, std::int64_t layer) {
     std::uint64_t state = 0;
-    if (!rows.state.empty()) std::memcpy(&state, rows.state.data() + layer * sizeof(state), sizeof(state));
+    if (!rows.state.empty())
+      std::memcpy(&state, rows.state.data() + layer * sizeof(state), sizeof(state));
     return state;
   }
 };

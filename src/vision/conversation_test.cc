@@ -45,6 +45,37 @@ TEST(Conversation, ImagesAndTextMayComeInAnyOrder) {
   EXPECT_EQ(text_of(model.ask(picture(), kCount, kGreedy)), alone);
 }
 
+TEST(Conversation, APromptThatBeginsAlikeComputesTheRestAndAnswersTheSame) {
+  Model model = open_demo();
+  const AskOptions options = {.max_new_tokens = 6, .temperature = 0, .logprobs = true};
+  const std::vector<Message> first = {Message::user(picture(), kDescribe)},
+                             other = {Message::user(picture("night.gif"), kDescribe)};
+  const auto ask = [&](Model& asked, const std::vector<Message>& messages) {
+    const auto answer = asked.ask(messages, options)->wait();
+    EXPECT_TRUE(answer.has_value());
+    return answer.value_or(Answer());
+  };
+  const Answer alone = ask(model, first);
+  EXPECT_EQ(alone.stats.cached_tokens, 0);
+  EXPECT_EQ(ask(model, other).stats.cached_tokens, 0);  // the pictures come first, and differ
+  std::vector<Message> next = first;
+  next.push_back(Message::assistant(alone.text));
+  next.push_back(Message::user(kCount));
+  const Answer again = ask(model, first), later = ask(model, next);
+  EXPECT_GE(again.stats.cached_tokens, 64);
+  EXPECT_GE(later.stats.cached_tokens, 64);
+  model.shutdown();
+  Model forgetful = open_demo({.prefix_cache_bytes = 0});
+  for (const auto& [messages, found] : {std::pair(first, again), std::pair(next, later)}) {
+    const Answer expected = ask(forgetful, messages);
+    EXPECT_EQ(expected.stats.cached_tokens, 0);
+    EXPECT_EQ(found.ids, expected.ids);
+    ASSERT_EQ(found.tokens.size(), expected.tokens.size());
+    for (std::size_t i = 0; i < found.tokens.size(); ++i)
+      EXPECT_EQ(found.tokens[i].token.logprob, expected.tokens[i].token.logprob);
+  }
+}
+
 TEST(Conversation, WhatCannotBeAskedIsRefusedAtOnce) {
   Model model = open_demo();
   const auto refused = [&](std::vector<Message> messages) {

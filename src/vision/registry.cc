@@ -24,9 +24,9 @@ constexpr std::size_t kDecodeQueue = 64;
 bool same_settings(const ModelOptions& a, const ModelOptions& b) {
   const auto settings = [](const ModelOptions& o) {
     return std::tie(o.path, o.mmproj, o.weights, o.tower_weights, o.preprocess, o.prompt_template,
-                    o.temperature, o.max_new_tokens, o.context_tokens, o.kv_type, o.kv_cache, o.prefix_cache_bytes,
-                    o.speculation, o.mailbox_capacity, o.max_sequences, o.slice, o.fetch.allow_urls,
-                    o.fetch.allow_hosts);
+                    o.temperature, o.max_new_tokens, o.context_tokens, o.kv_type, o.kv_cache,
+                    o.prefix_cache_bytes, o.speculation, o.mailbox_capacity, o.max_sequences,
+                    o.slice, o.fetch.allow_urls, o.fetch.allow_hosts);
   };
   return settings(a) == settings(b);
 }
