@@ -52,16 +52,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 4) {
     case 0:
-      use(text::Tokenizer::parse_json(text, "f"));
+      use(text::Tokenizer::parse_json(text, {}, "f"));
       break;
     case 1:
-      (void)text::read_vocabulary_json(text, "", "f");
+      (void)text::read_vocabulary_json(text, {}, "", "f");
       break;
     case 2: {
       // tokenizer.model, then tokenizer_config.json on a line of its own.
       const std::size_t cut = std::min(text.find("\n{"), text.size());
-      use(text::Tokenizer::parse_sentencepiece(text.substr(0, cut), text.substr(cut), "", "f"));
-      (void)text::read_vocabulary_sentencepiece(text.substr(0, cut), text.substr(cut), "", "f");
+      use(text::Tokenizer::parse_sentencepiece(text.substr(0, cut), {.config = text.substr(cut)},
+                                               "f"));
+      (void)text::read_vocabulary_sentencepiece(text.substr(0, cut), {.config = text.substr(cut)},
+                                                "f");
       break;
     }
     case 3:

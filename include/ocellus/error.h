@@ -13,7 +13,7 @@ namespace ocellus {
 // Closed list. One table (error_info) maps each code to its name, HTTP status and exit code.
 enum class ErrorCode : std::uint8_t {
   kInvalidArgument,   // an invalid request: bad option, empty question, unknown name
-  kNotFound,          // a file or model that is not there
+  kNotFound,          // a file that is not there
   kBadImage,          // picture bytes that cannot be decoded, or are beyond a limit
   kBadModel,          // a checkpoint that is damaged, inconsistent or of an unknown kind
   kUnsupported,       // well formed, but a feature that this build does not have
@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint8_t {
   kDeadlineExceeded,  // the request's deadline passed
   kIo,                // reading or writing a file failed
   kInternal,          // a defect of ours, caught
+  kModelNotFound,     // a model that is not there, or a file that it cannot do without
 };
 
 struct Error {

@@ -49,7 +49,7 @@ class OCELLUS_API Model {
   explicit Model(std::shared_ptr<vision::VisionModel> model);
 
   // Loads now, if nobody has yet, and waits. Without it the first ask() loads. Callers at the same
-  // time share one load and its outcome; a failed load can be tried again. kBadModel, kNotFound,
+  // time share one load and its outcome; a failed load can be tried again. kBadModel, kModelNotFound,
   // kOutOfMemory, kUnavailable ("Runtime unavailable").
   Status load();
 

@@ -49,7 +49,7 @@ OCELLUS_API int32_t ocellus_version_patch(void);
 typedef enum ocellus_error_code {
   OCELLUS_ERROR_NONE = -1,            /* of NULL */
   OCELLUS_ERROR_INVALID_ARGUMENT = 0, /* a bad option, an empty question, an unknown name */
-  OCELLUS_ERROR_NOT_FOUND = 1,        /* a file or model that is not there */
+  OCELLUS_ERROR_NOT_FOUND = 1,        /* a file that is not there */
   OCELLUS_ERROR_BAD_IMAGE = 2,        /* cannot be decoded, or is beyond a limit */
   OCELLUS_ERROR_BAD_MODEL = 3,        /* damaged, inconsistent or of an unknown kind */
   OCELLUS_ERROR_UNSUPPORTED = 4,      /* well formed, but a feature that this build lacks */
@@ -61,7 +61,8 @@ typedef enum ocellus_error_code {
   OCELLUS_ERROR_CANCELLED = 10,       /* the caller cancelled */
   OCELLUS_ERROR_DEADLINE_EXCEEDED = 11,
   OCELLUS_ERROR_IO = 12,      /* reading or writing a file failed */
-  OCELLUS_ERROR_INTERNAL = 13 /* a defect of the library */
+  OCELLUS_ERROR_INTERNAL = 13,       /* a defect of the library */
+  OCELLUS_ERROR_MODEL_NOT_FOUND = 14 /* a model that is not there, or a part of it */
 } ocellus_error_code;
 
 /* Of NULL: OCELLUS_ERROR_NONE, "none" and "". The texts live as long as the error. */

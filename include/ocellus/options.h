@@ -29,6 +29,11 @@ struct FetchPolicy {
   bool allow_urls = true;
   std::vector<std::string> allow_hosts =
       {};  // "HOST[:PORT]" or "CIDR": exceptions for your own network
+  // Errors name the cause: status, TLS, a private address. Say false where the one who reads them
+  // is not the one whose network it is; the cause then goes to the log.
+  bool explain_errors = true;
+  std::chrono::milliseconds connect_timeout{3'000};    // name lookup; again TCP; again TLS
+  std::chrono::milliseconds download_timeout{15'000};  // all of it
 };
 
 // Told during loading, from the model's worker thread; must not block. `fraction` is 0 to 1.
@@ -47,7 +52,7 @@ struct ModelOptions {
   std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512
   std::int64_t context_tokens = 0;                  // 0: as much as the model allows, at most 4096
   KvType kv_type = KvType::kAuto;
-  bool kv_cache = true;     // off: everything is computed again for each token; same text
+  bool kv_cache = true;  // off: everything is computed again for each token; same text
   // Keys and values of prompts that are kept after their answers: a prompt that begins like an
   // earlier one, with the same pictures, computes only the rest. 0: nothing is kept. Same text.
   std::size_t prefix_cache_bytes = std::size_t{1} << 30;

@@ -32,6 +32,8 @@ ErrorInfo error_info(ErrorCode code) noexcept {
       return {"io", 500, 3};
     case ErrorCode::kInternal:
       return {"internal", 500, 1};
+    case ErrorCode::kModelNotFound:
+      return {"model_not_found", 404, 4};
   }
   return {"internal", 500, 1};
 }

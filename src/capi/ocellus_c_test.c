@@ -157,7 +157,7 @@ static void test_structs(ocellus_registry* registry, ocellus_model* model) {
   CHECK_ERROR(ocellus_model_open(registry, NULL, &opened), bad, "options");
   CHECK_ERROR(ocellus_model_open(registry, &options, &opened), bad, "path");
   options.path = "/no/such/model";
-  CHECK_ERROR(ocellus_model_open(registry, &options, &opened), OCELLUS_ERROR_NOT_FOUND,
+  CHECK_ERROR(ocellus_model_open(registry, &options, &opened), OCELLUS_ERROR_MODEL_NOT_FOUND,
               "/no/such/model");
   options.weights = OCELLUS_WEIGHTS_Q2_K + 1;
   CHECK_ERROR(ocellus_model_open(registry, &options, &opened), bad, "weights: expected 0 to 15");
@@ -380,7 +380,7 @@ static void test_callbacks(ocellus_model* model) {
   for (int i = 0; i < 2; ++i) {
     ocellus_piece piece = OCELLUS_PIECE_INIT;
     CHECK_OK(ocellus_model_ask_picture(model, refused, kQuestion, NULL, &stream));
-    CHECK_ERROR(ocellus_stream_next(stream, -1, &piece), OCELLUS_ERROR_FORBIDDEN, "refused");
+    CHECK_ERROR(ocellus_stream_next(stream, -1, &piece), OCELLUS_ERROR_FORBIDDEN, "80 or 443");
     ocellus_stream_free(stream);
     if (i == 0) CHECK(log.calls > 0);
     log.calls = 0;

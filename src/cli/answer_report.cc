@@ -33,10 +33,11 @@ bj::array to_json(const std::vector<TokenInfo>& tokens) {
 
 }  // namespace
 
-bj::value to_json(const Answer& answer, bool logprobs) {
+bj::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs) {
   const AnswerStats& stats = answer.stats;
   bj::object all = {{"answer", answer.text},
                     {"finish_reason", stats.finish == FinishReason::kStop ? "stop" : "length"},
+                    {"seed", seed},
                     {"ids", bj::array(answer.ids.begin(), answer.ids.end())}};
   if (logprobs) all.emplace("logprobs", to_json(answer.tokens));
   all.emplace("tokens", bj::object{{"prompt", stats.prompt_tokens},

@@ -78,6 +78,7 @@ Status AskCommand::ask() const {
   OCELLUS_ASSIGN_OR_RETURN(std::vector<Message> messages, prompt.messages());
   OCELLUS_ASSIGN_OR_RETURN(Model opened, open(shown));
   options.progress = ask_progress(shown);
+  const std::uint64_t seed = options.seed;
   OCELLUS_ASSIGN_OR_RETURN(AnswerStream stream,
                            opened.ask(std::move(messages), std::move(options)));
   // Whatever ends this, the line of progress is wiped before anything else is written.
@@ -87,7 +88,7 @@ Status AskCommand::ask() const {
   if (json) {
     OCELLUS_ASSIGN_OR_RETURN(const Answer answer, stream.wait());
     if (shown) shown->end();
-    return print_json(to_json(answer, logprobs));
+    return print_json(to_json(answer, seed, logprobs));
   }
   while (true) {
     OCELLUS_ASSIGN_OR_RETURN(const std::optional<AnswerPiece> piece, stream.next());

@@ -13,6 +13,7 @@
 #include "benchmark/model.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "compute/cpu/cpu_backend.h"
 #include "compute/cpu/peaks.h"
@@ -77,13 +78,13 @@ void BenchCommand::add_to(CLI::App& command) {
       .add_option("--weights", weights,
                   "How weights are held: as stored (auto; q8_0 for --random), or this type")
       ->type_name("TYPE")
-      ->check(CLI::IsMember(with(type_names(), "auto")));
+      ->transform(weight_type_in(with(type_names(), "auto")));
   command
       .add_option("--tower-weights", tower_weights,
                   "The same for tower and projector (auto: as stored; with --random as --weights, "
                   "or bf16 where that is a block type)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember(with(type_names(), "auto")));
+      ->transform(weight_type_in(with(type_names(), "auto")));
   command
       .add_option("--layers", source.layers,
                   "Make only N layers of a --random language model, and scale results to all")

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cli/options.h"
 #include "cli/progress.h"
 
 namespace ocellus::cli {
@@ -15,10 +16,10 @@ CLI::Option* ConversionFlags::add_to(CLI::App& command, const Words& words) {
       ->type_name("FILE");
   CLI::Option* const type = command.add_option("-w,--weights", weights, words.weights)
                                 ->type_name("TYPE")
-                                ->check(CLI::IsMember(words.types));
+                                ->transform(weight_type_in(words.types));
   command.add_option("--tower-weights", tower_weights, words.tower_weights)
       ->type_name("TYPE")
-      ->check(CLI::IsMember(words.types));
+      ->transform(weight_type_in(words.types));
   command.add_option("--threads", threads, "Compute threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--force", force, words.force);

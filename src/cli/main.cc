@@ -5,6 +5,7 @@
 #include <memory>
 #include <sstream>
 
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/help_formatter.h"
 #include "cli/report.h"
@@ -49,8 +50,11 @@ int run(int argc, char** argv) {
   ocellus::cli::add_quantize(app, action);
   for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
   app.footer(kFooter);  // now, so that not every command has it
+  ocellus::cli::let_last_win(app);
+  const std::vector<std::string> arguments = ocellus::cli::arguments_of(argc, argv);
   try {
-    app.parse(argc, argv);
+    // The parser takes them from the end.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     const bool asked_for = error.get_exit_code() == 0;  // --help, --version
     if (asked_for) {
@@ -58,7 +62,8 @@ int run(int argc, char** argv) {
       app.exit(error, text, text);
       return ocellus::cli::exit_code(ocellus::cli::print(text.str()));
     }
-    std::fprintf(stderr, "ocellus: %s (see ocellus --help)\n", error.what());
+    std::fprintf(stderr, "ocellus: %s (see ocellus --help)\n",
+                 ocellus::cli::parse_error_message(app, arguments, error).c_str());
     return 2;
   }
   send_log_to_stderr(verbose);

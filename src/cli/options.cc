@@ -1,13 +1,16 @@
 #include "cli/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/report.h"
 #include "tensor/weight_types.h"
 
 namespace ocellus::cli {
@@ -37,6 +40,27 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
                           "--preprocess: expected model, crop or pad, found {}", name);
 }
 
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+// Throws CLI::ValidationError.
+std::uint64_t parse_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (ec == std::errc() && end == text.data() + text.size() && !text.empty()) return seed;
+  throw CLI::ValidationError(
+      "--seed", fmt::format("expected a whole number from 0 to 18446744073709551615, found {}",
+                            shortened(text)));
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  // Exact as a number of JSON, wherever it is read.
+  constexpr std::uint64_t kMask = (std::uint64_t{1} << 53) - 1;
+  return (std::uint64_t{device()} << 32 | device()) & kMask;
+}
+
 // "17=-2.5"
 Result<std::pair<std::int32_t, float>> parse_logit_bias(const std::string& text) {
   std::pair<std::int32_t, float> bias;
@@ -56,6 +80,21 @@ std::vector<std::string> weight_names() {
   std::vector<std::string> names = {"auto"};
   for (const tensor::WeightTypeInfo& type : tensor::kWeightTypes) names.emplace_back(type.name);
   return names;
+}
+
+CLI::Validator weight_type_in(std::vector<std::string> names) {
+  const std::string known = fmt::format("{}", fmt::join(names, ", "));
+  return CLI::Validator(
+      [names = std::move(names), known](std::string& value) -> std::string {
+        std::string name = CLI::detail::to_lower(value);
+        for (const std::string_view size : {"_k_s", "_k_m", "_k_l"})
+          if (name.ends_with(size)) name.resize(name.size() - 2);
+        if (std::ranges::find(names, name) == names.end())
+          return fmt::format("expected one of {}, found {}", known, shortened(value));
+        value = name;
+        return "";
+      },
+      "");
 }
 
 std::string tower_weights_for(const std::string& weights, const std::string& tower_weights) {
@@ -86,12 +125,12 @@ void ModelFlags::add_to(CLI::App& command) {
   add("--weights,--dtype", dtype,
       "How weights are held: auto (as stored), or rounded while loading (default: auto)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember(weight_names()));
+      ->transform(weight_type_in(weight_names()));
   add("--tower-weights,--tower-dtype", tower_dtype,
       "The same for tower and projector (default: as --weights where that is f32, f16 or bf16; "
       "bf16 beside block types)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember(weight_names()));
+      ->transform(weight_type_in(weight_names()));
   add("--prompt-template", prompt_template,
       "llava-1.5, vicuna, mistral, llama-3, chatml, plain, or a text with {question} and <image> "
       "(default: the checkpoint's own)")
@@ -100,6 +139,13 @@ void ModelFlags::add_to(CLI::App& command) {
       "Let pictures come from this address though it is not public (repeatable)")
       ->type_name("HOST[:PORT]|CIDR")
       ->allow_extra_args(false);
+  add("--connect-timeout", connect_timeout,
+      "Of a picture's download: name lookup, TCP and TLS may each take so long (default: 3)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.01, 3600.0));
+  add("--download-timeout", download_timeout, "A picture's whole download (default: 15)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.01, 3600.0));
   add("--context", context_tokens, "Tokens of context (default: the model's, at most 4096)")
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
@@ -139,6 +185,8 @@ Result<ModelOptions> ModelFlags::options() const {
   OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
   options.prompt_template = prompt_template;
   options.fetch.allow_hosts = allow_hosts;
+  options.fetch.connect_timeout = milliseconds(connect_timeout);
+  options.fetch.download_timeout = milliseconds(download_timeout);
   options.context_tokens = context_tokens;
   options.prefix_cache_bytes = prefix_cache;
   options.kv_cache = !no_kv_cache;
@@ -188,7 +236,13 @@ void SamplingFlags::add_to(CLI::App& command) {
       ->check(CLI::Range(0, 1 << 20));
   command.add_flag("--ignore-eos", ignore_eos, "No end token at all: go on to the limit")
       ->group("Answer");
-  add("--seed", seed, "The same seed gives the same answer (default: 0)")->type_name("N");
+  // As text first: the parser's own reading of numbers takes "-1" for the largest.
+  command
+      .add_option_function<std::string>(
+          "--seed", [this](const std::string& text) { seed = parse_seed(text); },
+          "The same seed gives the same answer (default: another each time; --json tells it)")
+      ->type_name("N")
+      ->group("Answer");
   add("--stop", stop, "End the answer before this text (repeatable)")
       ->type_name("TEXT")
       ->allow_extra_args(false);
@@ -213,11 +267,10 @@ Result<AskOptions> SamplingFlags::options() const {
   }
   options.min_tokens = min_tokens;
   options.ignore_eos = ignore_eos;
-  options.seed = seed;
+  options.seed = seed ? *seed : random_seed();
   options.stop = stop;
   if (deadline_seconds > 0) {
-    options.deadline =
-        std::chrono::milliseconds(static_cast<std::int64_t>(deadline_seconds * 1000));
+    options.deadline = milliseconds(deadline_seconds);
   }
   return options;
 }
@@ -233,7 +286,7 @@ Result<std::string> find_default_model() {
     const auto folder = (executable.parent_path() / relative).lexically_normal();
     if (std::filesystem::exists(folder / "config.json", ec)) return folder.string();
   }
-  return base::make_error(ErrorCode::kNotFound,
+  return base::make_error(ErrorCode::kModelNotFound,
                           "no model: the demo model is not beside this program; give --model DIR "
                           "or set OCELLUS_MODEL");
 }

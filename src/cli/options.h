@@ -18,6 +18,7 @@ struct ModelFlags {
   std::string preprocess = "model";
   std::string prompt_template;
   std::vector<std::string> allow_hosts;
+  double connect_timeout = 3, download_timeout = 15;  // seconds
   std::int64_t context_tokens = 0;
   int threads = 0;
   std::size_t prefix_cache = ModelOptions().prefix_cache_bytes;
@@ -27,7 +28,7 @@ struct ModelFlags {
   void add_to(CLI::App& command);
   // Only what says which model it is and what it makes of pictures.
   void add_files_to(CLI::App& command);
-  // Without progress. kNotFound when no model is given and no demo model can be found.
+  // Without progress. kModelNotFound when no model is given and no demo model can be found.
   Result<ModelOptions> options() const;
 };
 
@@ -35,7 +36,7 @@ struct SamplingFlags {
   std::optional<std::int64_t> max_tokens;
   std::optional<float> temperature, top_p, min_p, repetition_penalty;
   std::optional<std::int64_t> top_k;
-  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> seed;  // without one each answer has its own
   std::vector<std::string> stop;
   float presence_penalty = 0, frequency_penalty = 0;
   std::vector<std::string> logit_bias;  // ID=BIAS
@@ -49,6 +50,9 @@ struct SamplingFlags {
 
 // What --weights takes: "auto", "f32" ...
 std::vector<std::string> weight_names();
+// For names of weight types: in any case of letters; one of a mixture, such as Q4_K_M, is its main
+// type.
+CLI::Validator weight_type_in(std::vector<std::string> names);
 
 // What --tower-weights auto comes to beside `weights`. Plain floats are said for the whole model;
 // block types for the language model, beside which the tower is better kept in bf16.

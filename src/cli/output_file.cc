@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <system_error>
 
 #include "base/atomic_file.h"
+#include "base/output_target.h"
 #include "base/result.h"
 
 namespace ocellus::cli {
@@ -36,32 +39,33 @@ Status write_into(const fs::path& path, std::span<const std::byte> bytes) {
   return ec ? failed(path, ec) : Status();
 }
 
+std::string head_of(const fs::path& path) {
+  std::string head(std::size_t{4} << 10, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), std::ssize(head));
+  head.resize(static_cast<std::size_t>(file.gcount()));
+  return head;
+}
+
 }  // namespace
 
-Status write_output_file(const fs::path& path, std::span<const std::byte> bytes) {
-  std::error_code ec;
-  const fs::file_status status = fs::status(path, ec);  // of what a link points to
-  switch (status.type()) {
-    case fs::file_type::fifo:
-    case fs::file_type::character:
-    case fs::file_type::block:
-      return write_into(path, bytes);
-    case fs::file_type::directory:
-    case fs::file_type::socket:
-      return base::make_error(ErrorCode::kInvalidArgument, "{}: expected a file, found a {}",
-                              path.string(), fs::is_directory(status) ? "directory" : "socket");
-    default:
-      break;
-  }
-  fs::path target = path;
-  constexpr int kMaxLinks = 40;  // as many as the kernel follows
-  for (int links = 0; fs::is_symlink(target, ec); ++links) {
-    if (links == kMaxLinks) return failed(path, {ELOOP, std::generic_category()});
-    const fs::path next = fs::read_symlink(target, ec);
-    if (ec) return failed(path, ec);
-    target = target.parent_path() / next;
-  }
-  return base::write_file_atomically(target, bytes);
+Status check_output_file(const fs::path& path, const OutputRules& rules) {
+  OCELLUS_ASSIGN_OR_RETURN(const base::OutputTarget target, base::look_at_output_target(path));
+  if (rules.force || target == base::OutputTarget::kNothing) return {};
+  if (target == base::OutputTarget::kFile && rules.is_own && rules.is_own(head_of(path))) return {};
+  return base::make_error(
+      ErrorCode::kInvalidArgument, "{}: {}", path.string(),
+      target == base::OutputTarget::kFile
+          ? "exists already and was not written by this command; --force replaces it"
+          : "expected the name of a file, found a device or pipe; --force writes into it");
+}
+
+Status write_output_file(const fs::path& path, std::span<const std::byte> bytes,
+                         const OutputRules& rules) {
+  OCELLUS_RETURN_IF_ERROR(check_output_file(path, rules));
+  OCELLUS_ASSIGN_OR_RETURN(const base::OutputTarget target, base::look_at_output_target(path));
+  if (target == base::OutputTarget::kDeviceOrPipe) return write_into(path, bytes);
+  return base::write_file_atomically(path, bytes);
 }
 
 }  // namespace ocellus::cli

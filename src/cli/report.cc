@@ -65,6 +65,18 @@ std::string without_controls(std::string_view text, std::string_view kept) {
 
 std::string one_line(std::string_view text) { return without_controls(text, ""); }
 
+std::string shortened(std::string_view text, std::size_t max_bytes) {
+  const std::string line = one_line(text);
+  if (line.size() <= max_bytes) return line;
+  const auto begins_character = [&](std::size_t at) {
+    return (static_cast<unsigned char>(line[at]) & 0xC0) != 0x80;
+  };
+  std::size_t head = max_bytes / 2, tail = line.size() - max_bytes / 4;
+  while (head > 0 && !begins_character(head)) --head;
+  while (tail < line.size() && !begins_character(tail)) ++tail;
+  return line.substr(0, head) + " ... " + line.substr(tail);
+}
+
 Status print_answer(std::string_view text) {
   return ::isatty(STDOUT_FILENO) != 0 ? print(without_controls(text, "\n\t")) : print(text);
 }
@@ -74,11 +86,11 @@ Status print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
     return {};
   }
-  if (errno == EPIPE) {
-    return base::make_error(ErrorCode::kCancelled, "standard output: closed by its reader");
-  }
-  return base::make_error(ErrorCode::kIo, "standard output: cannot write: {}",
-                          std::generic_category().message(errno));
+  // Not kIo, which is bad input: nothing is wrong with what was asked.
+  return base::make_error(ErrorCode::kInternal, "standard output: {}",
+                          errno == EPIPE
+                              ? "closed by its reader"
+                              : "cannot write: " + std::generic_category().message(errno));
 }
 
 Status print_json(const boost::json::value& value) {
@@ -88,14 +100,16 @@ Status print_json(const boost::json::value& value) {
 }
 
 int report(const Error& error, bool as_json) {
+  constexpr std::size_t kMaxMessage = 2000;
   const ErrorInfo info = error_info(error.code);
+  const std::string message = shortened(error.message, kMaxMessage);
   if (as_json) {
     // Where this cannot be written either, the line on stderr and the exit code must do.
     (void)print_json({{"error",
                        {{"code", boost::json::string(info.name.data(), info.name.size())},
-                        {"message", base::replace_invalid_utf8(error.message)}}}});
+                        {"message", message}}}});
   }
-  std::fprintf(stderr, "ocellus: %s\n", one_line(error.message).c_str());
+  std::fprintf(stderr, "ocellus: %s\n", message.c_str());
   return info.exit_code;
 }
 

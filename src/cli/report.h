@@ -17,8 +17,8 @@ int report(const Error& error, bool as_json = false);
 // 0, or what report() returns.
 int exit_code(const Status& status, bool as_json = false);
 
-// Writes to stdout and flushes. kCancelled when the reader is gone; kIo with the system's reason,
-// for example a full disk.
+// Writes to stdout and flushes. kInternal with the system's reason: a full disk, a reader that is
+// gone.
 [[nodiscard]] Status print(std::string_view text);
 
 // The same for what a model says: on a terminal, control characters but line breaks and tabs are
@@ -28,6 +28,10 @@ int exit_code(const Status& status, bool as_json = false);
 // The text without line breaks and other control characters (they are spelled \xNN) and in UTF-8:
 // what comes from a file must not steer a terminal.
 std::string one_line(std::string_view text);
+
+// The same, and not longer than a line should be: the middle of what is goes. For what a person
+// typed.
+std::string shortened(std::string_view text, std::size_t max_bytes = 80);
 
 // Indented JSON with a newline. Errors as of print().
 [[nodiscard]] Status print_json(const boost::json::value& value);

@@ -18,8 +18,14 @@
 namespace ocellus::cli {
 namespace {
 
+// By which a trace is known again.
+constexpr const char* kWriterKey = "writer";
+constexpr const char* kWriter = "ocellus trace";
+constexpr std::string_view kOwnMetadata = R"("writer":"ocellus trace")";
+
 struct TraceCommand {
   std::string out;
+  bool force = false;
   PromptFlags prompt;
   ModelFlags model;
   SamplingFlags sampling;
@@ -57,6 +63,10 @@ std::vector<formats::NamedTensor> pixel_tensors(const vision::Trace& t) {
 }
 
 Status TraceCommand::run() const {
+  const OutputRules rules{.force = force, .is_own = [](std::string_view head) {
+                            return head.find(kOwnMetadata) != std::string_view::npos;
+                          }};
+  OCELLUS_RETURN_IF_ERROR(check_output_file(out, rules));
   OCELLUS_ASSIGN_OR_RETURN(ModelOptions model_options, model.options());
   model_options.progress = load_progress(Progress::make(progress));
   OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
@@ -81,7 +91,8 @@ Status TraceCommand::run() const {
                              {static_cast<std::int64_t>(t.input_ids.size()), t.vocabulary},
                              t.prompt_logits));
   }
-  OCELLUS_RETURN_IF_ERROR(write_output_file(out, formats::write_safetensors(tensors)));
+  OCELLUS_RETURN_IF_ERROR(
+      write_output_file(out, formats::write_safetensors(tensors, {{kWriterKey, kWriter}}), rules));
   std::string table;
   for (const formats::NamedTensor& each : tensors) {
     table += fmt::format("{:16} {} {}\n", each.name, each.dtype,
@@ -100,6 +111,8 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("-o,--out", flags->out, "The safetensors file to write")
       ->required()
       ->type_name("FILE")
+      ->group("Output");
+  command->add_flag("--force", flags->force, "Replace a file that is no trace, write into a pipe")
       ->group("Output");
   command
       ->add_flag("--all-logits", flags->measuring.prompt_logits,

@@ -33,9 +33,9 @@ std::int32_t number_of(Type type) {
 Result<text::VocabularyTable> read_table(const models::Checkpoint& c) {
   const std::string_view model = c.text("tokenizer.model");
   if (const std::string_view json = c.text("tokenizer.json"); !json.empty())
-    return text::read_vocabulary_json(json, model, (c.path / "tokenizer.json").string());
-  return text::read_vocabulary_sentencepiece(model, c.text("tokenizer_config.json"),
-                                             c.text("added_tokens.json"),
+    return text::read_vocabulary_json(json, models::tokenizer_files(c), model,
+                                      (c.path / "tokenizer.json").string());
+  return text::read_vocabulary_sentencepiece(model, models::tokenizer_files(c),
                                              (c.path / "tokenizer.model").string());
 }
 

@@ -71,6 +71,11 @@ bool is_or_ends_with(std::string_view host, std::string_view name) {
                           host[host.size() - name.size() - 1] == '.');
 }
 
+std::string cure(const HttpUrl& url) {
+  return fmt::format("--allow-host {} (allow_hosts) lets pictures come from there",
+                     url.authority());
+}
+
 }  // namespace
 
 bool is_public_address(const ip::address& address) {
@@ -146,7 +151,8 @@ Status AddressPolicy::check_url(const HttpUrl& url) const {
        {"localhost", "local", "internal", "localdomain", "home.arpa"}) {
     if (is_or_ends_with(url.host, name)) {
       return base::make_error(ErrorCode::kForbidden,
-                              "{}: expected a public name, found a local one", url.host);
+                              "{}: expected a public name, found a local one: {}", url.host,
+                              cure(url));
     }
   }
   return {};
@@ -155,12 +161,12 @@ Status AddressPolicy::check_url(const HttpUrl& url) const {
 Status AddressPolicy::check_address(const HttpUrl& url, const ip::address& address) const {
   if (allowed_host(url) || allowed_network(address)) return {};
   if (url.port != 80 && url.port != 443) {
-    return base::make_error(ErrorCode::kForbidden, "{}: port: expected 80 or 443, found {}",
-                            url.host, url.port);
+    return base::make_error(ErrorCode::kForbidden, "{}: port: expected 80 or 443, found {}: {}",
+                            url.host, url.port, cure(url));
   }
   if (!is_public_address(address)) {
-    return base::make_error(ErrorCode::kForbidden, "{}: expected a public address, found {}",
-                            url.host, address.to_string());
+    return base::make_error(ErrorCode::kForbidden, "{}: expected a public address, found {}: {}",
+                            url.host, address.to_string(), cure(url));
   }
   return {};
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <string>
 
 #include "base/result.h"
 
@@ -33,8 +35,8 @@ int base64(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
   if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
+  if (c == '+' || c == '-') return 62;  // and the URL-safe alphabet (RFC 4648, 5)
+  return c == '/' || c == '_' ? 63 : -1;
 }
 
 Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t max_bytes) {
@@ -54,7 +56,16 @@ Result<std::vector<std::byte>> decode_percent(std::string_view text, std::size_t
   return bytes;
 }
 
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
+
+// Blanks and line breaks count for nothing; padding may be missing.
 Result<std::vector<std::byte>> decode_base64(std::string_view text, std::size_t max_bytes) {
+  std::string kept;
+  if (std::ranges::any_of(text, is_blank)) {
+    kept.reserve(text.size());
+    std::ranges::copy_if(text, std::back_inserter(kept), [](char c) { return !is_blank(c); });
+    text = kept;
+  }
   for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
   if (text.size() % 4 == 1) return bad("base64 cannot have this length");
   if (text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > max_bytes) return too_large(max_bytes);
@@ -88,8 +99,11 @@ Result<std::vector<std::byte>> parse_data_url(std::string_view url, std::size_t 
   const std::string_view media = url.substr(0, comma);
   const std::string_view data = url.substr(comma + 1);
   const auto semicolon = media.rfind(';');
-  const bool encoded = semicolon != std::string_view::npos &&
-                       equal_ignoring_case(media.substr(semicolon + 1), "base64");
+  std::string_view last =
+      semicolon == std::string_view::npos ? std::string_view() : media.substr(semicolon + 1);
+  while (!last.empty() && is_blank(last.front())) last.remove_prefix(1);
+  while (!last.empty() && is_blank(last.back())) last.remove_suffix(1);
+  const bool encoded = equal_ignoring_case(last, "base64");
   if (!encoded) return decode_percent(data, max_bytes);
   if (data.find('%') == std::string_view::npos) return decode_base64(data, max_bytes);
   // '+', '/' and '=' may have been escaped on the way.

@@ -107,9 +107,10 @@ TEST(UrlTest, RefusesEverySpellingThatSomebodyMayReadOtherwise) {
                                   "http://example.com:0/"s,
                                   "http://example.com:65536/"s,
                                   "http://example.com:/"s,
-                                  "http://exa\tmple.com/"s,
-                                  "http://example.com/\r\nX: y"s,
-                                  "http://example.com/a b"s,
+                                  "http://exa mple.com/"s,
+                                  "http://example.com\\@evil.org/"s,
+                                  "http:\\\\example.com/"s,
+                                  "\\\\example.com/"s,
                                   "http:example.com"s,
                                   "//example.com/"s,
                                   "/x"s,
@@ -148,12 +149,35 @@ TEST(UrlTest, ReadsPlainSpellings) {
   EXPECT_EQ(parse_http_url("http://[2606:4700:0::1111]/")->authority(), "[2606:4700::1111]");
 }
 
+// As browsers do: WHATWG URL, path and query percent-encode sets.
+TEST(UrlTest, EscapesWhatMayNotStandInPathAndQuery) {
+  const auto target = [](const std::string& text) {
+    const auto url = parse_http_url(text);
+    return url ? url->target : url.error().message;
+  };
+  EXPECT_EQ(target("http://a.com/a b.png"), "/a%20b.png");
+  EXPECT_EQ(target("http://a.com/a%20b.png"), "/a%20b.png");
+  EXPECT_EQ(target("  http://a.com/a.png\n"), "/a.png");
+  EXPECT_EQ(target("http://a.com/a\r\nX: y\t"), "/aX:%20y");
+  EXPECT_EQ(target("http://a.com/\xC3\xA4\xE2\x82\xAC?q=\xC3\xA4#\xC3\xA4"),
+            "/%C3%A4%E2%82%AC?q=%C3%A4");
+  EXPECT_EQ(target("http://a.com/100%/%zz"), "/100%25/%25zz");
+  EXPECT_EQ(target("http://a.com/{a}|\"<b>^`[1]\\"), "/%7Ba%7D%7C%22%3Cb%3E%5E%60%5B1%5D%5C");
+  EXPECT_EQ(target("http://a.com?q=a b"), "/?q=a%20b");
+  EXPECT_EQ(target("http://a.com/x?u=http://b.com/c d"), "/x?u=http://b.com/c%20d");
+}
+
 TEST(UrlTest, RedirectsGoThroughTheSameDoor) {
   const auto base = parse_http_url("https://example.com/a/b?q");
   EXPECT_EQ(resolve_redirect(*base, "c")->target, "/a/c");
   EXPECT_EQ(resolve_redirect(*base, "/x?y")->target, "/x?y");
   EXPECT_EQ(resolve_redirect(*base, "//other.org/z")->host, "other.org");
   EXPECT_FALSE(resolve_redirect(*base, "http://127.1/"));
+  EXPECT_EQ(resolve_redirect(*base, "/a b.png")->target, "/a%20b.png");
+  EXPECT_EQ(resolve_redirect(*base, "c d?e f")->target, "/a/c%20d?e%20f");
+  EXPECT_EQ(resolve_redirect(*base, "https://other.org/\xC3\xA4")->target, "/%C3%A4");
+  EXPECT_FALSE(resolve_redirect(*base, "\\\\evil.org/x"));
+  EXPECT_FALSE(resolve_redirect(*base, "/\\evil.org/x")->host == "evil.org");
   EXPECT_FALSE(resolve_redirect(*base, "//a@b/"));
   EXPECT_FALSE(resolve_redirect(*base, "file:///etc/passwd"));
 }
@@ -218,6 +242,10 @@ TEST(DataUrlTest, DecodesAndRefuses) {
   EXPECT_EQ(text("DATA:;BASE64,aGVsbG8"), "hello");
   EXPECT_EQ(text("data:;base64,aGVsbG8%3D"), "hello");
   EXPECT_EQ(text("data:,a%20b"), "a b");
+  EXPECT_EQ(text("data:image/jpeg;charset=x; base64 ,aGVs\r\n bG8="), "hello");
+  EXPECT_EQ(text("data:;base64,aGVs%0D%0AbG8%3D"), "hello");
+  EXPECT_EQ(text("data:;base64,--__"), "\xFB\xEF\xFF");
+  EXPECT_EQ(text("data:;base64,++//"), "\xFB\xEF\xFF");
   EXPECT_EQ(text("data:;base64,aGVsbG8=", 5), "hello");
   EXPECT_EQ(text("data:;base64,aGVsbG8=", 4), "!");
   EXPECT_EQ(text("data:,abc", 2), "!");

@@ -68,12 +68,13 @@ class Slot {
   bool taken_ = false;
 };
 
-// The cause goes to the log, only its kind to the sender of the URL.
-std::unexpected<Error> tell(const Error& cause) {
+std::unexpected<Error> tell(const Error& cause, bool explain) {
   if (cause.code == ErrorCode::kCancelled || cause.code == ErrorCode::kOutOfMemory) {
     return std::unexpected(cause);
   }
-  base::log(base::LogLevel::kWarning, fmt::format("image URL: {}", cause.message));
+  base::log(explain ? base::LogLevel::kDebug : base::LogLevel::kWarning,
+            fmt::format("image URL: {}", cause.message));
+  if (explain) return base::make_error(cause.code, "image URL: {}", cause.message);
   if (cause.code == ErrorCode::kForbidden) {
     return base::make_error(ErrorCode::kForbidden, "image URL refused");
   }
@@ -82,18 +83,19 @@ std::unexpected<Error> tell(const Error& cause) {
 
 asio::awaitable<Result<Bytes>> load_url(std::shared_ptr<FetcherState> state, std::string text) {
   if (starts_with(text, "data:")) co_return parse_data_url(text, state->options.limits.max_bytes);
+  const bool explain = state->options.explain_errors;
   if (!state->options.allow_urls) {
-    co_return tell({ErrorCode::kForbidden, "URLs are switched off"});
+    co_return tell({ErrorCode::kForbidden, "URLs are switched off"}, explain);
   }
   const auto url = parse_http_url(text);
-  if (!url) co_return tell(url.error());
+  if (!url) co_return tell(url.error(), explain);
   const Slot slot(*state, url->host);
   if (!slot.taken()) {
     co_return base::make_error(ErrorCode::kUnavailable, "too many image downloads at once");
   }
   const HttpClient client{state->options, *state->resolver, state->tls};
   auto bytes = co_await async_http_get(client, *url);
-  if (!bytes) co_return tell(bytes.error());
+  if (!bytes) co_return tell(bytes.error(), explain);
   co_return bytes;
 }
 

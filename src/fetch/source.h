@@ -25,6 +25,8 @@ using ImageSource = std::variant<std::filesystem::path, UrlSource, std::vector<s
 
 struct FetchOptions {
   bool allow_urls = true;  // http(s); data: is no fetch
+  // Whether errors name the cause. A stranger who sent the URL must not learn of this network.
+  bool explain_errors = false;
   AddressPolicy policy = {};
   FetchLimits limits = {};
   std::string ca_pem = {};                  // trusted instead of the system's authorities
@@ -44,9 +46,9 @@ class Fetcher {
   static Result<Fetcher> make(runtime::Runtime& runtime, FetchOptions options = {});
 
   // For spawn() or block_on(); owns all that it uses, ends soon after it is cancelled. URLs give
-  // kForbidden "image URL refused", kFetchFailed "image URL could not be fetched" or kUnavailable
-  // (too many at once), and nothing that would tell the sender of the URL about this network:
-  // the cause goes to the log. Files are read whole on the runtime's threads for files, never
+  // kForbidden, kFetchFailed or kUnavailable (too many at once). Unless explain_errors says
+  // otherwise, the first two are "image URL refused" and "image URL could not be fetched", and the
+  // cause goes to the log. Files are read whole on the runtime's threads for files, never
   // waiting for a pipe or device: kNotFound, kIo, kBadImage when it is no regular file or larger
   // than max_bytes, kDeadlineExceeded after FetchLimits::file.
   boost::asio::awaitable<Result<std::vector<std::byte>>> async_load(ImageSource source) const;

@@ -56,16 +56,58 @@ Status check_name(std::string_view name) {
   return {};
 }
 
-Status check_characters(std::string_view text) {
+bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+
+// Path and query with everything percent-encoded that may not stand there. Escapes stay; a percent
+// sign that begins none becomes one.
+std::string escape_target(std::string_view text) {
+  constexpr std::string_view kMarks = "-._~!$&'()*+,;=:@/?";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool letter = (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c);
+    const bool escape =
+        c == '%' && text.size() - i > 2 && is_hex(text[i + 1]) && is_hex(text[i + 2]);
+    if (letter || escape || kMarks.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+// The URL or reference as browsers read it, without its fragment. What stands before the path must
+// be plain already.
+Result<std::string> escape_url(std::string_view text) {
   if (text.size() > kMaxUrlBytes)
     return refuse(fmt::format("expected at most {} bytes, found {}", kMaxUrlBytes, text.size()));
-  for (const char c : text) {
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  std::string kept;
+  for (const char c : text.substr(0, text.find('#')))
+    if (c != '\t' && c != '\n' && c != '\r') kept += c;
+  const std::string_view url = kept;
+  // Where the path or query begins: after "scheme://host", or at once in a relative reference.
+  const std::size_t colon = url.find(':');
+  const bool has_scheme = colon != std::string_view::npos && colon < url.find_first_of("/?\\");
+  std::size_t at = has_scheme ? colon + 1 : 0;
+  if (url.substr(at).starts_with("//")) at = std::min(url.find_first_of("/?", at + 2), url.size());
+  for (const char c : url.substr(0, at)) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
-      return refuse("space or control character");
-    if (static_cast<unsigned char>(c) >= 0x80) return refuse("character that is not ASCII");
-    if (c == '\\') return refuse("backslash");
+      return refuse("host: space or control character");
+    if (static_cast<unsigned char>(c) >= 0x80)
+      return refuse("host: expected ASCII (an international name begins with xn--)");
+    if (c == '\\') return refuse("host: backslash");
   }
-  return {};
+  // A backslash may begin the path of a relative reference: browsers read "\\host" as "//host".
+  if (at == (has_scheme ? colon + 1 : 0) && url.substr(at).starts_with('\\'))
+    return refuse("backslash");
+  std::string out = std::string(url.substr(0, at)) + escape_target(url.substr(at));
+  if (out.size() > kMaxUrlBytes)
+    return refuse(fmt::format("expected at most {} bytes, found {}", kMaxUrlBytes, out.size()));
+  return out;
 }
 
 Result<HttpUrl> from_view(const urls::url_view& view) {
@@ -134,15 +176,15 @@ std::string HttpUrl::authority() const {
 }
 
 Result<HttpUrl> parse_http_url(std::string_view text) {
-  OCELLUS_RETURN_IF_ERROR(check_characters(text));
-  const auto view = urls::parse_uri(text);
+  OCELLUS_ASSIGN_OR_RETURN(const std::string escaped, escape_url(text));
+  const auto view = urls::parse_uri(escaped);
   if (!view) return refuse("not a URL");
   return from_view(*view);
 }
 
 Result<HttpUrl> resolve_redirect(const HttpUrl& base, std::string_view location) {
-  OCELLUS_RETURN_IF_ERROR(check_characters(location));
-  const auto reference = urls::parse_uri_reference(location);
+  OCELLUS_ASSIGN_OR_RETURN(const std::string escaped, escape_url(location));
+  const auto reference = urls::parse_uri_reference(escaped);
   if (!reference) return refuse("redirect: not a URL");
   const std::string origin =
       fmt::format("{}://{}{}", base.https ? "https" : "http", base.authority(), base.target);

@@ -26,12 +26,13 @@ struct HttpUrl {
 // Longer URLs are refused; browsers and servers agree on about as much.
 inline constexpr std::size_t kMaxUrlBytes = 8192;
 
-// Accepts only plain spellings: http or https, no user, no backslash, no space or control
-// character, a host of letters, digits, hyphens, underscores and dots, or an IPv4 address of four
-// decimal numbers, or a bracketed IPv6 address without zone. What other programs might read in
-// another way (percent signs in the host, decimal, octal, hexadecimal and short addresses, a
-// trailing dot, full-width characters) is refused. kForbidden with the reason, which is
-// for the log only.
+// What people paste is taken as browsers take it: blanks around it and line breaks and tabs in it
+// are dropped, and in path and query what may not stand in a URL is percent-encoded (WHATWG URL,
+// path and query percent-encode sets). Before the path only plain spellings are accepted: http or
+// https, no user, no backslash, no space, a host of letters, digits, hyphens, underscores and dots,
+// or an IPv4 address of four decimal numbers, or a bracketed IPv6 address without zone. What other
+// programs might read in another way (percent signs in the host, decimal, octal, hexadecimal and
+// short addresses, a trailing dot, full-width characters) is refused. kForbidden with the reason.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
 // A Location field against the URL that it came from (RFC 3986, 5.2), by the same rules.

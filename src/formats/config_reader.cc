@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/result.h"
+#include "json/python_json.h"
 
 namespace ocellus::formats {
 
@@ -142,7 +143,7 @@ ConfigReader ConfigReader::child(std::string_view key) {
 }
 
 Result<ConfigFile> ConfigFile::parse(std::string_view text, std::string_view file) {
-  auto value = json::parse(text, file);
+  auto value = json::parse_python(text, file);
   if (!value) return base::make_error(ErrorCode::kBadModel, "{}", value.error().message);
   if (!value->is_object()) {
     return base::make_error(ErrorCode::kBadModel, "{}: expected an object, found {}", file,

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/result.h"
 #include "json/json.h"
+#include "json/python_json.h"
 
 namespace ocellus::formats {
 namespace {
@@ -94,6 +95,7 @@ class HeaderReader {
   }
 
   Status check_metadata(const bj::value& value) const {
+    if (value.is_null()) return {};  // as no metadata, to the format's own reader
     const bj::object* object = value.if_object();
     if (object == nullptr || !std::ranges::all_of(*object, [](const auto& entry) {
           return entry.value().is_string();
@@ -239,7 +241,7 @@ Result<SafetensorsDirectory> parse_safetensors(std::span<const std::byte> bytes,
 
 Result<std::map<std::string, std::string>> parse_safetensors_index(std::string_view text,
                                                                    std::string_view file) {
-  auto document = json::parse(text, file);
+  auto document = json::parse_python(text, file);
   if (!document) return make_error(ErrorCode::kBadModel, "{}", document.error().message);
   const bj::object* object = document->if_object();
   const bj::value* weight_map = object == nullptr ? nullptr : object->if_contains("weight_map");
@@ -265,8 +267,13 @@ Result<std::map<std::string, std::string>> parse_safetensors_index(std::string_v
   return result;
 }
 
-std::vector<std::byte> write_safetensors(std::span<const NamedTensor> tensors) {
+std::vector<std::byte> write_safetensors(std::span<const NamedTensor> tensors,
+                                         const std::map<std::string, std::string>& metadata) {
   bj::object header;
+  if (!metadata.empty()) {
+    bj::object& texts = header["__metadata__"].emplace_object();
+    for (const auto& [key, value] : metadata) texts[key] = value;
+  }
   std::uint64_t offset = 0;
   for (const NamedTensor& tensor : tensors) {
     header[tensor.name] = {{"dtype", tensor.dtype},

@@ -51,6 +51,7 @@ struct NamedTensor {
 };
 
 // The bytes of a file holding the tensors in the given order; names must be unique.
-std::vector<std::byte> write_safetensors(std::span<const NamedTensor> tensors);
+std::vector<std::byte> write_safetensors(std::span<const NamedTensor> tensors,
+                                         const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace ocellus::formats

@@ -188,7 +188,7 @@ TEST(SafetensorsIndex, NamesStayInTheFolder) {
     EXPECT_FALSE(parse_safetensors_index(text, "i").has_value()) << name;
   }
   for (const char* text : {"{}", "[]", R"({"weight_map":[]})", R"({"weight_map":{"a":1}})",
-                           R"({"weight_map":{"a":"x","a":"y"}})", "{"}) {
+                           "{"}) {
     EXPECT_FALSE(parse_safetensors_index(text, "i").has_value()) << text;
   }
 }

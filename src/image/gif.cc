@@ -131,8 +131,8 @@ Colors make_colors(const GifBlocks& blocks) {
 
 }  // namespace
 
-Result<ImageInfo> read_gif_info(Bytes bytes, const DecodeLimits& limits) {
-  OCELLUS_ASSIGN_OR_RETURN(const GifBlocks blocks, parse_gif_blocks(bytes, limits));
+Result<ImageInfo> read_gif_info(Bytes bytes, const DecodeLimits&) {
+  OCELLUS_ASSIGN_OR_RETURN(const GifBlocks blocks, parse_gif_blocks(bytes));
   ImageInfo info;
   info.width = blocks.canvas_width;
   info.height = blocks.canvas_height;
@@ -144,7 +144,7 @@ Result<ImageInfo> read_gif_info(Bytes bytes, const DecodeLimits& limits) {
 }
 
 Result<Image> decode_gif(Bytes bytes, const ImageInfo& info, const DecodeLimits& limits) {
-  OCELLUS_ASSIGN_OR_RETURN(const GifBlocks blocks, parse_gif_blocks(bytes, limits));
+  OCELLUS_ASSIGN_OR_RETURN(const GifBlocks blocks, parse_gif_blocks(bytes));
   {
     Input codes(blocks, bytes);
     OCELLUS_ASSIGN_OR_RETURN(const Gif gif, open(codes));

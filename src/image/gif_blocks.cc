@@ -54,8 +54,7 @@ Bytes color_table(Reader& reader, std::uint32_t flags) {
   return reader.take(std::size_t{3} << ((flags & 7) + 1));
 }
 
-Status read_extension(Reader& reader, std::size_t file_size, GifBlocks& out,
-                      std::size_t& ancillary) {
+Status read_extension(Reader& reader, std::size_t file_size, GifBlocks& out) {
   if (reader.at_end()) return cut_off("an extension", file_size);
   const std::uint32_t label = reader.byte();
   const Bytes block = reader.sub_block();
@@ -63,7 +62,7 @@ Status read_extension(Reader& reader, std::size_t file_size, GifBlocks& out,
     if (block.size() < 4) return cut_off("a graphic control extension", file_size);
     if ((u8_at(block, 0) & 1) != 0) out.transparent = static_cast<int>(u8_at(block, 3));
   }
-  if (!block.empty()) ancillary += block.size() + reader.skip_sub_blocks();
+  if (!block.empty()) reader.skip_sub_blocks();
   return {};
 }
 
@@ -115,27 +114,18 @@ int count_frames(Reader reader) {
 
 }  // namespace
 
-Result<GifBlocks> parse_gif_blocks(Bytes bytes, const DecodeLimits& limits) {
+Result<GifBlocks> parse_gif_blocks(Bytes bytes) {
   if (bytes.size() < 13) return cut_off("the screen descriptor", bytes.size());
   GifBlocks out;
   out.canvas_width = static_cast<int>(u16le(bytes, 6));
   out.canvas_height = static_cast<int>(u16le(bytes, 8));
   Reader reader(bytes, 13);
   out.palette = color_table(reader, u8_at(bytes, 10));
-  std::size_t ancillary = 0;
   while (!reader.at_end()) {
     const std::uint32_t kind = reader.byte();
     if (kind == kTrailer) break;
     if (kind == kExtension) {
-      const std::size_t before = ancillary;
-      OCELLUS_RETURN_IF_ERROR(read_extension(reader, bytes.size(), out, ancillary));
-      if (ancillary - before > limits.max_ancillary_chunk_bytes ||
-          ancillary > limits.max_ancillary_total_bytes) {
-        return make_error(ErrorCode::kBadImage,
-                          "GIF: extension: expected at most {} bytes, {} in all, found {} and {}",
-                          limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
-                          ancillary - before, ancillary);
-      }
+      OCELLUS_RETURN_IF_ERROR(read_extension(reader, bytes.size(), out));
     } else if (kind == kImage) {
       OCELLUS_RETURN_IF_ERROR(read_descriptor(reader, bytes.size(), out));
       out.frames = count_frames(reader);

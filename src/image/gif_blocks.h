@@ -25,6 +25,6 @@ struct GifBlocks {
 
 // GIF89a; as lenient as Pillow about bytes between the blocks. kBadImage when the file ends
 // before the first picture's data, or comments and applications exceed the limits.
-Result<GifBlocks> parse_gif_blocks(Bytes bytes, const DecodeLimits& limits);
+Result<GifBlocks> parse_gif_blocks(Bytes bytes);
 
 }  // namespace ocellus::image

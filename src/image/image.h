@@ -56,9 +56,10 @@ struct DecodeLimits {
   int max_side = 16'384;
   std::int64_t max_pixels = 100'000'000;
   int max_jpeg_scans = 1'000;
-  std::size_t max_ancillary_chunk_bytes = std::size_t{1} << 20;   // one EXIF, ICC, text ... chunk
-  std::size_t max_ancillary_total_bytes = std::size_t{16} << 20;  // all of them
-  std::size_t max_memory_bytes = std::size_t{1} << 30;            // bytes_needed_to_decode()
+  // EXIF, ICC, text: one chunk, and all of them. What goes beyond is passed over, not refused.
+  std::size_t max_ancillary_chunk_bytes = std::size_t{1} << 20;
+  std::size_t max_ancillary_total_bytes = std::size_t{16} << 20;
+  std::size_t max_memory_bytes = std::size_t{1} << 30;  // bytes_needed_to_decode()
   // Of the decoding thread; checked between rows (WebP and BMP: never).
   double max_cpu_seconds = 2.0;
 };

@@ -192,22 +192,6 @@ std::unexpected<Error> error_of(const Session& session) {
   return make_error(ErrorCode::kBadImage, "JPEG: {}", session.message);
 }
 
-Status check_metadata(jpeg_saved_marker_ptr first, const DecodeLimits& limits) {
-  std::size_t total = 0;
-  for (const jpeg_marker_struct* marker = first; marker != nullptr; marker = marker->next) {
-    const std::size_t length = marker->original_length;
-    total += length;
-    if (length > limits.max_ancillary_chunk_bytes || total > limits.max_ancillary_total_bytes) {
-      return make_error(
-          ErrorCode::kBadImage,
-          "JPEG: segment ff{:02x}: expected at most {} bytes, {} in all, found {} and {}",
-          marker->marker, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
-          length, total);
-    }
-  }
-  return {};
-}
-
 // What the saved segments say of the orientation. Exif may be spread over several segments, of
 // which all but the first repeat its prefix; of XMP packets the last counts. Both as in Pillow.
 int orientation_of(const jpeg_saved_marker_ptr first) {
@@ -245,12 +229,11 @@ std::string_view color_mode_of(J_COLOR_SPACE space) {
 
 }  // namespace
 
-Result<ImageInfo> read_jpeg_info(Bytes bytes, const DecodeLimits& limits) {
+Result<ImageInfo> read_jpeg_info(Bytes bytes, const DecodeLimits&) {
   Session session{};
   const Closer closer{session};
   if (!read_header(&session, bytes, true)) return error_of(session);
   const jpeg_decompress_struct& codec = session.codec;
-  OCELLUS_RETURN_IF_ERROR(check_metadata(codec.marker_list, limits));
   ImageInfo info;
   info.width = static_cast<int>(codec.image_width);
   info.height = static_cast<int>(codec.image_height);

@@ -127,7 +127,8 @@ Result<ImageInfo> read_png_info(Bytes bytes, const DecodeLimits& limits) {
 Result<Image> decode_png(Bytes bytes, const ImageInfo& info, const DecodeLimits& limits) {
   OCELLUS_ASSIGN_OR_RETURN(const PngHeader header, parse_png_chunks(bytes, limits));
   OCELLUS_RETURN_IF_ERROR(check_png_checksums(bytes));
-  OCELLUS_ASSIGN_OR_RETURN(const Context context, open(bytes, limits));
+  const std::vector<std::byte> plain = png_without_metadata(bytes);
+  OCELLUS_ASSIGN_OR_RETURN(const Context context, open(plain, limits));
   if (int code =
           spng_decode_image(context.get(), nullptr, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
       code != 0) {

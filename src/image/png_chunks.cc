@@ -162,14 +162,10 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
       header.has_transparency = !image_data;
     } else if (name[0] >= 'a' && name != "fdAT") {
       ancillary += length;
-      if (length > limits.max_ancillary_chunk_bytes ||
-          ancillary > limits.max_ancillary_total_bytes) {
-        return make_error(ErrorCode::kBadImage,
-                          "PNG: chunk {}: expected at most {} bytes, {} in all, found {} and {}",
-                          name, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
-                          length, ancillary);
+      if (length <= limits.max_ancillary_chunk_bytes &&
+          ancillary <= limits.max_ancillary_total_bytes) {
+        read_metadata(name, data, header);
       }
-      read_metadata(name, data, header);
     }
     at += std::min(length + 12, bytes.size() - at);
   }
@@ -177,6 +173,23 @@ Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits) {
     return make_error(ErrorCode::kBadImage, "PNG: no IDAT in {} bytes", bytes.size());
   }
   return header;
+}
+
+std::vector<std::byte> png_without_metadata(Bytes bytes) {
+  std::vector<std::byte> out(bytes.begin(), bytes.begin() + 8);
+  std::size_t at = 8;
+  while (bytes.size() - at >= 12) {
+    const std::size_t length = u32be(bytes, at);
+    const std::string_view name = as_text(bytes.subspan(at + 4, 4));
+    if (name == "IDAT" || length > bytes.size() - at - 12) break;
+    if (name[0] < 'a' || name == "tRNS") {
+      const Bytes chunk = bytes.subspan(at, length + 12);
+      out.insert(out.end(), chunk.begin(), chunk.end());
+    }
+    at += 12 + length;
+  }
+  out.insert(out.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
+  return out;
 }
 
 Status check_png_checksums(Bytes bytes) {

@@ -24,9 +24,13 @@ struct PngHeader {
 
 // Walks the chunks without decompressing pixels. After the image data, junk and a missing end are
 // accepted (as by Pillow), but no chunk that is cut off.
-// kBadImage for a damaged header, an impossible combination of depth and colour, no image data, or
-// an ancillary chunk beyond the limits.
+// Ancillary chunks beyond the limits are passed over. kBadImage for a damaged header, an impossible
+// combination of depth and colour, or no image data.
 Result<PngHeader> parse_png_chunks(Bytes bytes, const DecodeLimits& limits);
+
+// The file with nothing before the image data but what pixels depend on: the decoder is not to
+// refuse a picture for a comment. The bytes have passed parse_png_chunks().
+std::vector<std::byte> png_without_metadata(Bytes bytes);
 
 // The checksums of everything that decides about pixels, and of all else before them. The decoder
 // does not reach that of the last image data. kBadImage names the chunk. The bytes have passed

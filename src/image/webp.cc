@@ -52,27 +52,6 @@ Result<Demuxer> open(Bytes bytes) {
                     bytes.size());
 }
 
-// Chunks of metadata may not be larger than the limits, as in other formats.
-Status check_chunks(Bytes bytes, const DecodeLimits& limits) {
-  std::size_t total = 0;
-  std::size_t at = 12;
-  while (at <= bytes.size() && bytes.size() - at >= 8) {
-    const std::string_view name = as_text(bytes.subspan(at, 4));
-    const std::size_t length = u32le(bytes, at + 4);
-    if (name == "EXIF" || name == "XMP " || name == "ICCP") {
-      total += length;
-      if (length > limits.max_ancillary_chunk_bytes || total > limits.max_ancillary_total_bytes) {
-        return make_error(ErrorCode::kBadImage,
-                          "WebP: chunk {}: expected at most {} bytes, {} in all, found {} and {}",
-                          name, limits.max_ancillary_chunk_bytes, limits.max_ancillary_total_bytes,
-                          length, total);
-      }
-    }
-    at += 8 + length + (length & 1);
-  }
-  return {};
-}
-
 Bytes chunk(const WebPDemuxer* demuxer, const char* name) {
   WebPChunkIterator it{};
   Bytes found;
@@ -103,8 +82,7 @@ void put_all_over_white(Image& image) {
 
 }  // namespace
 
-Result<ImageInfo> read_webp_info(Bytes bytes, const DecodeLimits& limits) {
-  OCELLUS_RETURN_IF_ERROR(check_chunks(bytes, limits));
+Result<ImageInfo> read_webp_info(Bytes bytes, const DecodeLimits&) {
   OCELLUS_ASSIGN_OR_RETURN(const Demuxer demuxer, open(bytes));
   ImageInfo info;
   info.width = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH));

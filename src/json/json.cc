@@ -131,7 +131,8 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
                               what, end, ec.message());
     }
     if (limits.reject_negative_zero && checker.handler().negative_zero()) {
-      return base::make_error(ErrorCode::kInvalidArgument, "{}: found the number -0, expected 0", what);
+      return base::make_error(ErrorCode::kInvalidArgument, "{}: found the number -0, expected 0",
+                              what);
     }
   }
   bj::stream_parser parser({}, options);
@@ -142,7 +143,8 @@ Result<bj::value> parse(std::string_view text, std::string_view what, const Limi
   }
   parser.finish(ec);
   if (ec) {
-    return base::make_error(ErrorCode::kInvalidArgument, "{}: unexpected end of the document", what);
+    return base::make_error(ErrorCode::kInvalidArgument, "{}: unexpected end of the document",
+                            what);
   }
   if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
     return base::make_error(ErrorCode::kInvalidArgument,

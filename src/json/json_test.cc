@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/read_file.h"
+#include "json/python_json.h"
 
 namespace ocellus::json {
 namespace {
@@ -38,6 +40,32 @@ TEST(Json, RefusesTrailingBytesAndTruncation) {
   EXPECT_FALSE(parse("{", "t.json").has_value());
   EXPECT_FALSE(parse("", "t.json").has_value());
   EXPECT_FALSE(parse("\xEF\xBB\xBF{}", "t.json").has_value());
+}
+
+TEST(PythonJson, ReadsWhatPythonWrites) {
+  const auto value = parse_python(
+      "\xEF\xBB\xBF{\"a\": [NaN, Infinity, -Infinity], \"s\": \"NaN \\\" Infinity\", \"k\": 1, "
+      "\"k\": 2}",
+      "c.json");
+  ASSERT_TRUE(value.has_value()) << value.error().message;
+  const auto& object = value->as_object();
+  for (const auto& number : object.at("a").as_array()) EXPECT_TRUE(std::isinf(number.as_double()));
+  EXPECT_LT(object.at("a").as_array()[2].as_double(), 0);
+  EXPECT_EQ(object.at("s").as_string(), "NaN \" Infinity");
+  EXPECT_EQ(object.at("k").as_int64(), 2);
+}
+
+TEST(PythonJson, RefusesWhatPythonRefuses) {
+  for (const char* text : {"{'a': 1}", "{\"a\": nan}", "{\"a\": +Infinity}", "{\"a\": NaN1}",
+                           "{\"a\": 1,}", "{\"a\": InfinityNaN}", "NaN NaN", "{\"a\": -NaN}"}) {
+    EXPECT_FALSE(parse_python(text, "c.json").has_value()) << text;
+  }
+}
+
+TEST(PythonJson, AKeyThatCountsIsNotInfinite) {
+  const auto value = *parse_python("{\"t\": Infinity}", "c.json");
+  EXPECT_THAT(get_number_or(value.as_object(), "t", "c.json", 1).error().message,
+              HasSubstr("c.json: t: expected a finite number"));
 }
 
 TEST(Json, TypedAccessNamesKeyAndTypes) {

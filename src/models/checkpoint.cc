@@ -1,9 +1,14 @@
 #include "models/checkpoint.h"
 
+#include <algorithm>
+
 #include "base/result.h"
+#include "formats/foreign_file.h"
 #include "formats/safetensors.h"
-#include "models/gguf_checkpoint.h"
+#include "models/gguf_files.h"
+#include "models/hub_cache.h"
 #include "models/packed_checkpoint.h"
+#include "models/quantized_elsewhere.h"
 #include "models/small_files.h"
 
 namespace ocellus::models {
@@ -24,9 +29,42 @@ Result<Shard> map_shard(Checkpoint& c, const std::string& name) {
         file.error().code == ErrorCode::kIo ? ErrorCode::kIo : ErrorCode::kBadModel;
     return make_error(code, "{}", file.error().message);
   }
+  if (const std::string foreign = formats::foreign_file(file->bytes()); !foreign.empty())
+    return make_error(ErrorCode::kBadModel, "{}: expected safetensors, {}", path.string(), foreign);
   OCELLUS_ASSIGN_OR_RETURN(Shard shard, formats::parse_safetensors(file->bytes(), path.string()));
   c.files.push_back(*std::move(file));
   return shard;
+}
+
+// Of a folder without weights that we read: what it has instead, and what to do.
+std::string other_weights(const std::filesystem::path& folder) {
+  struct Other {
+    std::string_view ending, advice;
+  };
+  constexpr Other kOthers[] = {
+      {"adapter_model.safetensors",
+       "found a LoRA adapter: merge it into its model (merge_and_unload) and save that"},
+      {"consolidated.safetensors",
+       "found Mistral's own layout: fetch the checkpoint in transformers' layout"},
+      {".safetensors.index.json", "found an index by another name"},
+      {".bin",
+       "found PyTorch pickles (.bin), which can run code when they are read: convert them "
+       "to safetensors (save_pretrained)"},
+      {".pth", "found PyTorch pickles (.pth): convert them to safetensors (save_pretrained)"},
+      {".onnx", "found ONNX graphs: fetch the checkpoint in safetensors or GGUF"},
+      {".h5", "found TensorFlow weights: fetch the checkpoint in safetensors"},
+      {".incomplete", "found a download that has not finished: start it again"},
+      {".safetensors", "found parts without their index: fetch model.safetensors.index.json too"},
+  };
+  std::error_code ec;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ec))
+    names.push_back(entry.path().filename().string());
+  for (const Other& other : kOthers) {
+    if (std::ranges::any_of(names, [&](const auto& name) { return name.ends_with(other.ending); }))
+      return std::string(other.advice);
+  }
+  return "found neither";
 }
 
 Result<std::vector<Shard>> map_weights(Checkpoint& c) {
@@ -40,10 +78,9 @@ Result<std::vector<Shard>> map_weights(Checkpoint& c) {
   }
   OCELLUS_ASSIGN_OR_RETURN(const std::string text, read_optional_file(index_path, kMaxIndexBytes));
   if (text.empty()) {
-    return make_error(
-        ErrorCode::kNotFound,
-        "{}: expected model.safetensors or model.safetensors.index.json, found neither",
-        c.path.string());
+    return make_error(ErrorCode::kModelNotFound,
+                      "{}: expected model.safetensors or model.safetensors.index.json, {}",
+                      c.path.string(), other_weights(c.path));
   }
   OCELLUS_ASSIGN_OR_RETURN(const auto index,
                            formats::parse_safetensors_index(text, index_path.string()));
@@ -73,20 +110,41 @@ Result<std::vector<Shard>> map_weights(Checkpoint& c) {
   return shards;
 }
 
+// What training tools put before the names of all tensors: DistributedDataParallel, torch.compile,
+// PEFT.
+std::string_view unwrapped(std::string_view name) {
+  constexpr std::string_view kWrappings[] = {"module.", "_orig_mod.", "base_model.model."};
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view wrapping : kWrappings) {
+      if (!name.starts_with(wrapping)) continue;
+      name.remove_prefix(wrapping.size());
+      again = true;
+    }
+  }
+  return name;
+}
+
 // No two shards have a tensor of one name: map_weights() saw to that.
-void list_tensors(Checkpoint& c, const std::vector<Shard>& shards) {
+Status list_tensors(Checkpoint& c, const std::vector<Shard>& shards) {
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
     for (const auto& [name, entry] : shards[shard]) {
       const auto view = entry.view(name);
-      c.tensors.emplace(name,
-                        StoredTensor{.name = name,
-                                     .type = entry.dtype,
-                                     .dtype = view ? std::optional(view->dtype) : std::nullopt,
-                                     .shape = entry.shape,
-                                     .data = entry.data,
-                                     .file = shard});
+      const auto [place, added] = c.tensors.emplace(
+          unwrapped(name), StoredTensor{.name = name,
+                                        .type = entry.dtype,
+                                        .dtype = view ? std::optional(view->dtype) : std::nullopt,
+                                        .shape = entry.shape,
+                                        .data = entry.data,
+                                        .file = shard});
+      if (!added) {
+        return make_error(ErrorCode::kBadModel,
+                          "{}: duplicate tensor: {} and {} are spellings of one", c.path.string(),
+                          place->second.name, name);
+      }
     }
   }
+  return {};
 }
 
 }  // namespace
@@ -115,8 +173,22 @@ Status Checkpoint::unchanged() const {
   return packed ? check(*packed->file) : Status();
 }
 
-Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
+Result<std::filesystem::path> find_model(const std::filesystem::path& path_or_id) {
+  std::error_code ec;
+  std::filesystem::path path = path_or_id;
+  if (!std::filesystem::exists(path, ec) && !ec && is_hub_id(path.string())) {
+    OCELLUS_ASSIGN_OR_RETURN(path, find_in_hub_cache(path.string()));
+  } else if (std::filesystem::is_directory(path, ec) && is_hub_repository(path)) {
+    OCELLUS_ASSIGN_OR_RETURN(path, hub_snapshot(path));
+  }
+  if (std::filesystem::exists(path, ec)) return path;
+  return make_error(ErrorCode::kModelNotFound, "{}: expected a model, found nothing{}",
+                    path_or_id.string(), ec ? ": " + ec.message() : "");
+}
+
+Result<Checkpoint> load_checkpoint(const std::filesystem::path& path_or_id,
                                    const std::filesystem::path& mmproj) {
+  OCELLUS_ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(path_or_id));
   if (is_packed_model(path)) {
     if (mmproj.empty()) return load_packed_checkpoint(path);
     return make_error(ErrorCode::kInvalidArgument,
@@ -126,10 +198,14 @@ Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
   if (pair) return load_gguf_checkpoint(*pair);
   std::error_code ec;
   if (!std::filesystem::is_directory(path, ec)) {
-    return make_error(ErrorCode::kNotFound,
-                      "{}: expected a model folder, a .gguf file or a packed model, found {}",
-                      path.string(),
-                      std::filesystem::exists(path, ec) ? "another file" : "nothing");
+    const std::string foreign = formats::foreign_file(path);
+    return make_error(
+        ErrorCode::kBadModel, "{}: expected a model folder, GGUF or a packed model, {}",
+        path.string(),
+        !foreign.empty() ? foreign
+        : path.extension() == ".safetensors"
+            ? "found weights alone: give the folder, with config.json and the tokenizer's files"
+            : "found another file");
   }
   Checkpoint c;
   c.path = path;
@@ -137,7 +213,8 @@ Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
     return read_optional_file(path / name, max_bytes);
   }));
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<Shard> shards, map_weights(c));
-  list_tensors(c, shards);
+  OCELLUS_RETURN_IF_ERROR(list_tensors(c, shards));
+  OCELLUS_RETURN_IF_ERROR(refuse_quantized_elsewhere(c));
   return c;
 }
 

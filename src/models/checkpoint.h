@@ -31,7 +31,8 @@ struct StoredTensor {
   // A matrix of a packed model: `data` is the backend's own layout, and this is what it holds.
   std::optional<compute::PackedWeightView> packed = {};
 };
-using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;  // by name
+// By name, without the wrappings of training tools ("module.").
+using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;
 
 // How attention is computed in the two parts of a model (WeightChoice::arithmetic).
 struct PartArithmetic {
@@ -72,9 +73,9 @@ struct Checkpoint {
   formats::GenerationConfig generation;
   std::optional<std::string> chat_template;
   std::optional<formats::GgufVocabulary> vocabulary;  // of a GGUF pair
-  std::vector<base::MappedFile> files;                // of a GGUF pair: language model, tower
-  StoredTensors tensors;                              // of all files, but a GGUF pair's tower
-  StoredTensors tower_tensors;                        // of that
+  std::vector<base::MappedFile> files;  // of a GGUF pair: the language model's parts, the tower
+  StoredTensors tensors;                // of all files, but a GGUF pair's tower
+  StoredTensors tower_tensors;          // of that
   std::optional<PackedOrigin> packed;
 
   // Empty where there is no such file.
@@ -88,10 +89,15 @@ struct Checkpoint {
   Status unchanged() const;
 };
 
-// A Hugging Face folder (its small files read, its weights mapped), a GGUF language model with its
-// tower in `mmproj`, a folder that holds such a pair, or a packed model (packed_checkpoint.h).
-// kNotFound when there is no model; kBadModel, kUnsupported, kIo naming the file. Blocks on the
-// disk; any thread.
+// Where a model is: a path that exists, with the commit's folder for a repository of the Hugging
+// Face cache, or one in that cache by its id (hub_cache.h). kModelNotFound. Blocks
+// on the disk; any thread.
+Result<std::filesystem::path> find_model(const std::filesystem::path& path_or_id);
+
+// What find_model() finds: a Hugging Face folder (its small files read, its weights mapped), a GGUF
+// language model with its tower in `mmproj` and whatever else gguf_files.h knows, or a packed model
+// (packed_checkpoint.h). kModelNotFound when there is no model; kBadModel, kUnsupported, kIo naming
+// the file. Blocks on the disk; any thread.
 Result<Checkpoint> load_checkpoint(const std::filesystem::path& path,
                                    const std::filesystem::path& mmproj = {});
 

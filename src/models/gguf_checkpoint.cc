@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/result.h"
+#include "formats/foreign_file.h"
 #include "formats/gguf_vocabulary.h"
 
 namespace ocellus::models {
@@ -12,71 +13,78 @@ using base::make_error;
 using formats::GgufFile;
 namespace fs = std::filesystem;
 
-bool has_gguf_name(const fs::path& path) { return path.extension() == ".gguf"; }
-
 Result<GgufFile> map_gguf(Checkpoint& c, const fs::path& path) {
   OCELLUS_ASSIGN_OR_RETURN(base::MappedFile file, base::MappedFile::open(path));
+  if (const std::string foreign = formats::foreign_file(file.bytes()); !foreign.empty())
+    return make_error(ErrorCode::kBadModel, "{}: expected GGUF, {}", path.string(), foreign);
   OCELLUS_ASSIGN_OR_RETURN(GgufFile parsed, GgufFile::parse(file.bytes(), path.string()));
   c.files.push_back(std::move(file));
   return parsed;
 }
 
-StoredTensors list_tensors(const GgufFile& file, std::size_t number) {
-  StoredTensors tensors;
+Status list_tensors(const GgufFile& file, std::size_t number, StoredTensors& tensors) {
   for (const auto& [name, tensor] : file.tensors()) {
     const auto view = tensor.view(name);
-    tensors.emplace(name, StoredTensor{.name = name,
-                                       .type = tensor.type,
-                                       .dtype = view ? std::optional(view->dtype) : std::nullopt,
-                                       .shape = tensor.shape,
-                                       .data = tensor.data,
-                                       .file = number});
+    const auto [place, added] = tensors.emplace(
+        name, StoredTensor{.name = name,
+                           .type = tensor.type,
+                           .dtype = view ? std::optional(view->dtype) : std::nullopt,
+                           .shape = tensor.shape,
+                           .data = tensor.data,
+                           .file = number});
+    if (!added) {
+      return make_error(ErrorCode::kBadModel, "{}: tensor {}: also in another part", file.file(),
+                        name);
+    }
   }
-  return tensors;
+  return {};
+}
+
+// Parts of one model, in order, and all of them. Format: split.no, split.count and
+// split.tensors.count, as llama.cpp's gguf-split writes them.
+Status check_part(const GgufFile& file, std::size_t number, std::size_t count) {
+  constexpr std::int64_t kMaxParts = 99'999;
+  OCELLUS_ASSIGN_OR_RETURN(const std::int64_t found_count,
+                           file.integer_or("split.count", 1, 0, kMaxParts));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const std::int64_t found_number,
+      file.integer_or("split.no", static_cast<std::int64_t>(number), 0, kMaxParts));
+  if (std::max<std::int64_t>(1, found_count) == static_cast<std::int64_t>(count) &&
+      found_number == static_cast<std::int64_t>(number)) {
+    return {};
+  }
+  return make_error(ErrorCode::kBadModel,
+                    "{}: split.no, split.count: expected part {} of {}, found part {} of {}: keep "
+                    "all parts in one folder under their names NAME-00001-of-0000N.gguf",
+                    file.file(), number + 1, count, found_number + 1, found_count);
+}
+
+Status check_tensor_count(const GgufFile& first, std::size_t found) {
+  OCELLUS_ASSIGN_OR_RETURN(
+      const std::int64_t expected,
+      first.integer_or("split.tensors.count", static_cast<std::int64_t>(found), 0, 1 << 30));
+  if (expected == static_cast<std::int64_t>(found)) return {};
+  return make_error(ErrorCode::kBadModel,
+                    "{}: split.tensors.count: expected {} tensors in all parts, found {}",
+                    first.file(), expected, found);
 }
 
 }  // namespace
 
-Result<std::optional<GgufPair>> find_gguf_pair(const fs::path& path, const fs::path& mmproj) {
-  std::error_code ec;
-  if (has_gguf_name(path) && !fs::is_directory(path, ec)) {
-    if (!mmproj.empty()) return GgufPair{path, mmproj};
-    // The neighbour that is called as our own and others' tools call it.
-    for (const fs::path& name : {path.parent_path() / ("mmproj-" + path.filename().string()),
-                                 path.parent_path() / "mmproj.gguf"}) {
-      if (fs::exists(name, ec)) return GgufPair{path, name};
-    }
-    return make_error(ErrorCode::kNotFound,
-                      "{}: a language model alone: give its tower with --mmproj", path.string());
-  }
-  if (!fs::is_directory(path, ec) || fs::exists(path / "config.json", ec)) {
-    if (mmproj.empty()) return std::nullopt;
-    return make_error(ErrorCode::kInvalidArgument, "{}: --mmproj goes with a .gguf language model",
-                      path.string());
-  }
-  std::vector<fs::path> languages, towers;
-  for (const auto& entry : fs::directory_iterator(path, ec)) {
-    if (!has_gguf_name(entry.path())) continue;
-    const bool tower = entry.path().filename().string().find("mmproj") != std::string::npos;
-    (tower ? towers : languages).push_back(entry.path());
-  }
-  if (!mmproj.empty()) towers = {mmproj};
-  if (languages.empty() && towers.empty()) return std::nullopt;
-  if (languages.size() == 1 && towers.size() == 1) return GgufPair{languages[0], towers[0]};
-  return make_error(
-      languages.empty() || towers.empty() ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument,
-      "{}: expected one language model and one mmproj file, found {} and {} .gguf files",
-      path.string(), languages.size(), towers.size());
-}
-
 Result<Checkpoint> load_gguf_checkpoint(const GgufPair& pair) {
   Checkpoint c;
-  c.path = pair.language;
-  OCELLUS_ASSIGN_OR_RETURN(GgufFile language, map_gguf(c, pair.language));
+  c.path = pair.language.front();
+  std::optional<GgufFile> language;  // the first part, which has the keys
+  for (std::size_t number = 0; number < pair.language.size(); ++number) {
+    OCELLUS_ASSIGN_OR_RETURN(GgufFile part, map_gguf(c, pair.language[number]));
+    OCELLUS_RETURN_IF_ERROR(check_part(part, number, pair.language.size()));
+    OCELLUS_RETURN_IF_ERROR(list_tensors(part, number, c.tensors));
+    if (number == 0) language = std::move(part);
+  }
+  OCELLUS_RETURN_IF_ERROR(check_tensor_count(*language, c.tensors.size()));
   OCELLUS_ASSIGN_OR_RETURN(GgufFile tower, map_gguf(c, pair.tower));
-  c.tensors = list_tensors(language, 0);
-  c.tower_tensors = list_tensors(tower, 1);
-  c.gguf = Checkpoint::GgufPair{std::move(language), std::move(tower)};
+  OCELLUS_RETURN_IF_ERROR(list_tensors(tower, pair.language.size(), c.tower_tensors));
+  c.gguf = Checkpoint::GgufPair{*std::move(language), std::move(tower)};
   OCELLUS_RETURN_IF_ERROR(read_gguf_texts(c));
   return c;
 }

@@ -1,21 +1,19 @@
-// A model in GGUF: the language model in one file, tower and projector (mmproj) in another.
+// A model in GGUF: the language model in one file or several parts, tower and projector (mmproj) in
+// another.
 #pragma once
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "models/checkpoint.h"
 
 namespace ocellus::models {
 
 struct GgufPair {
-  std::filesystem::path language, tower;
+  std::vector<std::filesystem::path> language;  // its parts in order; one where it is not split
+  std::filesystem::path tower;
 };
-
-// Nothing when `path` is not of GGUF. A folder without config.json is searched for exactly one
-// of each. kNotFound when one of the two is missing, kInvalidArgument when there are several.
-Result<std::optional<GgufPair>> find_gguf_pair(const std::filesystem::path& path,
-                                               const std::filesystem::path& mmproj);
 
 Result<Checkpoint> load_gguf_checkpoint(const GgufPair& pair);
 

@@ -2,6 +2,7 @@
 
 #include "base/read_file.h"
 #include "base/result.h"
+#include "formats/foreign_file.h"
 #include "formats/hf_files.h"
 
 namespace ocellus::models {
@@ -27,6 +28,7 @@ constexpr SmallFile kFiles[] = {
     {"tokenizer.model", kMaxTokenizerBytes},
     {"tokenizer_config.json", kMaxTokenizerBytes},
     {"added_tokens.json", kMaxTokenizerBytes},
+    {"special_tokens_map.json", kMaxConfigBytes},
 };
 
 // The newest place wins, as in transformers.
@@ -52,6 +54,11 @@ Result<std::string> read_optional_file(const std::filesystem::path& path, std::s
   auto text = base::read_file(path, max_bytes);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
   if (!text) return make_error(ErrorCode::kBadModel, "{}", text.error().message);
+  if (text->empty()) return text;
+  if (const std::string foreign = formats::foreign_file(std::as_bytes(std::span(*text)));
+      !foreign.empty()) {
+    return make_error(ErrorCode::kBadModel, "{}: {}", path.string(), foreign);
+  }
   return text;
 }
 
@@ -61,11 +68,11 @@ Status read_small_files(Checkpoint& c, const SmallFileSource& read) {
     if (!text.empty()) c.texts.emplace(file.name, std::move(text));
   }
   if (c.text("config.json").empty()) {
-    return make_error(ErrorCode::kNotFound,
+    return make_error(ErrorCode::kModelNotFound,
                       "{}: expected a model folder with config.json, found none", c.path.string());
   }
   if (c.text("tokenizer.json").empty() && c.text("tokenizer.model").empty()) {
-    return make_error(ErrorCode::kNotFound,
+    return make_error(ErrorCode::kModelNotFound,
                       "{}: expected tokenizer.json or tokenizer.model, found neither",
                       c.path.string());
   }

@@ -20,7 +20,7 @@ using SmallFileSource =
 Result<std::string> read_optional_file(const std::filesystem::path& path, std::size_t max_bytes);
 
 // Fills texts, generation settings and chat template; checkpoint.path, which is set already, names
-// the files in errors. kNotFound without config.json or a tokenizer; kBadModel.
+// the files in errors. kModelNotFound without config.json or a tokenizer; kBadModel.
 Status read_small_files(Checkpoint& checkpoint, const SmallFileSource& source);
 
 }  // namespace ocellus::models

@@ -39,6 +39,12 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::Ggu
   return text::Tokenizer::with_bos(*std::move(tokenizer), v.bos);
 }
 
+text::TokenizerFiles tokenizer_files(const Checkpoint& c) {
+  return {.config = c.text("tokenizer_config.json"),
+          .special_map = c.text("special_tokens_map.json"),
+          .added = c.text("added_tokens.json")};
+}
+
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& c,
                                                               std::int64_t image_token) {
   if (c.vocabulary) {
@@ -47,10 +53,10 @@ Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& 
     return tokenizer;
   }
   if (const std::string_view json = c.text("tokenizer.json"); !json.empty())
-    return text::Tokenizer::parse_json(json, (c.path / "tokenizer.json").string());
-  return text::Tokenizer::parse_sentencepiece(
-      c.text("tokenizer.model"), c.text("tokenizer_config.json"), c.text("added_tokens.json"),
-      (c.path / "tokenizer.model").string());
+    return text::Tokenizer::parse_json(json, tokenizer_files(c),
+                                       (c.path / "tokenizer.json").string());
+  return text::Tokenizer::parse_sentencepiece(c.text("tokenizer.model"), tokenizer_files(c),
+                                              (c.path / "tokenizer.model").string());
 }
 
 }  // namespace ocellus::models

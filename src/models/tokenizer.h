@@ -15,6 +15,9 @@ namespace ocellus::models {
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const formats::GgufVocabulary& v,
                                                               std::int64_t image_token);
 
+// Those of a Hugging Face folder; they live as long as the checkpoint.
+text::TokenizerFiles tokenizer_files(const Checkpoint& checkpoint);
+
 // `image_token` as ModelDescription::tokens() says; a Hugging Face tokenizer has its own.
 // kBadModel, kUnsupported naming the file.
 Result<std::unique_ptr<const text::Tokenizer>> make_tokenizer(const Checkpoint& checkpoint,

@@ -20,7 +20,8 @@ class Detokenizer {
   std::string push(std::int32_t id);
   // What was held back, ill-formed bytes as U+FFFD.
   std::string finish();
-  // The bytes that this id would add next, which may be part of a character; a control token's name.
+  // The bytes that this id would add next, which may be part of a character; a control token's
+  // name.
   std::string bytes_of(std::int32_t id) const;
 
  private:

@@ -1,6 +1,7 @@
 // tokenizer.model and the files that add tokens to it.
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -13,9 +14,10 @@ namespace ocellus::text {
 Result<std::vector<VocabularyToken>> read_sentencepiece(std::string_view model,
                                                         std::string_view file);
 
-// The tokens of added_tokens.json and of tokenizer_config.json, which knows more (texts, may be
-// empty). kBadModel, or the JSON layer's kInvalidArgument.
-Result<std::vector<AddedToken>> read_added_tokens(std::string_view config_json,
-                                                  std::string_view added_json);
+// What the files beside it add, with the ids that they give; what they only call special has the
+// vocabulary's id, or none and is left out. kBadModel naming `file`.
+Result<std::vector<AddedToken>> place_added_tokens(const TokenizerFiles& beside,
+                                                   std::span<const VocabularyToken> tokens,
+                                                   std::string_view file);
 
 }  // namespace ocellus::text

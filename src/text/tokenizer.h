@@ -28,6 +28,12 @@ struct AddedToken {
   bool single_word = false;             // not inside a word
 };
 
+// The files beside a tokenizer that add tokens to it (texts, may be empty): tokenizer_config.json,
+// special_tokens_map.json and added_tokens.json.
+struct TokenizerFiles {
+  std::string_view config = {}, special_map = {}, added = {};
+};
+
 // A token of a SentencePiece vocabulary.
 struct VocabularyToken {
   enum class Type { kNormal, kUnknown, kControl, kUserDefined, kByte, kUnused };
@@ -39,16 +45,15 @@ struct VocabularyToken {
 // Immutable after loading; any thread.
 class Tokenizer {
  public:
-  // tokenizer.json. kBadModel naming `file` and the field; kUnsupported for a kind of tokenizer
-  // that is not built in.
+  // tokenizer.json and what is beside it. kBadModel naming `file` and the field; kUnsupported for a
+  // kind of tokenizer that is not built in.
   static Result<std::unique_ptr<const Tokenizer>> parse_json(std::string_view json,
+                                                             const TokenizerFiles& beside,
                                                              std::string_view file);
 
-  // tokenizer.model (SentencePiece), with the tokens that tokenizer_config.json or
-  // added_tokens.json add (texts, may be empty).
+  // tokenizer.model (SentencePiece) and what is beside it.
   static Result<std::unique_ptr<const Tokenizer>> parse_sentencepiece(std::string_view model,
-                                                                      std::string_view config_json,
-                                                                      std::string_view added_json,
+                                                                      const TokenizerFiles& beside,
                                                                       std::string_view file);
 
   // A SentencePiece vocabulary, the tokens in the order of their ids. `merges` ("left right", best

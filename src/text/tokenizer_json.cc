@@ -1,6 +1,7 @@
 // Reading tokenizer.json.
 #include "base/result.h"
-#include "json/json.h"
+#include "json/python_json.h"
+#include "text/added_tokens.h"
 #include "text/tokenizer.h"
 
 namespace ocellus::text {
@@ -25,7 +26,8 @@ Result<const bj::object*> required_object(const bj::object& object, std::string_
 
 class TokenizerJsonReader {
  public:
-  TokenizerJsonReader(const bj::object& root, std::string_view file) : root_(root), file_(file) {}
+  TokenizerJsonReader(const bj::object& root, const TokenizerFiles& beside, std::string_view file)
+      : root_(root), beside_(beside), file_(file) {}
 
   Result<std::unique_ptr<const Tokenizer>> read() {
     OCELLUS_ASSIGN_OR_RETURN(const bj::object* model, required_object(root_, "model", file_));
@@ -108,31 +110,18 @@ class TokenizerJsonReader {
   }
 
   Status read_added(Tokenizer& tokenizer) {
-    OCELLUS_ASSIGN_OR_RETURN(const bj::array* list,
-                             json::get_array_or_null(root_, "added_tokens", file_));
-    if (list == nullptr) return {};
-    const std::string what = fmt::format("{}: added_tokens", file_);
-    for (const bj::value& value : *list) {
-      if (!value.is_object()) return make_error(ErrorCode::kBadModel, "{}: expected objects", what);
-      const bj::object& object = value.get_object();
-      AddedToken token;
-      OCELLUS_ASSIGN_OR_RETURN(token.content, json::get_string_or(object, "content", what, ""));
-      OCELLUS_ASSIGN_OR_RETURN(const std::int64_t id, json::get_int(object, "id", what, 0, kMaxId));
-      token.id = static_cast<std::int32_t>(id);
-      OCELLUS_ASSIGN_OR_RETURN(token.special, json::get_bool_or(object, "special", what, false));
-      OCELLUS_ASSIGN_OR_RETURN(token.normalized,
-                               json::get_bool_or(object, "normalized", what, !token.special));
-      OCELLUS_ASSIGN_OR_RETURN(token.lstrip, json::get_bool_or(object, "lstrip", what, false));
-      OCELLUS_ASSIGN_OR_RETURN(token.rstrip, json::get_bool_or(object, "rstrip", what, false));
-      OCELLUS_ASSIGN_OR_RETURN(token.single_word,
-                               json::get_bool_or(object, "single_word", what, false));
-      if (token.content.empty())
-        return make_error(ErrorCode::kBadModel,
-                          "{}: id {}: content: expected a text, found an empty one", what, id);
-      // What is looked for in normalised text must itself be normalised.
+    const Vocabulary& known = tokenizer.bpe_.vocabulary();
+    const PlainVocabulary vocabulary{
+        .id_of = [&](std::string_view text) -> std::optional<std::int32_t> {
+          const auto found = known.find(text);
+          return found == known.end() ? std::nullopt : std::optional(found->second);
+        },
+        .size = static_cast<std::int32_t>(known.size())};
+    OCELLUS_ASSIGN_OR_RETURN(tokenizer.added_,
+                             read_added_tokens(root_, beside_, vocabulary, file_));
+    // What is looked for in normalised text must itself be normalised.
+    for (AddedToken& token : tokenizer.added_)
       if (token.normalized) token.content = tokenizer.normalizer_.apply(token.content);
-      tokenizer.added_.push_back(std::move(token));
-    }
     return {};
   }
 
@@ -179,16 +168,18 @@ class TokenizerJsonReader {
   }
 
   const bj::object& root_;
+  const TokenizerFiles& beside_;
   std::string file_;
 };
 
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_json(std::string_view text,
+                                                               const TokenizerFiles& beside,
                                                                std::string_view file) {
-  auto document = json::parse(text, file);
+  auto document = json::parse_python(text, file);
   if (!document) return make_error(ErrorCode::kBadModel, "{}", document.error().message);
   if (!document->is_object())
     return make_error(ErrorCode::kBadModel, "{}: expected an object", file);
-  auto tokenizer = TokenizerJsonReader(document->get_object(), file).read();
+  auto tokenizer = TokenizerJsonReader(document->get_object(), beside, file).read();
   // Wrong types come from the JSON layer as invalid arguments; here they are a damaged model.
   if (!tokenizer && tokenizer.error().code == ErrorCode::kInvalidArgument) {
     return make_error(ErrorCode::kBadModel, "{}", tokenizer.error().message);

@@ -89,13 +89,11 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_scored_tokens(
 }
 
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::parse_sentencepiece(
-    std::string_view model, std::string_view config_json, std::string_view added_json,
-    std::string_view file) {
+    std::string_view model, const TokenizerFiles& beside, std::string_view file) {
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<VocabularyToken> tokens,
                            read_sentencepiece(model, file));
-  auto added = read_added_tokens(config_json, added_json);
-  if (!added) return make_error(ErrorCode::kBadModel, "{}", added.error().message);
-  auto tokenizer = from_scored_tokens(tokens, PrefixSpace::kEveryText, *std::move(added));
+  OCELLUS_ASSIGN_OR_RETURN(std::vector<AddedToken> added, place_added_tokens(beside, tokens, file));
+  auto tokenizer = from_scored_tokens(tokens, PrefixSpace::kEveryText, std::move(added));
   if (!tokenizer) return base::with_context(std::move(tokenizer).error(), file);
   return tokenizer;
 }

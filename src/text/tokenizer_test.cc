@@ -26,12 +26,13 @@ std::string read(const std::filesystem::path& path) {
 }
 
 std::unique_ptr<const Tokenizer> load(const std::filesystem::path& folder) {
-  const std::string text = read(folder / "tokenizer.json");
-  auto tokenizer =
-      text.empty() ? Tokenizer::parse_sentencepiece(
-                         read(folder / "tokenizer.model"), read(folder / "tokenizer_config.json"),
-                         read(folder / "added_tokens.json"), "tokenizer.model")
-                   : Tokenizer::parse_json(text, "tokenizer.json");
+  const std::string text = read(folder / "tokenizer.json"),
+                    config = read(folder / "tokenizer_config.json"),
+                    added = read(folder / "added_tokens.json");
+  const TokenizerFiles beside{.config = config, .added = added};
+  auto tokenizer = text.empty() ? Tokenizer::parse_sentencepiece(read(folder / "tokenizer.model"),
+                                                                 beside, "tokenizer.model")
+                                : Tokenizer::parse_json(text, beside, "tokenizer.json");
   EXPECT_TRUE(tokenizer.has_value()) << folder << ": " << tokenizer.error().message;
   return tokenizer ? *std::move(tokenizer) : nullptr;
 }
@@ -114,7 +115,7 @@ TEST(Tokenizer, MergesDoNotSpellControlTokens) {
                 "merges": [["<", "s"], ["<s", ">"]]},
                 "added_tokens": [{"id": 4, "content": "<s>", "special": true},
                                  {"id": 5, "content": "#", "special": true}]})",
-        "t.json");
+        {}, "t.json");
     ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
     EXPECT_THAT((*tokenizer)->encode("<s>", true, false), testing::ElementsAre(4));
     EXPECT_THAT((*tokenizer)->encode("<s>", false, false), testing::ElementsAre(3, 2));
@@ -216,19 +217,20 @@ TEST(Tokenizer, DamagedFilesAreErrors) {
   const std::string whole = read(golden() / "clip_llama/model/tokenizer.json");
   ASSERT_FALSE(whole.empty());
   for (std::size_t length = 0; length + 1 < whole.size(); length += 97) {
-    EXPECT_FALSE(Tokenizer::parse_json(whole.substr(0, length), "t.json").has_value());
+    EXPECT_FALSE(Tokenizer::parse_json(whole.substr(0, length), {}, "t.json").has_value());
   }
   // Any byte changed: an error or a tokenizer that works.
   std::mt19937 random(1);
   for (int i = 0; i < 300; ++i) {
     std::string damaged = whole;
     damaged[random() % damaged.size()] = static_cast<char>(random() % 128);
-    const auto tokenizer = Tokenizer::parse_json(damaged, "t.json");
+    const auto tokenizer = Tokenizer::parse_json(damaged, {}, "t.json");
     if (tokenizer) (*tokenizer)->encode("some text <image> </s> \xF0\x9F\x98\x80", true, true);
   }
-  EXPECT_THAT(Tokenizer::parse_json(R"({"model": {"type": "Unigram"}})", "t.json").error().message,
-              HasSubstr("Unigram"));
-  EXPECT_FALSE(Tokenizer::parse_sentencepiece("not a model", "", "", "t.model").has_value());
+  EXPECT_THAT(
+      Tokenizer::parse_json(R"({"model": {"type": "Unigram"}})", {}, "t.json").error().message,
+      HasSubstr("Unigram"));
+  EXPECT_FALSE(Tokenizer::parse_sentencepiece("not a model", {}, "t.model").has_value());
 }
 
 TEST(Tokenizer, LongTextIsLinear) {

@@ -5,7 +5,8 @@
 #include <unordered_set>
 
 #include "base/result.h"
-#include "json/json.h"
+#include "json/python_json.h"
+#include "text/added_tokens.h"
 #include "text/pre_tokenizer_kinds.h"
 #include "text/sentencepiece_model.h"
 
@@ -59,8 +60,9 @@ bool is_byte(std::string_view token) {
 
 class TableReader {
  public:
-  TableReader(const bj::object& root, const bj::object& model, std::string_view file)
-      : root_(root), model_(model), file_(file) {}
+  TableReader(const bj::object& root, const bj::object& model, const TokenizerFiles& beside,
+              std::string_view file)
+      : root_(root), model_(model), beside_(beside), file_(file) {}
 
   Result<VocabularyTable> read(std::string_view sentencepiece) {
     const auto pre = steps_of(root_, "pre_tokenizer", "pretokenizers");
@@ -168,18 +170,21 @@ class TableReader {
                                                             : Type::kNormal;
       OCELLUS_RETURN_IF_ERROR(place(std::string(text), id.is_int64() ? id.get_int64() : -1, type));
     }
-    if (const bj::value* added = root_.if_contains("added_tokens"); added && added->is_array()) {
-      for (const bj::value& value : added->get_array()) {
-        if (!value.is_object()) continue;
-        const bj::object& token = value.get_object();
-        const bj::value* id = token.if_contains("id");
-        const std::string_view content = text_of(token, "content");
-        const Type type = !unknown.empty() && content == unknown ? Type::kUnknown
-                          : flag_of(token, "special", false)     ? Type::kControl
-                                                                 : Type::kUserDefined;
-        OCELLUS_RETURN_IF_ERROR(place(
-            std::string(content), id != nullptr && id->is_int64() ? id->get_int64() : -1, type));
-      }
+    const bj::object& plain = vocab->get_object();
+    const PlainVocabulary vocabulary{
+        .id_of = [&](std::string_view text) -> std::optional<std::int32_t> {
+          const bj::value* const id = plain.if_contains({text.data(), text.size()});
+          return id == nullptr ? std::nullopt
+                               : std::optional(static_cast<std::int32_t>(id->to_number<int>()));
+        },
+        .size = static_cast<std::int32_t>(plain.size())};
+    OCELLUS_ASSIGN_OR_RETURN(std::vector<AddedToken> added,
+                             read_added_tokens(root_, beside_, vocabulary, file_));
+    for (AddedToken& token : added) {
+      const Type type = !unknown.empty() && token.content == unknown ? Type::kUnknown
+                        : token.special                              ? Type::kControl
+                                                                     : Type::kUserDefined;
+      OCELLUS_RETURN_IF_ERROR(place(std::move(token.content), token.id, type));
     }
     for (const bj::value& merge : merges->get_array()) {
       if (merge.is_string()) {
@@ -243,6 +248,7 @@ class TableReader {
 
   const bj::object& root_;
   const bj::object& model_;
+  const TokenizerFiles& beside_;
   std::string file_;
   VocabularyTable table_;
   std::vector<std::pair<std::string_view, std::string_view>> merges_;
@@ -250,24 +256,24 @@ class TableReader {
 
 }  // namespace
 
-Result<VocabularyTable> read_vocabulary_json(std::string_view json, std::string_view sentencepiece,
+Result<VocabularyTable> read_vocabulary_json(std::string_view json, const TokenizerFiles& beside,
+                                             std::string_view sentencepiece,
                                              std::string_view file) {
-  OCELLUS_ASSIGN_OR_RETURN(const auto checked, Tokenizer::parse_json(json, file));
-  OCELLUS_ASSIGN_OR_RETURN(const bj::value document, json::parse(json, file));
+  OCELLUS_ASSIGN_OR_RETURN(const auto checked, Tokenizer::parse_json(json, beside, file));
+  OCELLUS_ASSIGN_OR_RETURN(const bj::value document, json::parse_python(json, file));
   const bj::object& root = document.get_object();  // as the tokenizer's reader has checked
-  return TableReader(root, root.at("model").get_object(), file).read(sentencepiece);
+  return TableReader(root, root.at("model").get_object(), beside, file).read(sentencepiece);
 }
 
 Result<VocabularyTable> read_vocabulary_sentencepiece(std::string_view model,
-                                                      std::string_view config_json,
-                                                      std::string_view added_json,
+                                                      const TokenizerFiles& beside,
                                                       std::string_view file) {
   VocabularyTable table;
   table.scored = true;
   OCELLUS_ASSIGN_OR_RETURN(table.tokens, read_sentencepiece(model, file));
-  auto added = read_added_tokens(config_json, added_json);
-  if (!added) return make_error(ErrorCode::kBadModel, "{}", added.error().message);
-  for (AddedToken& token : *added) {
+  OCELLUS_ASSIGN_OR_RETURN(std::vector<AddedToken> added,
+                           place_added_tokens(beside, table.tokens, file));
+  for (AddedToken& token : added) {
     if (token.id < 0 || token.id > kMaxId) {
       return make_error(ErrorCode::kBadModel,
                         "{}: added token \"{}\": expected an id from 0 to {}, found {}", file,

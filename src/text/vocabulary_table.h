@@ -21,16 +21,15 @@ struct VocabularyTable {
   PrefixSpace prefix = PrefixSpace::kEveryText;  // scored
 };
 
-// From tokenizer.json. Scores are those of `sentencepiece` (the bytes of a tokenizer.model beside
-// it, may be empty) where its tokens are the same, else the ranks of the merges. kBadModel;
-// kUnsupported for a tokenizer that is no such table, naming the step.
-Result<VocabularyTable> read_vocabulary_json(std::string_view json, std::string_view sentencepiece,
-                                             std::string_view file);
+// From tokenizer.json and what is beside it. Scores are those of `sentencepiece` (the bytes of a
+// tokenizer.model beside it, may be empty) where its tokens are the same, else the ranks of the
+// merges. kBadModel; kUnsupported for a tokenizer that is no such table, naming the step.
+Result<VocabularyTable> read_vocabulary_json(std::string_view json, const TokenizerFiles& beside,
+                                             std::string_view sentencepiece, std::string_view file);
 
 // From tokenizer.model and what the files beside it add, as Tokenizer::parse_sentencepiece().
 Result<VocabularyTable> read_vocabulary_sentencepiece(std::string_view model,
-                                                      std::string_view config_json,
-                                                      std::string_view added_json,
+                                                      const TokenizerFiles& beside,
                                                       std::string_view file);
 
 }  // namespace ocellus::text

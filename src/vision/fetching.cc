@@ -1,5 +1,7 @@
 #include "vision/fetching.h"
 
+#include <algorithm>
+
 #include "base/result.h"
 
 namespace ocellus::vision {
@@ -13,8 +15,14 @@ fetch::ImageSource source_of(const Picture& picture) {
 
 Result<fetch::Fetcher> make_fetcher(runtime::Runtime& runtime, const FetchPolicy& policy) {
   OCELLUS_ASSIGN_OR_RETURN(auto addresses, fetch::AddressPolicy::make(policy.allow_hosts));
-  return fetch::Fetcher::make(runtime,
-                              {.allow_urls = policy.allow_urls, .policy = std::move(addresses)});
+  fetch::FetchLimits limits;
+  limits.connect = policy.connect_timeout;
+  limits.total = policy.download_timeout;
+  limits.first_byte = std::max(limits.first_byte, policy.download_timeout / 3);
+  return fetch::Fetcher::make(runtime, {.allow_urls = policy.allow_urls,
+                                        .explain_errors = policy.explain_errors,
+                                        .policy = std::move(addresses),
+                                        .limits = limits});
 }
 
 }  // namespace ocellus::vision

@@ -117,7 +117,7 @@ TEST_F(GgufTest, WhatIsNoPairIsAnError) {
               HasSubstr("--mmproj"));
   EXPECT_THAT(message(answer(golden() / "clip_llama/model", WeightType::kAuto,
                              gguf / "clip_llama/mmproj.gguf")),
-              HasSubstr("--mmproj goes with a .gguf"));
+              HasSubstr("expected a GGUF language model beside --mmproj"));
   EXPECT_THAT(message(answer(gguf / "none.gguf", WeightType::kAuto)), HasSubstr("none.gguf"));
   EXPECT_THAT(message(answer(gguf / "clip_llama/lm.gguf", WeightType::kAuto, gguf / "none.gguf")),
               HasSubstr("none.gguf"));

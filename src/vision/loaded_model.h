@@ -27,7 +27,7 @@ class LoadedModel {
  public:
   using StopCheck = std::function<bool()>;
 
-  // Reads tokenizer, template and weights. kBadModel, kNotFound, kUnsupported, kOutOfMemory,
+  // Reads tokenizer, template and weights. kBadModel, kModelNotFound, kUnsupported, kOutOfMemory,
   // kCancelled.
   static Result<std::unique_ptr<LoadedModel>> load(const ModelOptions& options,
                                                    std::shared_ptr<const compute::Backend> backend,

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "compute/cpu/cpu_backend.h"
+#include "models/checkpoint.h"
 #include "ocellus/model.h"
 #include "vision/guard.h"
 #include "vision/vision_model.h"
@@ -26,16 +27,17 @@ bool same_settings(const ModelOptions& a, const ModelOptions& b) {
     return std::tie(o.path, o.mmproj, o.weights, o.tower_weights, o.preprocess, o.prompt_template,
                     o.temperature, o.max_new_tokens, o.context_tokens, o.kv_type, o.kv_cache,
                     o.prefix_cache_bytes, o.speculation, o.mailbox_capacity, o.max_sequences,
-                    o.slice, o.fetch.allow_urls, o.fetch.allow_hosts);
+                    o.slice, o.fetch.allow_urls, o.fetch.allow_hosts, o.fetch.explain_errors,
+                    o.fetch.connect_timeout, o.fetch.download_timeout);
   };
   return settings(a) == settings(b);
 }
 
-// The path as it is known to the system, so that two spellings are one model. kNotFound.
+// The path as it is known to the system, so that two spellings are one model. kModelNotFound.
 Result<std::filesystem::path> canonical(const std::filesystem::path& path) {
   std::error_code ec;
   std::filesystem::path found = std::filesystem::canonical(path, ec);
-  if (ec) return base::make_error(ErrorCode::kNotFound, "{}: {}", path.string(), ec.message());
+  if (ec) return base::make_error(ErrorCode::kModelNotFound, "{}: {}", path.string(), ec.message());
   return found;
 }
 
@@ -157,7 +159,8 @@ Result<Registry> Registry::create(const RegistryOptions& options) {
 Result<Model> Registry::open(const ModelOptions& options) {
   return vision::guarded([&]() -> Result<Model> {
     ModelOptions settings = options;
-    OCELLUS_ASSIGN_OR_RETURN(settings.path, vision::canonical(options.path));
+    OCELLUS_ASSIGN_OR_RETURN(settings.path, models::find_model(options.path));
+    OCELLUS_ASSIGN_OR_RETURN(settings.path, vision::canonical(settings.path));
     if (!options.mmproj.empty()) {
       OCELLUS_ASSIGN_OR_RETURN(settings.mmproj, vision::canonical(options.mmproj));
     }

@@ -241,7 +241,8 @@ class AskUrl(unittest.TestCase):
     def test_private_address_is_refused(self):
         result = run("ask", self.url, "What is it?")
         self.assertEqual(result.returncode, 3, result.stderr)
-        self.assertIn(b"refused", result.stderr)
+        self.assertIn(b"expected 80 or 443, found", result.stderr)
+        self.assertIn(b"--allow-host 127.0.0.1:", result.stderr)
 
     def test_allowed_host_answers_like_the_file(self):
         host = f"127.0.0.1:{self.server.server_port}"
@@ -265,6 +266,40 @@ class Errors(unittest.TestCase):
         self.expect(2, "ask", "x.png", "What?", "--top-p", "2")
         self.expect(2, "ask", "x.png", "What?", "--no-such-option")
 
+    def test_names_that_are_nearly_right(self):
+        self.expect(2, "aks", says=b"did you mean ask?")
+        self.expect(2, "nothing-like-it", says=b"is no command (see")
+        self.expect(2, "ask", "x.png", "What?", "--temprature", "0", says=b"did you mean --temperature?")
+        self.expect(2, "ask", "x.png", "What?", "--temprature=0", says=b"did you mean --temperature?")
+
+    def test_help_on_a_command(self):
+        self.assertEqual(run("help", "ask").stdout, run("ask", "--help").stdout)
+        self.assertEqual(run("help").stdout, run("--help").stdout)
+
+    def test_options_anywhere_and_the_last_counts(self):
+        first = run("ask", "-t", "0", some_picture(), "How many objects are there?", "-n", "1", "-n", "9")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertEqual(first.stdout, run("ask", some_picture(), "How many objects are there?", "-t", "0", "-n", "9").stdout)
+
+    def test_weight_types_in_any_case(self):
+        for name in ("Q8_0", "q8_0", "BF16", "Q4_K_M", "q4_k_s"):
+            result = run("ask", some_picture(), "How many objects are there?", "-t", "0", "--weights", name)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.expect(2, "ask", some_picture(), "What?", "--weights", "q9", says=b"found q9")
+
+    def test_seeds(self):
+        for seed in ("-1", "18446744073709551616", "1e3", "x", "1.5", ""):
+            self.expect(2, "ask", some_picture(), "What?", "--seed", seed, says=b"--seed")
+        seeds = [json.loads(run("ask", some_picture(), "What?", "-n", "1", "--json", *more).stdout)["seed"]
+                 for more in ([], [], ["--seed", "18446744073709551615"])]
+        self.assertNotEqual(seeds[0], seeds[1])
+        self.assertEqual(seeds[2], 18446744073709551615)
+
+    def test_long_arguments_are_cut(self):
+        result = self.expect(3, "ask", "x" * 5000, "What?")
+        self.assertLess(len(result.stderr), 2500)
+        self.expect(2, "ask", "x.png", "What?", "--weights", "q" * 5000, says=b" ... ")
+
     def test_missing_picture(self):
         self.expect(3, "ask", "missing.png", "What?", says=b"missing.png")
 
@@ -281,7 +316,7 @@ class Errors(unittest.TestCase):
             self.expect(3, "ask", file.name, "What?")
 
     def test_missing_and_damaged_models(self):
-        self.expect(3, "ask", some_picture(), "What?", "--model", "/no/such/folder", says=b"/no/such/folder")
+        self.expect(4, "ask", some_picture(), "What?", "--model", "/no/such/folder", says=b"/no/such/folder")
         with tempfile.TemporaryDirectory() as folder:
             model = pathlib.Path(folder) / "model"
             shutil.copytree(DEMO, model)
@@ -329,7 +364,7 @@ class StandardOutput(unittest.TestCase):
         for arguments in self.commands:
             with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
                 result = self.run_into(full, arguments)
-                self.assertEqual(result.returncode, 3, result.stderr)
+                self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertIn(b"No space left", result.stderr)
                 self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
 
@@ -340,7 +375,7 @@ class StandardOutput(unittest.TestCase):
                 os.close(reader)
                 result = self.run_into(writer, arguments)
                 os.close(writer)
-                self.assertEqual(result.returncode, 130, result.stderr)
+                self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertIn(b"closed", result.stderr)
 
 
@@ -501,12 +536,12 @@ class Trace(unittest.TestCase):
         tensors = self.trace("--messages", "-", input=json.dumps(messages).encode())
         self.assertEqual(set(tensors), {"input_ids", "logits", "tokens"})
 
-    def trace_to(self, out):
+    def trace_to(self, out, *more):
         return run("trace", some_picture(), "How many objects are there?", "--model", DEMO, "--out", out,
-                   "--max-tokens", "1", "--temperature", "0")
+                   "--max-tokens", "1", "--temperature", "0", *more)
 
-    def test_out_replaces_only_files(self):
-        """A link stays one, a FIFO and a device are written into, a folder is refused."""
+    def test_out_replaces_only_its_own_files(self):
+        """Nothing is written through a link; a pipe, and a file that is no trace, only where --force says so."""
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             real, link, dangling, fifo = (folder / name for name in ("real", "link", "dangling", "fifo"))
@@ -514,24 +549,26 @@ class Trace(unittest.TestCase):
             link.symlink_to("real")
             dangling.symlink_to("made")
             os.mkfifo(fifo)
-            self.assertEqual(self.trace_to(link).returncode, 0)
-            self.assertTrue(link.is_symlink())
+            for out, says in ((link, b"a symbolic link"), (dangling, b"a symbolic link"), (fifo, b"a device or pipe"),
+                              (real, b"not written by this command"), (folder, b"found a directory")):
+                refused = self.trace_to(out)
+                self.assertEqual(refused.returncode, 2, refused.stderr)
+                self.assertIn(says, refused.stderr)
+            self.assertEqual(self.trace_to(link, "--force").returncode, 2)
+            self.assertEqual(real.read_bytes(), b"before")
+            self.assertFalse((folder / "made").exists())
+            self.assertEqual(self.trace_to(real, "--force").returncode, 0)
             self.assertIn("tokens", read_safetensors(real))
-            self.assertEqual(self.trace_to(dangling).returncode, 0)
-            self.assertTrue(dangling.is_symlink())
-            self.assertEqual((folder / "made").read_bytes(), real.read_bytes())
+            self.assertEqual(self.trace_to(real).returncode, 0)  # a trace replaces a trace
             found = []
             reader = threading.Thread(target=lambda: found.append(fifo.read_bytes()))
             reader.start()
-            result = self.trace_to(fifo)
+            result = self.trace_to(fifo, "--force")
             self.assertTrue(fifo.is_fifo())
             if not found and result.returncode != 0:
                 fifo.write_bytes(b"")  # lets the reader go
             reader.join()
             self.assertEqual(found, [real.read_bytes()])
-            refused = self.trace_to(folder)
-            self.assertEqual(refused.returncode, 2, refused.stderr)
-            self.assertIn(b"found a directory", refused.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs to make a device")
     def test_out_keeps_a_device(self):
@@ -542,7 +579,8 @@ class Trace(unittest.TestCase):
                 full.open("wb").close()
             except PermissionError:
                 self.skipTest("needs to make a device")
-            result = self.trace_to(full)
+            self.assertEqual(self.trace_to(full).returncode, 2)
+            result = self.trace_to(full, "--force")
             self.assertTrue(full.is_char_device())
             self.assertEqual(result.returncode, 3, result.stderr)
             self.assertIn(b"No space left", result.stderr)

@@ -204,7 +204,7 @@ class Conversation(unittest.TestCase):
     def test_a_full_disk_ends_it(self):
         terminal = self.open(SCENE, stdout="/dev/full")
         terminal.keys(QUESTION + "\r")
-        self.assertEqual(terminal.end(), 3)
+        self.assertEqual(terminal.end(), 1)
         self.assertIn(b"No space left", terminal.shown)
 
     def test_a_simple_terminal(self):
@@ -217,7 +217,7 @@ class Conversation(unittest.TestCase):
     def test_a_model_that_is_none(self):
         terminal = Terminal("ask", "--model", "/no/such/model", SCENE)
         self.addCleanup(terminal.close)
-        self.assertEqual(terminal.end(), 3)
+        self.assertEqual(terminal.end(), 4)
         self.assertIn(b"/no/such/model", terminal.shown)
 
     def test_an_answer_does_not_steer_the_terminal(self):

@@ -69,7 +69,7 @@ class Command(InFolder):
                 (2, b"--weights", (DEMO, target)),
                 (2, b"q4_9", (DEMO, target, "--weights", "q4_9")),
                 (2, b"ends in .gguf", (DEMO, self.folder / "demo", "--weights", "q8_0")),
-                (3, b"/no/such", ("/no/such", self.folder / "a.gguf", "--weights", "q8_0")),
+                (4, b"/no/such", ("/no/such", self.folder / "a.gguf", "--weights", "q8_0")),
                 (3, b"/no/such", (DEMO, "/no/such/a.gguf", "--weights", "q8_0"))]:
             result = run("quantize", *arguments)
             self.assertEqual(result.returncode, code, result.stderr)

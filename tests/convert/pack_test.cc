@@ -185,7 +185,7 @@ TEST_F(PackTest, NothingIsOverwrittenUnasked) {
   const fs::path source = golden() / "clip_llama/model", target = folder_ / "m.ocellus";
   ASSERT_TRUE(pack(source, target).has_value());
   EXPECT_THAT(message(pack(source, target)), HasSubstr("exists already; --force"));
-  EXPECT_THAT(message(pack(source, folder_)), HasSubstr("expected a file"));
+  EXPECT_THAT(message(pack(source, folder_)), HasSubstr("found a directory"));
   EXPECT_THAT(message(pack(source, folder_ / "no/such")), HasSubstr("/no: No such"));
   EXPECT_THAT(message(pack(target, folder_ / "again")), HasSubstr("is packed already"));
   EXPECT_THAT(message(quantize_model({.source = target,

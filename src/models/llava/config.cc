@@ -207,6 +207,7 @@ Result<LlavaConfig> read_llava_config(const Checkpoint& checkpoint) {
                       checkpoint.path.string(), name);
   }
   OCELLUS_ASSIGN_OR_RETURN(c.images, read_image_processor(checkpoint, c.tower));
+  c.language.tie_word_embeddings &= !has_own_head(checkpoint.tensors);
   return c;
 }
 

@@ -163,7 +163,6 @@ TEST(LlavaConfig, BadValuesAreNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {"{", "config.json"},
       {"[]", "object"},
-      {R"({"model_type":"llava","model_type":"llava"})", "model_type"},
       {R"({"model_type":"blip"})", "blip"},
       {R"({})", "model_type"},
       {R"({"model_type":"llava","text_config":3})", "text_config"},

@@ -31,9 +31,14 @@ Status LlavaModel::load_parts(const ModelTensors& tensors, const PartArithmetic&
   OCELLUS_ASSIGN_OR_RETURN(projector_, MlpProjector::load(config_.projector, tower_loader));
   OCELLUS_ASSIGN_OR_RETURN(decoder_, Decoder::load(config_.language, language_loader));
   if (const auto ignored = tensors.ignored(); !ignored.empty()) {
-    base::log(base::LogLevel::kWarning,
-              fmt::format("{}: {} tensors are not of this model and are ignored, the first is {}",
-                          tensors.checkpoint().path.string(), ignored.size(), ignored.front()));
+    constexpr std::size_t kNamed = 8;
+    const auto named = std::span(ignored).first(std::min(kNamed, ignored.size()));
+    base::log(
+        base::LogLevel::kWarning,
+        fmt::format(
+            "{}: not of this model, and ignored: {}{}", tensors.checkpoint().path.string(),
+            fmt::join(named, ", "),
+            ignored.size() > kNamed ? fmt::format(" and {} more", ignored.size() - kNamed) : ""));
   }
   // A file that was cut short meanwhile would have been read as zeros.
   OCELLUS_RETURN_IF_ERROR(tensors.checkpoint().unchanged());

@@ -125,6 +125,16 @@ void check_multiple(ConfigReader& r, std::string_view key, std::int64_t value,
 
 }  // namespace
 
+bool has_own_head(const StoredTensors& tensors) {
+  const auto ending = [&](std::string_view end) {
+    return std::ranges::find_if(tensors, [&](const auto& t) { return t.first.ends_with(end); });
+  };
+  const auto head = ending("lm_head.weight"), embeddings = ending("embed_tokens.weight");
+  if (head == tensors.end() || embeddings == tensors.end()) return head != tensors.end();
+  return head->second.type != embeddings->second.type ||
+         !std::ranges::equal(head->second.data, embeddings->second.data);
+}
+
 DecoderConfig read_decoder_config(ConfigReader& r) {
   using formats::kMaxHeads, formats::kMaxHidden, formats::kMaxPosition;
   const DecoderType& type = type_of(r);

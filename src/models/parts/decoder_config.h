@@ -53,6 +53,10 @@ struct TokenIds {
 DecoderConfig read_decoder_config(formats::ConfigReader& r);
 TokenIds read_token_ids(formats::ConfigReader& r);
 
+// Whether a Hugging Face checkpoint has a head that is not its embeddings: it counts, whatever the
+// configuration says of tying (as in transformers 5).
+bool has_own_head(const StoredTensors& tensors);
+
 // Of a GGUF language model. kBadModel naming file and key; kUnsupported for another architecture or
 // rope scaling, or a mixture of experts.
 Result<DecoderConfig> read_decoder_gguf(const GgufSource& source);
