@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,10 @@ class OCELLUS_API AnswerStream {
   // The same, for so long at most; try_next() does not wait at all.
   Result<StreamPoll> next_for(std::chrono::milliseconds wait);
   Result<StreamPoll> try_next();
+  // Called whenever try_next() has something new to give, the end included, and once at once: from
+  // the worker's thread, so it must be short and must not throw. For readers that wait for several
+  // things. It may be called until the stream is gone and the answer over.
+  void on_change(std::function<void()> call);
   // Reads to the end.
   Result<Answer> wait();
   // What is known so far; complete once next() has given nothing.

@@ -16,5 +16,6 @@ void add_trace(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_pack(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
 
 }  // namespace ocellus::cli

@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
   ocellus::cli::add_bench(app, action);
   ocellus::cli::add_pack(app, action);
   ocellus::cli::add_quantize(app, action);
+  ocellus::cli::add_serve(app, action);
   for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
   app.footer(kFooter);  // now, so that not every command has it
   ocellus::cli::let_last_win(app);

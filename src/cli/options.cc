@@ -119,6 +119,10 @@ void ModelFlags::add_files_to(CLI::App& command) {
 
 void ModelFlags::add_to(CLI::App& command) {
   add_files_to(command);
+  add_settings_to(command);
+}
+
+void ModelFlags::add_settings_to(CLI::App& command) {
   const auto add = [&](const char* name, auto& value, const char* text) {
     return command.add_option(name, value, text)->group("Model");
   };

@@ -26,8 +26,9 @@ struct ModelFlags {
   bool no_speculation = false;
 
   void add_to(CLI::App& command);
-  // Only what says which model it is and what it makes of pictures.
+  // Only what says which model it is and what it makes of pictures, and only all the rest.
   void add_files_to(CLI::App& command);
+  void add_settings_to(CLI::App& command);
   // Without progress. kModelNotFound when no model is given and no demo model can be found.
   Result<ModelOptions> options() const;
 };

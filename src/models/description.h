@@ -73,6 +73,11 @@ class ModelDescription {
   // the tower takes.
   virtual Result<ImageFacts> image_facts(image::Size size, Preprocess preprocess) const = 0;
 
+  // What the tower takes of an upright picture, in 8 bits, before values are rescaled: for people.
+  // kBadModel as above; kBadImage, kOutOfMemory.
+  virtual Result<std::vector<image::Image>> tower_inputs(const image::Image& picture,
+                                                         Preprocess preprocess) const = 0;
+
   // kBadModel, kUnsupported, kOutOfMemory, kCancelled. The backend must outlive the model; the
   // checkpoint need not. Of a packed model, whose weights are held as they were packed, nothing but
   // the vectors is read; kInvalidArgument where another type is asked for.

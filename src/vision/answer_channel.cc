@@ -54,7 +54,7 @@ bool AnswerChannel::push(AnswerPiece piece) {
     append(buffer_.ids, std::move(piece.ids));
     append(buffer_.tokens, std::move(piece.tokens));
   }
-  changed_.notify_all();
+  changed();
   return true;
 }
 
@@ -65,7 +65,7 @@ void AnswerChannel::finish(const AnswerStats& stats) {
     stats_ = stats;
     done_ = true;
   }
-  changed_.notify_all();
+  changed();
 }
 
 void AnswerChannel::fail(Error error) noexcept {
@@ -75,7 +75,25 @@ void AnswerChannel::fail(Error error) noexcept {
     error_ = std::move(error);
     done_ = true;
   }
+  changed();
+}
+
+void AnswerChannel::on_change(std::function<void()> call) {
+  {
+    const std::lock_guard lock(mutex_);
+    told_ = call;
+  }
+  if (call) call();
+}
+
+void AnswerChannel::changed() {
   changed_.notify_all();
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(mutex_);
+    call = told_;
+  }
+  if (call) call();
 }
 
 std::optional<Error> AnswerChannel::stop_reason() const {
@@ -135,6 +153,8 @@ Result<Answer> AnswerStream::wait() {
     return answer;
   });
 }
+
+void AnswerStream::on_change(std::function<void()> call) { channel_->on_change(std::move(call)); }
 
 AnswerStats AnswerStream::stats() const { return channel_->stats(); }
 

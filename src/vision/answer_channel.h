@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -23,6 +24,7 @@ class AnswerChannel {
   // Reader: waits until `until` at most. kPending: nothing came until then.
   Result<StreamPoll> next(runtime::Deadline until);
   AnswerStats stats() const;
+  void on_change(std::function<void()> call);
   void cancel() noexcept { cancel_.cancel(); }
 
   // Writer. push: false when the buffer is full or the answer is already over. Only the first
@@ -37,10 +39,13 @@ class AnswerChannel {
   std::optional<Error> stop_reason() const;
 
  private:
+  void changed();
+
   const runtime::Deadline deadline_;
   runtime::CancelSource cancel_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::function<void()> told_;
   AnswerPiece buffer_;
   std::size_t buffered_ = 0;  // bytes
   AnswerStats stats_;

@@ -48,6 +48,16 @@ class LlavaDescription final : public ModelDescription {
     return facts;
   }
 
+  Result<std::vector<image::Image>> tower_inputs(const image::Image& picture,
+                                                 Preprocess preprocess) const override {
+    OCELLUS_ASSIGN_OR_RETURN(const image::PreprocessSettings settings,
+                             llava_preprocess_settings(config_, preprocess));
+    OCELLUS_ASSIGN_OR_RETURN(image::PixelValues pixels, image::preprocess(picture, settings));
+    std::vector<image::Image> inputs;
+    inputs.push_back(std::move(pixels.resized));
+    return inputs;
+  }
+
   Result<std::unique_ptr<Model>> load(const compute::Backend& backend,
                                       const LoadOptions& options) const override {
     return LlavaModel::load(config_, summary_, tensors_, backend, options);

@@ -1,0 +1,33 @@
+#include "server/ids.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <chrono>
+
+namespace ocellus::server {
+namespace {
+
+std::uint64_t random_number() {
+  std::uint64_t value = 0;
+  // Its failure leaves what is there: ids that are no secrets.
+  (void)RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value);
+  return value;
+}
+
+}  // namespace
+
+std::string new_id(std::string_view prefix) {
+  return fmt::format("{}{:016x}{:08x}", prefix, random_number(),
+                     static_cast<std::uint32_t>(random_number()));
+}
+
+std::uint64_t random_seed() { return random_number() & ((std::uint64_t{1} << 53) - 1); }
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace ocellus::server

@@ -1,0 +1,46 @@
+#include "server/models.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+#include "models/checkpoint.h"
+#include "models/families.h"
+
+namespace ocellus::server {
+
+Result<ServedModels> ServedModels::open(Registry& registry, std::vector<ModelSpec> specs) {
+  ServedModels out;
+  for (ModelSpec& spec : specs) {
+    for (const std::string& name : spec.names) {
+      if (!name.empty() && out.find(name) == nullptr && std::ranges::count(spec.names, name) == 1) {
+        continue;
+      }
+      return base::make_error(ErrorCode::kInvalidArgument,
+                              "--model: expected names that are not empty and each once, found "
+                              "\"{}\"",
+                              name);
+    }
+    // What is no model is told now; its weights are loaded when it is first asked.
+    OCELLUS_ASSIGN_OR_RETURN(models::Checkpoint read,
+                             models::load_checkpoint(spec.options.path, spec.options.mmproj));
+    auto checkpoint = std::make_unique<const models::Checkpoint>(std::move(read));
+    OCELLUS_ASSIGN_OR_RETURN(auto description, models::describe_model(*checkpoint));
+    OCELLUS_ASSIGN_OR_RETURN(Model model, registry.open(spec.options));
+    out.models_.push_back(
+        std::shared_ptr<ServedModel>(new ServedModel{.names = std::move(spec.names),
+                                                     .options = std::move(spec.options),
+                                                     .model = std::move(model),
+                                                     .checkpoint = std::move(checkpoint),
+                                                     .description = std::move(description)}));
+  }
+  return out;
+}
+
+std::shared_ptr<ServedModel> ServedModels::find(std::string_view name) const {
+  if (name.empty()) return models_.empty() ? nullptr : models_.front();
+  for (const auto& model : models_)
+    if (std::ranges::find(model->names, name) != model->names.end()) return model;
+  return nullptr;
+}
+
+}  // namespace ocellus::server

@@ -1,0 +1,51 @@
+// The models that a server offers, by name.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/checkpoint.h"
+#include "models/description.h"
+#include "ocellus/model.h"
+
+namespace ocellus::server {
+
+// What --model NAME[,ALIAS...]=PATH says.
+struct ModelSpec {
+  std::vector<std::string> names;  // the first is its own, the others are aliases
+  ModelOptions options;
+};
+
+// A model, loaded when it is first asked. Any thread.
+struct ServedModel {
+  std::vector<std::string> names;
+  ModelOptions options;
+  Model model;
+  // What its files say, without its weights.
+  std::unique_ptr<const models::Checkpoint> checkpoint;
+  std::unique_ptr<const models::ModelDescription> description;
+  std::atomic<bool> loaded = false;
+  std::atomic<int> running = 0;  // answers that are being made or wait
+
+  const std::string& name() const { return names.front(); }
+};
+
+// Read-only once made; any thread.
+class ServedModels {
+ public:
+  // kModelNotFound, kBadModel, kUnsupported for what is no model that can be served;
+  // kInvalidArgument for a name that comes twice.
+  static Result<ServedModels> open(Registry& registry, std::vector<ModelSpec> specs);
+
+  const std::vector<std::shared_ptr<ServedModel>>& all() const { return models_; }
+  // By name or alias; an empty name is the first model. Null.
+  std::shared_ptr<ServedModel> find(std::string_view name) const;
+
+ private:
+  std::vector<std::shared_ptr<ServedModel>> models_;
+};
+
+}  // namespace ocellus::server
