@@ -11,13 +11,6 @@ namespace {
 constexpr std::size_t kColumn = 28;  // where texts begin
 constexpr std::size_t kWidth = 100;
 
-// "TYPE" of "TYPE:{f32,f16}" and "N:INT in [1 - 4]", which CLI11 makes of a type and its checks.
-std::string_view type_of(const std::string& full) {
-  const std::size_t range = full.find(" in [");
-  const std::size_t check = range == std::string::npos ? full.find(":{") : full.rfind(':', range);
-  return std::string_view(full).substr(0, check);
-}
-
 // The values of a check by list, where the description does not have them all anyway.
 std::string values_of(const std::string& full, const std::string& description) {
   const std::size_t begin = full.find(":{");
@@ -66,6 +59,12 @@ std::string columns(const std::string& head, std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view type_of(const std::string& full) {
+  const std::size_t range = full.find(" in [");
+  const std::size_t check = range == std::string::npos ? full.find(":{") : full.rfind(':', range);
+  return std::string_view(full).substr(0, check);
+}
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
                                      CLI::AppFormatMode mode) const {

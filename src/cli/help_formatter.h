@@ -3,9 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ocellus::cli {
+
+// "TYPE" of "TYPE:{f32,f16}" and "N:INT in [1 - 4]", which CLI11 makes of a type and its checks.
+std::string_view type_of(const std::string& full);
 
 // One blank line between groups, texts wrapped beside their options, and what an option takes in
 // short: which values are wrong is said when one is given.

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/help_formatter.h"
 #include "cli/report.h"
+#include "cli/shell_files.h"
 #include "ocellus/log.h"
 #include "ocellus/ocellus_version.h"
 
@@ -31,6 +32,30 @@ Environment:
   OCELLUS_ISA    scalar, avx2 or avx512: the instruction set to use
   OCELLUS_MODEL  the model folder used when --model is not given)";
 
+// Last: they are about all the others.
+void add_shell_files(CLI::App& app, ocellus::cli::Action& action) {
+  auto* completion =
+      app.add_subcommand("completion", "Print a shell's completion of commands and options");
+  auto shell = std::make_shared<std::string>();
+  completion->add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->type_name("SHELL")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->callback([&app, &action, shell] {
+    action = [&app, shell] {
+      return ocellus::cli::exit_code(
+          ocellus::cli::print(ocellus::cli::completion_script(app, *shell)));
+    };
+  });
+  auto* man = app.add_subcommand("man", "Print the manual page");
+  man->callback([&app, &action] {
+    action = [&app] {
+      return ocellus::cli::exit_code(
+          ocellus::cli::print(ocellus::cli::manual_page(app, ocellus::version())));
+    };
+  });
+}
+
 int run(int argc, char** argv) {
   // A reader that goes away is an error of one write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
@@ -49,6 +74,7 @@ int run(int argc, char** argv) {
   ocellus::cli::add_pack(app, action);
   ocellus::cli::add_quantize(app, action);
   ocellus::cli::add_serve(app, action);
+  add_shell_files(app, action);
   for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
   app.footer(kFooter);  // now, so that not every command has it
   ocellus::cli::let_last_win(app);

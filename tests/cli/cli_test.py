@@ -266,6 +266,23 @@ class Errors(unittest.TestCase):
         self.expect(2, "ask", "x.png", "What?", "--top-p", "2")
         self.expect(2, "ask", "x.png", "What?", "--no-such-option")
 
+    def test_completion_and_manual(self):
+        script = run("completion", "bash").stdout.decode()
+        def complete(*words):
+            line = f"{script}\nCOMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _ocellus; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+            return set(subprocess.run(["bash", "-c", line], capture_output=True, check=True, cwd=SOURCE).stdout.decode().split())
+        self.assertTrue({"ask", "serve", "inspect"} <= complete("ocellus", "''"))
+        self.assertEqual(complete("ocellus", "as"), {"ask"})
+        self.assertEqual(complete("ocellus", "ask", "--temp"), {"--temperature"})
+        self.assertEqual(complete("ocellus", "ask", "READ"), {"README.md"})
+        self.assertEqual(complete("ocellus", "ask", "--top-k", "READ"), set())
+        for shell, begin in (("zsh", "#compdef ocellus"), ("fish", "# Completion")):
+            self.assertTrue(run("completion", shell).stdout.decode().startswith(begin))
+        page = run("man").stdout.decode()
+        self.assertTrue(page.startswith(".TH OCELLUS 1"))
+        self.assertIn("\\fB\\-\\-temperature\\fR", page)
+        self.expect(2, "completion", "tcsh", says=b"tcsh")
+
     def test_names_that_are_nearly_right(self):
         self.expect(2, "aks", says=b"did you mean ask?")
         self.expect(2, "nothing-like-it", says=b"is no command (see")
