@@ -18,6 +18,8 @@
 #include "image/image.h"
 #include "models/checkpoint.h"
 #include "models/families.h"
+#include "models/hub_cache.h"
+#include "models/ollama_store.h"
 #include "models/packed_checkpoint.h"
 
 namespace ocellus::cli {
@@ -28,7 +30,7 @@ namespace bj = boost::json;
 struct InspectCommand {
   std::string subject;
   ModelFlags model;
-  bool verify = false, json = false;
+  bool verify = false, tensors = false, json = false;
 
   Status run() const;
   Status verify_packed() const;
@@ -51,12 +53,12 @@ std::int64_t usual_context(const models::ModelSummary::Language& language) {
 // two that are no pair.
 std::optional<PairMemory> pair_memory(const std::string& path, const std::string& mmproj) {
   const auto c = models::load_checkpoint(path, mmproj);
-  if (!c || c->files.size() != 2) return std::nullopt;
+  if (!c || c->files.size() < 2) return std::nullopt;
   const auto description = models::describe_model(*c);
   if (!description) return std::nullopt;
   const models::ModelSummary::Language& language = (*description)->summary().language;
   const std::int64_t context = usual_context(language);
-  return PairMemory{.mmproj = c->files[1].path().string(),
+  return PairMemory{.mmproj = c->files.back().path().string(),
                     .weight_bytes = models::weight_bytes((*description)->tensors(), {}),
                     .kv_cache_bytes = kv_bytes_per_token(language) * context,
                     .context_tokens = context};
@@ -74,11 +76,13 @@ Status InspectCommand::inspect_model() const {
   std::vector<const models::StoredTensor*> stored;
   for (const auto* tensors : {&c.tensors, &c.tower_tensors})
     for (const auto& [name, tensor] : *tensors) stored.push_back(&tensor);
-  bj::array tensors;
+  bj::array listed;
   for (const models::StoredTensor* tensor : stored) {
     bj::array shape(tensor->shape.dims().begin(), tensor->shape.dims().end());
-    tensors.push_back(
-        {{"name", tensor->name}, {"dtype", tensor->type}, {"shape", std::move(shape)}});
+    listed.push_back({{"name", tensor->name},
+                      {"dtype", tensor->type},
+                      {"shape", std::move(shape)},
+                      {"bytes", tensor->data.size()}});
   }
   const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
@@ -111,7 +115,7 @@ Status InspectCommand::inspect_model() const {
                        {"has_chat_template", c.chat_template.has_value()},
                        {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
                        {"verified", verify},
-                       {"tensors", std::move(tensors)}});
+                       {"tensors", std::move(listed)}});
   }
   std::string report = fmt::format(
       "{}: {}\n"
@@ -134,7 +138,8 @@ Status InspectCommand::inspect_model() const {
     report += fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
                           verify ? ", every checksum right" : "");
   }
-  for (const models::StoredTensor* tensor : stored) {
+  for (const models::StoredTensor* tensor :
+       tensors ? stored : std::vector<const models::StoredTensor*>()) {
     report += fmt::format("  {:5} {:20} {}\n", one_line(tensor->type), tensor->shape.to_string(),
                           one_line(tensor->name));
   }
@@ -213,14 +218,19 @@ Status InspectCommand::run() const {
     }
     OCELLUS_RETURN_IF_ERROR(verify_packed());
   }
-  if (packed || std::filesystem::is_directory(subject, ec)) return inspect_model();
+  // A folder, a repository of the Hugging Face cache by its id, a manifest of Ollama's store.
+  const bool absent = !std::filesystem::exists(subject, ec);
+  if (packed || std::filesystem::is_directory(subject, ec) ||
+      (absent && models::is_hub_id(subject)) || models::is_ollama_manifest(subject)) {
+    return inspect_model();
+  }
   if (!is_gguf(subject)) return inspect_picture();
   // A pair that was asked for is one, or an error.
   if (!model.mmproj.empty()) {
     auto loaded = models::load_checkpoint(subject, model.mmproj);
     if (!loaded) return std::unexpected(std::move(loaded).error());
   }
-  return inspect_gguf(subject, pair_memory(subject, model.mmproj), json);
+  return inspect_gguf(subject, pair_memory(subject, model.mmproj), tensors, json);
 }
 
 }  // namespace
@@ -238,7 +248,8 @@ void add_inspect(CLI::App& app, Action& action) {
   flags->model.add_files_to(*command);
   command->add_flag("--verify", flags->verify,
                     "Of a packed model: read all of it and compare every checksum");
-  command->add_flag("--json", flags->json, "One JSON object");
+  command->add_flag("--tensors", flags->tensors, "List a model's tensors too");
+  command->add_flag("--json", flags->json, "One JSON object, tensors included");
   command->callback(
       [flags, &action] { action = [flags] { return exit_code(flags->run(), flags->json); }; });
 }

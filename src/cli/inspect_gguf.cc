@@ -102,7 +102,8 @@ bool is_gguf(const std::string& path) {
   return file.read(magic, sizeof magic) && std::memcmp(magic, "GGUF", sizeof magic) == 0;
 }
 
-Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pair, bool json) {
+Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pair, bool tensors,
+                    bool json) {
   OCELLUS_ASSIGN_OR_RETURN(const base::MappedFile mapped, base::MappedFile::open(path));
   OCELLUS_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::parse(mapped.bytes(), path));
   std::map<std::string, Share> types;
@@ -132,7 +133,7 @@ Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pa
   }
   for (const auto& [key, value] : file.metadata())
     text += fmt::format("  {} = {}\n", one_line(key), to_text(file, key, value));
-  for (const auto& [name, tensor] : file.tensors())
+  for (const auto& [name, tensor] : tensors ? file.tensors() : GgufFile::Tensors())
     text += fmt::format("  {:5} {:20} {}\n", tensor.type, tensor.shape.to_string(), one_line(name));
   return print(text);
 }

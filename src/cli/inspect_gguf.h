@@ -19,7 +19,9 @@ struct PairMemory {
   std::int64_t kv_cache_bytes = 0, context_tokens = 0;
 };
 
-// Prints metadata, types and tensors, as text or as one JSON object. kBadModel, kIo.
-Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pair, bool json);
+// Prints metadata, types and, where they are asked for, tensors; or all of it as one JSON object.
+// kBadModel, kIo.
+Status inspect_gguf(const std::string& path, const std::optional<PairMemory>& pair, bool tensors,
+                    bool json);
 
 }  // namespace ocellus::cli

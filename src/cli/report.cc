@@ -96,7 +96,8 @@ Status print(std::string_view text) {
 Status print_json(const boost::json::value& value) {
   std::string text;
   indent(value, 0, text);
-  return print(text + "\n");
+  // Names of files may be anything.
+  return print(base::replace_invalid_utf8(text) + "\n");
 }
 
 int report(const Error& error, bool as_json) {

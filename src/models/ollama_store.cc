@@ -98,6 +98,11 @@ Result<std::optional<GgufPair>> find_ollama_model(const fs::path& path) {
   return pair;
 }
 
+bool is_ollama_manifest(const fs::path& path) {
+  std::error_code ec;
+  return fs::is_regular_file(path, ec) && read_manifest(path).has_value();
+}
+
 fs::path find_ollama_projector(const fs::path& blob) {
   std::error_code ec;
   const std::string name = blob.filename().string();

@@ -14,6 +14,9 @@ namespace ocellus::models {
 // neither. kBadModel for a manifest that names no projector or a blob that is not there.
 Result<std::optional<GgufPair>> find_ollama_model(const std::filesystem::path& path);
 
+// Whether a file is a manifest. Never waits.
+bool is_ollama_manifest(const std::filesystem::path& path);
+
 // The projector that goes with a language model's blob, by the manifest that names both; empty
 // where none does.
 std::filesystem::path find_ollama_projector(const std::filesystem::path& blob);

@@ -436,7 +436,19 @@ class Inspect(unittest.TestCase):
         report = json.loads(result.stdout)
         self.assertEqual(report["kind"], "model")
         self.assertGreater(len(report["tensors"]), 10)
-        self.assertEqual(run("inspect", DEMO).returncode, 0)
+        short, long = run("inspect", DEMO), run("inspect", DEMO, "--tensors")
+        self.assertEqual((short.returncode, long.returncode), (0, 0))
+        self.assertLess(short.stdout.count(b"\n"), 12)
+        self.assertEqual(long.stdout.count(b"\n") - short.stdout.count(b"\n"), 129)
+        self.assertTrue(long.stdout.startswith(short.stdout))
+        with tempfile.TemporaryDirectory() as folder:  # a name that is no text
+            odd = pathlib.Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe"))
+            shutil.copytree(DEMO, odd)
+            self.assertEqual(json.loads(run("inspect", odd, "--json").stdout.decode("utf-8"))["kind"], "model")
+            hub = pathlib.Path(folder) / "models--org--demo" / "snapshots" / "1"
+            shutil.copytree(DEMO, hub)
+            named = run("inspect", "org/demo", env={"HF_HUB_CACHE": folder})
+            self.assertEqual(named.returncode, 0, named.stderr)
 
     def test_picture(self):
         result = run("inspect", some_picture(), "--json")
