@@ -8,8 +8,10 @@
 #include <fstream>
 
 #include "formats/gguf_writer.h"
+#include "formats/safetensors.h"
 #include "models/checkpoint.h"
 #include "models/hub_cache.h"
+#include "models/parts/decoder_config.h"
 
 namespace ocellus::models {
 namespace {
@@ -239,6 +241,47 @@ TEST_F(Locating, WeightsQuantisedByOtherToolsAreRefusedByName) {
               .append(200, ' ')
               .substr(0, 128));
   EXPECT_THAT(error_of(model), HasSubstr("l.q_proj.qweight: expected plain weights"));
+}
+
+// As DistributedDataParallel, torch.compile and PEFT leave them.
+TEST_F(Locating, WrappingsOfTrainingToolsAreSeenThrough) {
+  const auto plain = load_checkpoint(golden() / "clip_llama" / "model");
+  ASSERT_TRUE(plain.has_value());
+  const fs::path model = put_checkpoint("m");
+  const auto write = [&](const char* prefix, bool twice) {
+    std::vector<formats::NamedTensor> tensors;
+    const auto add = [&](const std::string& name, const StoredTensor& t) {
+      const auto dims = t.shape.dims();
+      tensors.push_back({name, t.type, {dims.begin(), dims.end()}, t.data});
+    };
+    for (const auto& [name, tensor] : plain->tensors) add(prefix + name, tensor);
+    if (twice) add(plain->tensors.begin()->first, plain->tensors.begin()->second);
+    const auto bytes = formats::write_safetensors(tensors);
+    put("m/model.safetensors", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  for (const char* prefix : {"module.", "_orig_mod.", "module._orig_mod.", "base_model.model."}) {
+    write(prefix, false);
+    const auto found = load_checkpoint(model);
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_EQ(found->tensors.size(), plain->tensors.size());
+    for (const auto& [name, tensor] : plain->tensors)
+      EXPECT_TRUE(std::ranges::equal(tensor.data, found->tensors.at(name).data)) << name;
+  }
+  write("module.", true);
+  EXPECT_THAT(error_of(model), HasSubstr("are spellings of one"));
+}
+
+TEST(OwnHead, CountsUnlessItIsTheEmbeddings) {
+  const std::vector<std::byte> a(8, std::byte{1}), b(8, std::byte{2});
+  const auto tensor = [](const std::vector<std::byte>& bytes) {
+    return StoredTensor{.name = "", .type = "F32", .dtype = {}, .shape = {2}, .data = bytes};
+  };
+  EXPECT_FALSE(has_own_head({}));
+  EXPECT_FALSE(has_own_head({{"model.embed_tokens.weight", tensor(a)}}));
+  EXPECT_FALSE(
+      has_own_head({{"model.embed_tokens.weight", tensor(a)}, {"lm_head.weight", tensor(a)}}));
+  EXPECT_TRUE(
+      has_own_head({{"model.embed_tokens.weight", tensor(a)}, {"lm_head.weight", tensor(b)}}));
 }
 
 }  // namespace

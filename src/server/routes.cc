@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "server/answering.h"
+#include "server/counting.h"
 #include "server/dialects/anthropic.h"
 #include "server/dialects/ollama.h"
 #include "server/dialects/openai_chat.h"
@@ -108,7 +109,16 @@ constexpr BodyRoute kBodies[] = {
     {"/api/pull", ollama_pull, ollama_error},
 };
 
-constexpr std::string_view kInspect = "/v1/images/inspect";
+// POST: answers that take a while, but are no generation.
+struct SlowRoute {
+  std::string_view path;
+  asio::awaitable<Response> (*answer)(const ServedModels& models, std::string body);
+  FormatError error;
+};
+constexpr SlowRoute kSlow[] = {
+    {"/v1/images/inspect", inspect_image, openai_error},
+    {"/v1/messages/count_tokens", count_anthropic_tokens, anthropic_error},
+};
 
 // Null when the path is another; else what stands for {}.
 const char* match(std::string_view pattern, std::string_view path) {
@@ -198,11 +208,12 @@ class Routing {
       site_.metrics.responded(writer_.status());
       co_return;
     }
-    if (path_ == kInspect) {
+    for (const SlowRoute& each : kSlow) {
+      if (each.path != path_) continue;
       if (const auto error = site_.access.check_key(request_)) {
-        co_await refuse(*error, shape);
+        co_await refuse(*error, each.error);
       } else {
-        Response found = co_await inspect_image(site_.models, std::move(request_.body()));
+        Response found = co_await each.answer(site_.models, std::move(request_.body()));
         co_await send(std::move(found));
       }
       co_return;
@@ -225,9 +236,9 @@ class Routing {
     const bool get =
         page_file(path_).has_value() ||
         std::ranges::any_of(kPlain, [&](const auto& r) { return match(r.path, path_); });
-    const bool post = path_ == kInspect ||
-                      std::ranges::any_of(kAsks, [&](const auto& r) { return r.path == path_; }) ||
-                      std::ranges::any_of(kBodies, [&](const auto& r) { return r.path == path_; });
+    const auto here = [&](const auto& each) { return each.path == path_; };
+    const bool post = std::ranges::any_of(kAsks, here) || std::ranges::any_of(kSlow, here) ||
+                      std::ranges::any_of(kBodies, here);
     if (!get && !post) {
       const ApiError error{.status = 404,
                            .code = "not_found",

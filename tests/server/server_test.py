@@ -200,6 +200,13 @@ class Anthropic(WithServer):
         self.assertEqual(names[-3:], ["content_block_stop", "message_delta", "message_stop"])
         self.assertIn('"text":"4"', content.decode())
 
+    def test_counts_tokens(self):
+        status, count = self.server.json("POST", "/v1/messages/count_tokens", self.body())
+        self.assertEqual(status, 200, count)
+        usage = self.server.json("POST", "/v1/messages", self.body())[1]["usage"]
+        self.assertEqual(count["input_tokens"], usage["input_tokens"] + usage["cache_read_input_tokens"])
+        self.assertEqual(self.server.json("POST", "/v1/messages/count_tokens", self.body(model="other"))[0], 404)
+
     def test_errors(self):
         status, answer = self.server.json("POST", "/v1/messages", self.body(model="other"))
         self.assertEqual((status, answer["type"], answer["error"]["type"]), (404, "error", "not_found_error"))
