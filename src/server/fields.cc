@@ -10,6 +10,14 @@ namespace ocellus::server {
 
 namespace bj = boost::json;
 
+std::expected<bj::object, ApiError> parse_body(std::string_view body) {
+  auto document = json::parse(body, "body");
+  if (document && document->is_object()) return std::move(document->get_object());
+  return std::unexpected(ApiError{
+      .code = "invalid_json",
+      .message = document ? "body: expected an object" : short_message(document.error().message)});
+}
+
 std::string Fields::path_of(std::string_view name) const {
   return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
 }

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <expected>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -12,6 +13,9 @@
 #include "server/api_error.h"
 
 namespace ocellus::server {
+
+// The body of a request, which must be one JSON object.
+std::expected<boost::json::object, ApiError> parse_body(std::string_view body);
 
 // The first mistake is kept; after it everything reads as absent. Null is absent.
 class Fields {

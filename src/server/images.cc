@@ -112,10 +112,9 @@ struct Question {
 };
 
 std::expected<Question, ApiError> read_question(const std::string& body) {
-  const auto document = json::parse(body, "body");
-  if (!document || !document->is_object())
-    return std::unexpected(ApiError{.code = "invalid_json", .message = "body: expected an object"});
-  Fields fields(document->get_object());
+  const auto document = parse_body(body);
+  if (!document) return std::unexpected(document.error());
+  Fields fields(*document);
   Question question{.model = fields.text("model").value_or("")};
   if (const bj::value* const image = fields.any("image_url")) {
     const bj::value* url = image;

@@ -199,14 +199,9 @@ Response anthropic_error(const ApiError& error) {
 }
 
 std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
-  const auto document = json::parse(body, "body");
-  if (!document || !document->is_object()) {
-    return std::unexpected(ApiError{.status = 400,
-                                    .code = "invalid_json",
-                                    .message = document ? "body: expected an object"
-                                                        : short_message(document.error().message)});
-  }
-  Fields fields(document->get_object());
+  const auto document = parse_body(body);
+  if (!document) return std::unexpected(document.error());
+  Fields fields(*document);
   ParsedRequest out;
   Generation& g = out.generation;
   g.model = fields.text("model").value_or("");

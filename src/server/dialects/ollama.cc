@@ -218,14 +218,9 @@ void read_prompt(Fields& fields, std::vector<Message>& messages) {
 }
 
 std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
-  const auto document = json::parse(body, "body");
-  if (!document || !document->is_object()) {
-    return std::unexpected(ApiError{.status = 400,
-                                    .code = "invalid_json",
-                                    .message = document ? "body: expected an object"
-                                                        : short_message(document.error().message)});
-  }
-  Fields fields(document->get_object());
+  const auto document = parse_body(body);
+  if (!document) return std::unexpected(document.error());
+  Fields fields(*document);
   ParsedRequest out;
   Generation& g = out.generation;
   g.model = model_name(fields);
@@ -267,11 +262,9 @@ bj::object tag_json(const ServedModel& model) {
 }
 
 Response of_named_model(const Site& site, std::string_view body, const bj::object& found) {
-  const auto document = json::parse(body, "body");
-  if (!document || !document->is_object())
-    return ollama_error(
-        {.status = 400, .code = "invalid_json", .message = "body: expected an object"});
-  Fields fields(document->get_object());
+  const auto document = parse_body(body);
+  if (!document) return ollama_error(document.error());
+  Fields fields(*document);
   std::string name = model_name(fields);
   if (name.empty()) name = fields.text("name").value_or("");
   if (!name.empty() && site.models.find(name) != nullptr) return {.body = bj::serialize(found)};

@@ -260,17 +260,9 @@ Response openai_error(const ApiError& error) {
 }
 
 std::expected<ParsedRequest, ApiError> parse_openai_chat(std::string_view body) {
-  const auto document = json::parse(body, "body");
-  if (!document) {
-    ApiError error = api_error(document.error());
-    error.code = "invalid_json";
-    return std::unexpected(std::move(error));
-  }
-  if (!document->is_object()) {
-    return std::unexpected(
-        ApiError{.status = 400, .code = "invalid_json", .message = "body: expected an object"});
-  }
-  Fields fields(document->get_object());
+  const auto document = parse_body(body);
+  if (!document) return std::unexpected(document.error());
+  Fields fields(*document);
   ParsedRequest out;
   Generation& g = out.generation;
   auto format = std::make_unique<OpenAiChat>();
