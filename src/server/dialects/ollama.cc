@@ -11,7 +11,7 @@
 #include "server/dialects/content.h"
 #include "server/fields.h"
 #include "server/ids.h"
-#include "server/routes.h"
+#include "server/site.h"
 
 namespace ocellus::server {
 namespace {
