@@ -1,18 +1,17 @@
 #include "server/ids.h"
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
 
 #include <chrono>
+#include <random>
 
 namespace ocellus::server {
 namespace {
 
+// Not OpenSSL's: it would keep a generator for each thread.
 std::uint64_t random_number() {
-  std::uint64_t value = 0;
-  // Its failure leaves what is there: ids that are no secrets.
-  (void)RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value);
-  return value;
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
 }
 
 }  // namespace
