@@ -60,7 +60,7 @@ typedef enum ocellus_error_code {
   OCELLUS_ERROR_OUT_OF_MEMORY = 9,    /* an allocation failed */
   OCELLUS_ERROR_CANCELLED = 10,       /* the caller cancelled */
   OCELLUS_ERROR_DEADLINE_EXCEEDED = 11,
-  OCELLUS_ERROR_IO = 12,      /* reading or writing a file failed */
+  OCELLUS_ERROR_IO = 12,             /* reading or writing a file failed */
   OCELLUS_ERROR_INTERNAL = 13,       /* a defect of the library */
   OCELLUS_ERROR_MODEL_NOT_FOUND = 14 /* a model that is not there, or a part of it */
 } ocellus_error_code;
@@ -266,6 +266,15 @@ typedef struct ocellus_logit_bias {
   float bias; /* -100 to 100, added to the token's logit */
 } ocellus_logit_bias;
 
+/* What an answer is held to; it is of this form also when its tokens run out. */
+typedef enum ocellus_response_format {
+  OCELLUS_RESPONSE_TEXT = 0,        /* anything */
+  OCELLUS_RESPONSE_JSON_OBJECT = 1, /* one JSON object */
+  OCELLUS_RESPONSE_JSON_SCHEMA = 2, /* JSON that satisfies the schema in response_text */
+  OCELLUS_RESPONSE_REGEX = 3,       /* the expression in response_text matches all of it */
+  OCELLUS_RESPONSE_CHOICE = 4       /* one of the choices */
+} ocellus_response_format;
+
 typedef struct ocellus_ask_options {
   size_t struct_size;
   int64_t max_new_tokens;   /* 0: the model's */
@@ -289,12 +298,17 @@ typedef struct ocellus_ask_options {
   int64_t deadline_ms; /* from the call, at most ten minutes; 0: none */
   ocellus_progress_callback progress;
   void* progress_data;
+  int32_t response_format; /* ocellus_response_format */
+  int32_t reserved_2;
+  const char* response_text;
+  const char* const* choices;
+  size_t choice_count;
 } ocellus_ask_options;
 
 #define OCELLUS_ASK_OPTIONS_INIT                                                                  \
   {                                                                                               \
     sizeof(ocellus_ask_options), 0, -1.0f, -1.0f, -1, -1.0f, -1.0f, 0.0f, 0.0f, NULL, 0, 0, 0, 0, \
-        0, 0, 0, NULL, 0, 0, NULL, NULL                                                           \
+        0, 0, 0, NULL, 0, 0, NULL, NULL, OCELLUS_RESPONSE_TEXT, 0, NULL, NULL, 0                  \
   }
 
 /* Queues a question and returns at once (the first time: as soon as the worker has started to

@@ -85,6 +85,21 @@ struct StageProgress {
 // throw.
 using AskProgress = std::function<void(const StageProgress&)>;
 
+// What an answer is held to. It then always is of this form, also when its tokens run out: what the
+// form asks for still comes.
+struct ResponseFormat {
+  enum class Kind : std::uint8_t {
+    kText,        // anything
+    kJsonObject,  // one JSON object
+    kJsonSchema,  // JSON that satisfies the schema in `text`, without white space
+    kRegex,       // text that matches the expression in `text` from end to end
+    kChoice,      // one of `choices`
+  };
+  Kind kind = Kind::kText;
+  std::string text = {};
+  std::vector<std::string> choices = {};
+};
+
 struct AskOptions {
   std::optional<std::int64_t> max_new_tokens = {};
   std::optional<float> temperature = {};         // 0: greedy
@@ -98,9 +113,10 @@ struct AskOptions {
   std::int64_t min_tokens = 0;  // no end token before so many; stop texts still count
   bool ignore_eos = false;      // no end token at all: the answer goes on to its limit
   std::uint64_t seed = 0;       // the same seed gives the same answer, whatever else is running
-  std::vector<std::string> stop = {};  // the answer ends before the first of these
-  bool logprobs = false;               // AnswerPiece::tokens
-  int top_logprobs = 0;                // 0 to 20 alternatives for each of them; needs logprobs
+  std::vector<std::string> stop = {};   // the answer ends before the first of these
+  ResponseFormat response_format = {};  // stop texts still count
+  bool logprobs = false;                // AnswerPiece::tokens
+  int top_logprobs = 0;                 // 0 to 20 alternatives for each of them; needs logprobs
   // From the call of ask(); at most ten minutes.
   std::optional<std::chrono::milliseconds> deadline = {};
   AskProgress progress = {};

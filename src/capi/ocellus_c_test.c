@@ -389,6 +389,32 @@ static void test_callbacks(ocellus_model* model) {
   CHECK(log.calls == 0);
 }
 
+static void test_response_format(ocellus_model* model) {
+  static const char* const choices[] = {"cat", "dog"};
+  ocellus_ask_options options = greedy();
+  options.response_format = OCELLUS_RESPONSE_CHOICE;
+  options.choices = choices;
+  options.choice_count = 2;
+  ocellus_stream* stream = NULL;
+  CHECK_OK(ocellus_model_ask_picture(model, picture, kQuestion, &options, &stream));
+  char text[64] = "";
+  ocellus_piece piece = OCELLUS_PIECE_INIT;
+  do {
+    CHECK_OK(ocellus_stream_next(stream, -1, &piece));
+    if (piece.state == OCELLUS_STATE_PIECE)
+      strncat(text, piece.text, sizeof text - strlen(text) - 1);
+  } while (piece.state == OCELLUS_STATE_PIECE);
+  CHECK(strcmp(text, "cat") == 0 || strcmp(text, "dog") == 0);
+  ocellus_stream_free(stream);
+  options.response_format = OCELLUS_RESPONSE_JSON_SCHEMA;
+  options.response_text = "{\"type\":\"array\",\"contains\":{}}";
+  CHECK_ERROR(ocellus_model_ask_picture(model, picture, kQuestion, &options, &stream),
+              OCELLUS_ERROR_INVALID_ARGUMENT, "json_schema.contains");
+  options.response_format = 9;
+  CHECK_ERROR(ocellus_model_ask_picture(model, picture, kQuestion, &options, &stream),
+              OCELLUS_ERROR_INVALID_ARGUMENT, "response_format: expected 0 to 4");
+}
+
 static void* cancel_stream(void* stream) {
   ocellus_stream_cancel(stream);
   return NULL;
@@ -489,6 +515,7 @@ int main(void) {
     test_logprobs(model);
     test_callbacks(model);
     test_cancel(model);
+    test_response_format(model);
     test_bytes_and_embeddings(model);
     /* A worker that was ended starts again. */
     CHECK_OK(ocellus_model_drain(model));

@@ -11,7 +11,7 @@ namespace {
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
               (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 144 &&
-               sizeof(ocellus_ask_options) == 136 && sizeof(ocellus_model_info) == 88 &&
+               sizeof(ocellus_ask_options) == 168 && sizeof(ocellus_model_info) == 88 &&
                sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
 
 static_assert(OCELLUS_WEIGHTS_AUTO == static_cast<int>(WeightType::kAuto) &&
@@ -42,6 +42,12 @@ static_assert(OCELLUS_STAGE_QUEUE == static_cast<int>(Stage::kQueue) &&
               OCELLUS_STAGE_DECODE == static_cast<int>(Stage::kDecode) &&
               OCELLUS_STAGE_TOWER == static_cast<int>(Stage::kTower) &&
               OCELLUS_STAGE_PREFILL == static_cast<int>(Stage::kPrefill));
+
+static_assert(OCELLUS_RESPONSE_TEXT == static_cast<int>(ResponseFormat::Kind::kText) &&
+              OCELLUS_RESPONSE_JSON_OBJECT == static_cast<int>(ResponseFormat::Kind::kJsonObject) &&
+              OCELLUS_RESPONSE_JSON_SCHEMA == static_cast<int>(ResponseFormat::Kind::kJsonSchema) &&
+              OCELLUS_RESPONSE_REGEX == static_cast<int>(ResponseFormat::Kind::kRegex) &&
+              OCELLUS_RESPONSE_CHOICE == static_cast<int>(ResponseFormat::Kind::kChoice));
 
 template <typename Enum>
 Status read_enum(std::int32_t value, Enum last, const char* name, Enum& out) {
@@ -178,6 +184,18 @@ Result<AskOptions> read_ask_options(const ocellus_ask_options* given) {
   if (!stop) return std::unexpected(std::move(stop).error());
   options.stop = *std::move(stop);
   if (o.deadline_ms != 0) options.deadline = std::chrono::milliseconds(o.deadline_ms);
+  if (Status status = check_reserved(o.reserved_2, "reserved_2"); !status)
+    return std::unexpected(std::move(status).error());
+  ResponseFormat& format = options.response_format;
+  if (Status status = read_enum(o.response_format, ResponseFormat::Kind::kChoice, "response_format",
+                                format.kind);
+      !status) {
+    return std::unexpected(std::move(status).error());
+  }
+  format.text = text_or_empty(o.response_text);
+  auto choices = read_texts(o.choices, o.choice_count, "choices");
+  if (!choices) return std::unexpected(std::move(choices).error());
+  format.choices = *std::move(choices);
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/read_file.h"
 #include "base/result.h"
 #include "cli/report.h"
 #include "tensor/weight_types.h"
@@ -250,9 +251,39 @@ void SamplingFlags::add_to(CLI::App& command) {
   add("--stop", stop, "End the answer before this text (repeatable)")
       ->type_name("TEXT")
       ->allow_extra_args(false);
+  auto* const schema = add("--json-schema", json_schema,
+                           "Hold the answer to this JSON Schema: a file, or the schema itself");
+  schema->type_name("FILE|JSON");
+  auto* const object =
+      command.add_flag("--json-object", json_object, "Hold the answer to one JSON object")
+          ->group("Answer");
+  auto* const expression =
+      add("--regex", regex, "Hold the answer to what this expression matches from end to end");
+  expression->type_name("REGEX");
+  add("--choice", choices, "Hold the answer to one of these texts (repeatable)")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->excludes(schema)
+      ->excludes(object)
+      ->excludes(expression);
+  schema->excludes(object)->excludes(expression);
+  object->excludes(expression);
   add("--deadline", deadline_seconds, "Give up after so long (default: never)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 600.0));
+}
+
+Result<ResponseFormat> SamplingFlags::response_format() const {
+  using Kind = ResponseFormat::Kind;
+  constexpr std::size_t kMaxSchema = 1 << 20;
+  if (json_object) return ResponseFormat{.kind = Kind::kJsonObject};
+  if (!regex.empty()) return ResponseFormat{.kind = Kind::kRegex, .text = regex};
+  if (!choices.empty()) return ResponseFormat{.kind = Kind::kChoice, .choices = choices};
+  if (json_schema.empty()) return ResponseFormat();
+  if (json_schema.starts_with('{'))
+    return ResponseFormat{.kind = Kind::kJsonSchema, .text = json_schema};
+  OCELLUS_ASSIGN_OR_RETURN(std::string text, base::read_file(json_schema, kMaxSchema));
+  return ResponseFormat{.kind = Kind::kJsonSchema, .text = std::move(text)};
 }
 
 Result<AskOptions> SamplingFlags::options() const {
@@ -273,6 +304,7 @@ Result<AskOptions> SamplingFlags::options() const {
   options.ignore_eos = ignore_eos;
   options.seed = seed ? *seed : random_seed();
   options.stop = stop;
+  OCELLUS_ASSIGN_OR_RETURN(options.response_format, response_format());
   if (deadline_seconds > 0) {
     options.deadline = milliseconds(deadline_seconds);
   }

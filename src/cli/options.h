@@ -43,10 +43,16 @@ struct SamplingFlags {
   std::vector<std::string> logit_bias;  // ID=BIAS
   std::int64_t min_tokens = 0;
   bool ignore_eos = false;
+  std::string json_schema, regex;  // a schema or the file that holds it
+  bool json_object = false;
+  std::vector<std::string> choices;
   double deadline_seconds = 0;  // 0: none
 
   void add_to(CLI::App& command);
   Result<AskOptions> options() const;
+
+ private:
+  Result<ResponseFormat> response_format() const;
 };
 
 // What --weights takes: "auto", "f32" ...

@@ -117,6 +117,7 @@ Result<std::int64_t> Engine::add(SequenceRequest request) {
   OCELLUS_RETURN_IF_ERROR(sequence->state.reserve(model_->language().facts().state_bytes));
   if (options_.speculation && options_.kv_cache)
     sequence->drafter.emplace(sequence->ids, has_image ? model_->facts().image_token : -1);
+  OCELLUS_RETURN_IF_ERROR(check_constraint(*sequence));
   share_prefix(*sequence);
   sequences_.push_back(std::move(sequence));
   return next_id_++;
@@ -240,7 +241,9 @@ SequenceEvent Engine::choose_token(Sequence& sequence, std::span<float> logits) 
   SequenceEvent event{.sequence = sequence.id};
   std::vector<float> raw;
   if (request.keep_logits || request.top_logprobs) raw.assign(logits.begin(), logits.end());
-  const auto token = sequence.sampler.sample(logits, sequence.ids, sequence.generated);
+  const auto token = request.constraint
+                         ? choose_allowed(sequence, logits)
+                         : sequence.sampler.sample(logits, sequence.ids, sequence.generated);
   if (!token) {
     event.error = token.error();
     return event;
@@ -256,6 +259,8 @@ SequenceEvent Engine::choose_token(Sequence& sequence, std::span<float> logits) 
   if (!is_forced &&
       std::ranges::find(request.end_tokens, *event.token) != request.end_tokens.end()) {
     event.end = SequenceEnd::kEndToken;
+  } else if (request.constraint) {
+    event.end = advance_constraint(sequence);
   } else if (sequence.generated >= request.max_new_tokens) {
     event.end = SequenceEnd::kLength;
   }

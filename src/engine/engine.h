@@ -96,6 +96,9 @@ class Engine {
   void fail(Batch& batch, const Error& error, Events& events);
   void choose(const BatchSlice& slice, tensor::Matrix logits, Events& events);
   SequenceEvent choose_token(Sequence& sequence, std::span<float> logits);
+  Status check_constraint(const Sequence& sequence) const;
+  Result<std::int32_t> choose_allowed(Sequence& sequence, std::span<float> logits);
+  std::optional<SequenceEnd> advance_constraint(Sequence& sequence) const;
   void remove_ended(const Events& events);
 
   const models::Model* model_;

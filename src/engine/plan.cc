@@ -42,6 +42,16 @@ BatchSlice decode_slice(Sequence& sequence, std::int64_t first) {
           .logit_rows = 1};
 }
 
+// What a constraint leaves no choice about: the names of an object, the end of an answer.
+std::vector<std::int32_t> known_tokens(const Sequence& sequence, std::int64_t max) {
+  if (!sequence.request.constraint || max <= 0) return {};
+  const auto most = static_cast<std::size_t>(max);
+  const std::vector<std::int32_t>& end = sequence.closing;
+  if (!end.empty())
+    return {end.begin(), end.begin() + static_cast<std::ptrdiff_t>(std::min(most, end.size()))};
+  return sequence.request.constraint->forced(most);
+}
+
 }  // namespace
 
 // Room for its slots. Where there is none, this sequence fails, and no other.
@@ -56,8 +66,11 @@ bool Engine::reserve(Sequence& sequence, std::int64_t slots, Events& events) {
 std::vector<std::int32_t> Engine::draft(Sequence& sequence, std::int64_t max) const {
   const SequenceRequest& request = sequence.request;
   if (!sequence.drafter || sequence.generated < std::ssize(request.forced_tokens)) return {};
-  std::vector<std::int32_t> draft =
-      sequence.drafter->propose(std::min(max, request.max_new_tokens - sequence.generated - 1));
+  std::vector<std::int32_t> draft = known_tokens(sequence, max);
+  if (draft.empty()) {
+    const std::int64_t left = request.max_new_tokens - sequence.generated - 1;
+    draft = sequence.drafter->propose(std::max<std::int64_t>(0, std::min(max, left)));
+  }
   const std::int64_t slots = sequence.length() + std::ssize(draft);
   if (!draft.empty() && !sequence.cache.reserve(slots)) return {};
   return draft;

@@ -97,27 +97,71 @@ void Sampler::forbid_end_tokens(std::span<float> logits, std::int64_t generated)
   }
 }
 
-Result<std::int32_t> Sampler::sample(std::span<float> logits, std::span<const std::int32_t> history,
-                                     std::int64_t generated) {
-  const auto k = static_cast<std::uint64_t>(generated);
+Status Sampler::prepare(std::span<float> logits, std::span<const std::int32_t> history,
+                        std::int64_t generated) const {
   const auto broken = std::ranges::find_if(
       logits, [](float x) { return std::isnan(x) || x == std::numeric_limits<float>::infinity(); });
-  if (logits.empty() || broken != logits.end()) {
-    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);
-  }
+  if (logits.empty() || broken != logits.end())
+    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", generated);
   penalize(logits, history, generated);
   forbid_end_tokens(logits, generated);
-  const auto best = std::ranges::max_element(logits);  // the first of equals
-  if (!std::isfinite(*best))
-    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", k);
-  if (options_.temperature <= 0) return static_cast<std::int32_t>(best - logits.begin());
-  return draw(logits, k);
+  return {};
 }
 
-Result<std::int32_t> Sampler::draw(std::span<const float> logits, std::uint64_t k) {
+Result<std::int32_t> Sampler::sample(std::span<float> logits, std::span<const std::int32_t> history,
+                                     std::int64_t generated) {
+  OCELLUS_RETURN_IF_ERROR(prepare(logits, history, generated));
+  const auto best = std::ranges::max_element(logits);  // the first of equals
+  if (!std::isfinite(*best))
+    return make_error(ErrorCode::kInternal, "non-finite logits at token {}", generated);
+  if (options_.temperature <= 0) return static_cast<std::int32_t>(best - logits.begin());
+  return draw(logits, static_cast<std::uint64_t>(generated));
+}
+
+Result<std::optional<std::int32_t>> Sampler::sample(std::span<float> logits,
+                                                    std::span<const std::int32_t> history,
+                                                    std::int64_t generated,
+                                                    text::TokenConstraint& constraint) {
+  OCELLUS_RETURN_IF_ERROR(prepare(logits, history, generated));
+  if (options_.temperature <= 0) return likeliest_allowed(logits, constraint);
+  forbid_others(logits, constraint);
+  if (!std::isfinite(std::ranges::max(logits))) return std::nullopt;
+  return draw(logits, static_cast<std::uint64_t>(generated));
+}
+
+bool Sampler::is_end(std::int32_t id) const {
+  return std::ranges::find(end_tokens_, id) != end_tokens_.end();
+}
+
+void Sampler::forbid_others(std::span<float> logits, text::TokenConstraint& constraint) const {
+  const std::vector<bool>& allowed = constraint.allowed();
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    const bool may = is_end(static_cast<std::int32_t>(id)) ? constraint.may_end()
+                                                           : id < allowed.size() && allowed[id];
+    if (!may) logits[id] = -std::numeric_limits<float>::infinity();
+  }
+}
+
+// One of the likeliest is mostly right, and to try one costs little beside the whole vocabulary.
+std::optional<std::int32_t> Sampler::likeliest_allowed(std::span<float> logits,
+                                                       text::TokenConstraint& constraint) const {
+  constexpr int kTries = 16;
+  for (int i = 0; i <= kTries; ++i) {
+    if (i == kTries) forbid_others(logits, constraint);
+    const auto best = std::ranges::max_element(logits);
+    if (!std::isfinite(*best)) return std::nullopt;
+    const auto id = static_cast<std::int32_t>(best - logits.begin());
+    if (is_end(id) ? constraint.may_end() : constraint.allows(id)) return id;
+    *best = -std::numeric_limits<float>::infinity();
+  }
+  return std::nullopt;
+}
+
+std::int32_t Sampler::draw(std::span<const float> logits, std::uint64_t k) {
   candidates_.clear();
   for (std::size_t id = 0; id < logits.size(); ++id)
-    candidates_.push_back({logits[id], static_cast<std::int32_t>(id)});
+    if (std::isfinite(logits[id]))
+      candidates_.push_back({logits[id], static_cast<std::int32_t>(id)});
   keep_likeliest();
   // Softmax in double, summed in one fixed order: likeliest first.
   weights_.clear();

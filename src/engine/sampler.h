@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "ocellus/error.h"
+#include "text/constraint/token_constraint.h"
 
 namespace ocellus::engine {
 
@@ -42,6 +44,12 @@ class Sampler {
   // none is finite.
   Result<std::int32_t> sample(std::span<float> logits, std::span<const std::int32_t> history,
                               std::int64_t generated);
+  // The same among the tokens that the constraint allows; an end token where the answer may end.
+  // Nothing when none of them is finite.
+  Result<std::optional<std::int32_t>> sample(std::span<float> logits,
+                                             std::span<const std::int32_t> history,
+                                             std::int64_t generated,
+                                             text::TokenConstraint& constraint);
 
  private:
   struct Candidate {
@@ -51,7 +59,13 @@ class Sampler {
   void penalize(std::span<float> logits, std::span<const std::int32_t> history,
                 std::int64_t generated) const;
   void forbid_end_tokens(std::span<float> logits, std::int64_t generated) const;
-  Result<std::int32_t> draw(std::span<const float> logits, std::uint64_t k);
+  Status prepare(std::span<float> logits, std::span<const std::int32_t> history,
+                 std::int64_t generated) const;
+  bool is_end(std::int32_t id) const;
+  std::optional<std::int32_t> likeliest_allowed(std::span<float> logits,
+                                                text::TokenConstraint& constraint) const;
+  void forbid_others(std::span<float> logits, text::TokenConstraint& constraint) const;
+  std::int32_t draw(std::span<const float> logits, std::uint64_t k);
   void keep_likeliest();
   double weight(const Candidate& candidate) const;  // relative to the first candidate's
 

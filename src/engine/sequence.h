@@ -15,6 +15,7 @@
 #include "engine/recurrent_state.h"
 #include "engine/sampler.h"
 #include "models/family.h"
+#include "text/constraint/token_constraint.h"
 
 namespace ocellus::engine {
 
@@ -25,6 +26,9 @@ struct SequenceRequest {
   std::vector<std::int32_t> end_tokens;
   // Log-probabilities of each token, with so many alternatives; nothing: none.
   std::optional<int> top_logprobs = {};
+  // What the answer is held to; null: nothing. It ends when it is whole, and is closed in time where
+  // its tokens run out; what must still come then goes beyond max_new_tokens.
+  std::shared_ptr<text::TokenConstraint> constraint = {};
   // For tracing: the row from which each token was chosen; the rows of all the prompt's slots.
   bool keep_logits = false, keep_prompt_logits = false;
   // For measuring: the answer begins with these tokens, whatever the logits say; an end token among
@@ -33,7 +37,11 @@ struct SequenceRequest {
   std::function<bool()> stop = {};  // asked between layers and before each step
 };
 
-enum class SequenceEnd : std::uint8_t { kEndToken, kLength };
+enum class SequenceEnd : std::uint8_t {
+  kEndToken,
+  kLength,
+  kWhole,  // with a constraint: nothing may follow the last token, which belongs to the answer
+};
 
 // What one step brought for one sequence. One that brought several tokens gives as many events, in
 // the order of the text; the last may be the end.
@@ -93,6 +101,8 @@ class Sequence {
   std::int64_t shared = 0;        // of these, those that others had computed
   std::size_t published = 0;      // blocks that others may share
   std::int64_t generated = 0;
+  std::vector<std::int32_t> closing;  // the tokens that are left of a constrained answer's end
+  bool cut_short = false;             // such an end was taken because tokens ran out
 
  private:
   std::int64_t prompt_length_ = 0;

@@ -5,23 +5,28 @@
 #include "runtime/blocking.h"
 #include "runtime/runtime.h"
 #include "server/dialects/anthropic.h"
+#include "server/dialects/openai_chat.h"
+#include "server/dialects/openai_responses.h"
 
 namespace ocellus::server {
 
 namespace asio = boost::asio;
 
-asio::awaitable<Response> count_anthropic_tokens(const ServedModels& models, std::string body) {
+namespace {
+
+asio::awaitable<Response> count(const ServedModels& models, std::string body, ParseRequest parse,
+                                FormatError error_of, std::string_view before) {
   constexpr std::chrono::seconds kLongest{60};
-  auto parsed = parse_anthropic(body);
+  auto parsed = parse(body);
   body = std::string();
-  if (!parsed) co_return anthropic_error(parsed.error());
+  if (!parsed) co_return error_of(parsed.error());
   const std::shared_ptr<ServedModel> model = models.find(parsed->generation.model);
   if (model == nullptr) {
     const ApiError error{.status = 404,
                          .code = "model_not_found",
                          .message = "model: expected one that this server has",
                          .param = "model"};
-    co_return anthropic_error(error);
+    co_return error_of(error);
   }
   std::function<Result<std::int64_t>()> job = [model,
                                                messages = std::move(parsed->generation.messages)] {
@@ -29,9 +34,20 @@ asio::awaitable<Response> count_anthropic_tokens(const ServedModels& models, std
   };
   const auto count = co_await runtime::run_blocking<std::int64_t>(
       runtime::shared_runtime()->file_pool(), std::move(job), runtime::Deadline::after(kLongest));
-  if (!count) co_return anthropic_error(api_error(count.error()));
-  Response response{.body = fmt::format("{{\"input_tokens\":{}}}", *count)};
+  if (!count) co_return error_of(api_error(count.error()));
+  Response response{.body = fmt::format("{{{}\"input_tokens\":{}}}", before, *count)};
   co_return response;
+}
+
+}  // namespace
+
+asio::awaitable<Response> count_anthropic_tokens(const ServedModels& models, std::string body) {
+  return count(models, std::move(body), parse_anthropic, anthropic_error, "");
+}
+
+asio::awaitable<Response> count_responses_tokens(const ServedModels& models, std::string body) {
+  return count(models, std::move(body), parse_openai_responses, openai_error,
+               "\"object\":\"response.input_tokens\",");
 }
 
 }  // namespace ocellus::server

@@ -1,4 +1,5 @@
-// POST /v1/messages/count_tokens: what a prompt costs, without running the model.
+// POST /v1/messages/count_tokens and /v1/responses/input_tokens: what a prompt costs, without
+// running the model.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -9,8 +10,10 @@
 
 namespace ocellus::server {
 
-// The body of Anthropic's messages; {input_tokens}. Waits its turn on a thread for blocking work.
+// The body of a question; {input_tokens}. Wait their turn on a thread for blocking work.
 boost::asio::awaitable<Response> count_anthropic_tokens(const ServedModels& models,
+                                                        std::string body);
+boost::asio::awaitable<Response> count_responses_tokens(const ServedModels& models,
                                                         std::string body);
 
 }  // namespace ocellus::server

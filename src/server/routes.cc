@@ -11,6 +11,7 @@
 #include "server/dialects/anthropic.h"
 #include "server/dialects/ollama.h"
 #include "server/dialects/openai_chat.h"
+#include "server/dialects/openai_responses.h"
 #include "server/images.h"
 #include "server/page.h"
 
@@ -93,6 +94,7 @@ struct AskRoute {
 constexpr AskRoute kAsks[] = {
     {"/v1/chat/completions", parse_openai_chat, openai_error},
     {"/chat/completions", parse_openai_chat, openai_error},
+    {"/v1/responses", parse_openai_responses, openai_error},
     {"/v1/messages", parse_anthropic, anthropic_error},
     {"/api/chat", parse_ollama_chat, ollama_error},
     {"/api/generate", parse_ollama_generate, ollama_error},
@@ -118,6 +120,7 @@ struct SlowRoute {
 constexpr SlowRoute kSlow[] = {
     {"/v1/images/inspect", inspect_image, openai_error},
     {"/v1/messages/count_tokens", count_anthropic_tokens, anthropic_error},
+    {"/v1/responses/input_tokens", count_responses_tokens, openai_error},
 };
 
 // Null when the path is another; else what stands for {}.

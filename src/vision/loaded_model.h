@@ -12,6 +12,7 @@
 #include "ocellus/message.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
+#include "text/constraint/vocabulary_bytes.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
 #include "vision/prompt_builder.h"
@@ -40,6 +41,12 @@ class LoadedModel {
   const PromptBuilder& prompts() const { return *prompts_; }
   engine::Engine& engine() { return *engine_; }
 
+  // What the tokens are in bytes; made when it is first asked for.
+  const std::shared_ptr<const text::VocabularyBytes>& vocabulary_bytes() {
+    if (!vocabulary_bytes_) vocabulary_bytes_ = text::VocabularyBytes::make(*tokenizer_);
+    return vocabulary_bytes_;
+  }
+
   // kBadModel once weights that are mapped could not be read: nothing computed since can be used.
   Status intact() const;
 
@@ -55,6 +62,7 @@ class LoadedModel {
   std::shared_ptr<const base::MappedFile> file_;  // of a packed model; else null
   std::shared_ptr<const models::Model> model_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;
+  std::shared_ptr<const text::VocabularyBytes> vocabulary_bytes_;
   std::unique_ptr<const text::PromptTemplate> template_;
   std::unique_ptr<const PromptBuilder> prompts_;
   std::unique_ptr<engine::Engine> engine_;

@@ -10,6 +10,7 @@
 #include "ocellus/message.h"
 #include "ocellus/model.h"
 #include "ocellus/options.h"
+#include "text/constraint/grammar.h"
 #include "vision/answer_channel.h"
 #include "vision/result_channel.h"
 
@@ -21,6 +22,7 @@ struct Question {
   AskOptions options;
   AnswerWriter answer;
   std::chrono::steady_clock::time_point asked_at;
+  std::shared_ptr<const text::Grammar> grammar = {};  // of options.response_format; null: none
 };
 
 // The three ways in which a conversation's images come, by what the slowest of them costs: files of

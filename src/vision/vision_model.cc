@@ -1,6 +1,7 @@
 #include "vision/vision_model.h"
 
 #include "base/result.h"
+#include "text/constraint/response_grammar.h"
 #include "vision/fetching.h"
 
 namespace ocellus::vision {
@@ -102,10 +103,11 @@ Result<AnswerStream> VisionModel::ask(std::vector<Message> messages, AskOptions 
   }
   const runtime::Deadline deadline =
       options.deadline ? runtime::Deadline::after(*options.deadline) : runtime::Deadline();
+  OCELLUS_ASSIGN_OR_RETURN(auto grammar, text::response_grammar(options.response_format));
   OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
   auto channel = std::make_shared<AnswerChannel>(deadline);
   Question question{std::move(messages), std::move(options), AnswerWriter(channel),
-                    std::chrono::steady_clock::now()};
+                    std::chrono::steady_clock::now(), std::move(grammar)};
   OCELLUS_RETURN_IF_ERROR(now.worker.submit(make_request(std::move(question))));
   return AnswerStream(std::move(channel));
 }

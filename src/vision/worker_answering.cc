@@ -53,7 +53,8 @@ void VisionState::handle(engine::SequenceEvent& event) {
     model_->engine().cancel(event.sequence);
     end(found);
   } else if (event.end) {
-    active.stats.finish = end_token ? FinishReason::kStop : FinishReason::kLength;
+    const bool whole = event.end == engine::SequenceEnd::kWhole;
+    active.stats.finish = end_token || whole ? FinishReason::kStop : FinishReason::kLength;
     end(found);
   }
 }

@@ -202,6 +202,10 @@ Status VisionState::start_sequence(Loading& loading) {
   loading.stats.image_tokens = loading.prompt->image_tokens;
   OCELLUS_ASSIGN_OR_RETURN(engine::SequenceRequest request,
                            model_->request(*std::move(loading.prompt), question.options));
+  if (question.grammar) {
+    request.constraint =
+        std::make_shared<text::TokenConstraint>(question.grammar, model_->vocabulary_bytes());
+  }
   request.stop = [channel = question.answer.channel(), stop = stop_] {
     return stop.cancelled() || channel->stop_reason().has_value();
   };

@@ -6,6 +6,7 @@
 
 #include "json/json.h"
 #include "server/dialects/content.h"
+#include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
 
@@ -216,11 +217,20 @@ std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
   g.options.stop = fields.texts("stop_sequences", 16);
   std::erase(g.options.stop, std::string());
   g.options.seed = random_seed();
-  for (const char* name : {"tools", "output_config"}) {
-    const bj::value* const value = fields.any(name);
-    const bool empty = value == nullptr || (value->is_array() && value->get_array().empty()) ||
-                       (value->is_object() && value->get_object().empty());
-    if (!empty) fields.fail(name, "is not built in", "unsupported_parameter");
+  if (const bj::value* const tools = fields.any("tools");
+      tools != nullptr && !(tools->is_array() && tools->get_array().empty())) {
+    fields.fail("tools", "this server calls no tools", "unsupported_parameter");
+  }
+  if (const bj::object* const config = fields.object("output_config")) {
+    Fields inner(*config, "output_config");
+    g.options.response_format = read_format_object(inner, "format");
+    inner.ignore({"effort"});
+    inner.finish();
+    if (inner.error()) fields.fail(*inner.error());
+  }
+  if (ResponseFormat older = read_format_object(fields, "output_format");
+      older.kind != ResponseFormat::Kind::kText) {
+    g.options.response_format = std::move(older);
   }
   fields.ignore({"metadata", "service_tier", "tool_choice", "cache_control", "container"});
   if (const bj::object* const thinking = fields.object("thinking")) {

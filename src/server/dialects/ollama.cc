@@ -9,6 +9,7 @@
 #include "json/json.h"
 #include "ocellus/ocellus_version.h"
 #include "server/dialects/content.h"
+#include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
 #include "server/site.h"
@@ -227,10 +228,7 @@ std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
   g.stream = fields.boolean("stream").value_or(true);
   read_options(fields, g.options);
   chat ? read_chat(fields, g.messages) : read_prompt(fields, g.messages);
-  if (const bj::value* const format = fields.any("format");
-      format != nullptr && !(format->is_string() && format->get_string().empty())) {
-    fields.fail("format", "answers held to a schema are not built in", "unsupported_parameter");
-  }
+  g.options.response_format = read_ollama_format(fields);
   if (const bj::value* const think = fields.any("think");
       think != nullptr && !(think->is_bool() && !think->get_bool())) {
     fields.fail("think", "expected false: the model does not think", "unsupported_value");

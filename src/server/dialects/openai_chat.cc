@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "json/json.h"
 #include "server/dialects/content.h"
+#include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
 
@@ -235,15 +236,6 @@ void refuse_features(Fields& fields) {
     fields.fail("tool_choice", "expected none or auto: this server calls no tools",
                 "unsupported_value");
   }
-  if (const bj::object* const format = fields.object("response_format")) {
-    Fields inner(*format, "response_format");
-    const auto type = inner.text("type");
-    if (!type || *type != "text") {
-      fields.fail("response_format",
-                  "expected type text: answers held to a schema are not built in",
-                  "unsupported_value");
-    }
-  }
   for (const std::string& mode : fields.texts("modalities", 4))
     if (mode != "text") fields.fail("modalities", "expected text", "unsupported_value");
 }
@@ -272,6 +264,7 @@ std::expected<ParsedRequest, ApiError> parse_openai_chat(std::string_view body) 
   g.progress = fields.boolean("return_progress").value_or(false);
   read_sampling(fields, g.options);
   refuse_features(fields);
+  g.options.response_format = read_response_format(fields);
   format->timings = fields.boolean("timings_per_token").value_or(false);
   if (const bj::object* const options = fields.object("stream_options")) {
     Fields inner(*options, "stream_options");
