@@ -29,6 +29,8 @@ struct AnswerStats {
   std::int64_t drafted_tokens = 0;    // proposed from the text so far and tried ahead
   std::int64_t accepted_tokens = 0;   // of these, the ones that saved a step of their own
   FinishReason finish = FinishReason::kStop;
+  // With AskOptions::score: the natural logarithm of the text's probability, an end token included.
+  double log_probability = 0;
   double queue_seconds = 0;        // waiting in the mailbox
   double fetch_seconds = 0;        // reading or downloading the images
   double image_seconds = 0;        // fetching, decoding and preprocessing them

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ocellus/answer.h"
+#include "ocellus/decision.h"
 #include "ocellus/error.h"
 #include "ocellus/export.h"
 #include "ocellus/message.h"
@@ -49,8 +50,8 @@ class OCELLUS_API Model {
   explicit Model(std::shared_ptr<vision::VisionModel> model);
 
   // Loads now, if nobody has yet, and waits. Without it the first ask() loads. Callers at the same
-  // time share one load and its outcome; a failed load can be tried again. kBadModel, kModelNotFound,
-  // kOutOfMemory, kUnavailable ("Runtime unavailable").
+  // time share one load and its outcome; a failed load can be tried again. kBadModel,
+  // kModelNotFound, kOutOfMemory, kUnavailable ("Runtime unavailable").
   Status load();
 
   // Queues a question about one picture and returns at once (the first time: as soon as the worker
@@ -61,6 +62,14 @@ class OCELLUS_API Model {
   // The same for a whole conversation, which ends with a message of the user. kInvalidArgument for
   // one without messages, or that ends with another role.
   Result<AnswerStream> ask(std::vector<Message> messages, AskOptions options = {});
+
+  // Decides each question about the input, a conversation that may be empty but for pictures and
+  // text of the user: the prompts share the input, and each possible answer is scored. Waits its
+  // turn; kUnavailable where the mailbox is full of others' questions. Of the options only the
+  // deadline counts, for each score.
+  Result<Decision> decide(const std::vector<Message>& input,
+                          const std::vector<DecisionQuestion>& questions,
+                          const AskOptions& options = {});
 
   // How many tokens the conversation takes as a prompt, its images included. Reads the images, but
   // runs neither tower nor language model. Waits its turn; kContextFull is not checked.

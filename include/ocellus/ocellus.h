@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ocellus/answer.h"
+#include "ocellus/decision.h"
 #include "ocellus/error.h"
 #include "ocellus/log.h"
 #include "ocellus/message.h"

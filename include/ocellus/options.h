@@ -117,6 +117,10 @@ struct AskOptions {
   ResponseFormat response_format = {};  // stop texts still count
   bool logprobs = false;                // AnswerPiece::tokens
   int top_logprobs = 0;                 // 0 to 20 alternatives for each of them; needs logprobs
+  // Instead of answering: how likely the model is to answer exactly this text, in
+  // AnswerStats::log_probability. Nothing is generated; of the other options only the deadline
+  // counts.
+  std::optional<std::string> score = {};
   // From the call of ask(); at most ten minutes.
   std::optional<std::chrono::milliseconds> deadline = {};
   AskProgress progress = {};

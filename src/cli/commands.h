@@ -11,6 +11,7 @@ namespace ocellus::cli {
 using Action = std::function<int()>;
 
 void add_ask(CLI::App& app, Action& action);
+void add_decide(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_trace(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);

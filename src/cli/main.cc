@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
   app.fallthrough();
   ocellus::cli::Action action;
   ocellus::cli::add_ask(app, action);
+  ocellus::cli::add_decide(app, action);
   ocellus::cli::add_inspect(app, action);
   ocellus::cli::add_trace(app, action);
   ocellus::cli::add_bench(app, action);

@@ -122,16 +122,18 @@ Result<server::ServerOptions> ServeCommand::server_options() const {
     ModelFlags flags = settings;
     flags.model = spec.options.path.string();
     OCELLUS_ASSIGN_OR_RETURN(spec.options, flags.options());
-    spec.options.mailbox_capacity = queue;
+    spec.queue = queue;
     spec.options.fetch.explain_errors = false;
     all.models.push_back(std::move(spec));
   }
   if (!api_key_file.empty()) {
     OCELLUS_ASSIGN_OR_RETURN(all.keys, read_keys(api_key_file));
   }
-  const auto seconds = [](double value) { return std::chrono::seconds(static_cast<long>(value)); };
-  all.drain_delay = seconds(drain_delay);
-  all.drain_timeout = seconds(drain_timeout);
+  const auto time = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  };
+  all.drain_delay = time(drain_delay);
+  all.drain_timeout = time(drain_timeout);
   all.threads = settings.threads;
   if (access_log) {
     all.access_log = [](std::string_view line) {

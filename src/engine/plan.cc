@@ -42,13 +42,22 @@ BatchSlice decode_slice(Sequence& sequence, std::int64_t first) {
           .logit_rows = 1};
 }
 
-// What a constraint leaves no choice about: the names of an object, the end of an answer.
+std::vector<std::int32_t> first_of(std::span<const std::int32_t> tokens, std::size_t most) {
+  tokens = tokens.first(std::min(most, tokens.size()));
+  return {tokens.begin(), tokens.end()};
+}
+
+// What is certain: forced tokens, and what a constraint leaves no choice about, the names of an
+// object, the end of an answer.
 std::vector<std::int32_t> known_tokens(const Sequence& sequence, std::int64_t max) {
-  if (!sequence.request.constraint || max <= 0) return {};
+  if (max <= 0) return {};
   const auto most = static_cast<std::size_t>(max);
+  const std::span<const std::int32_t> forced = sequence.request.forced_tokens;
+  if (sequence.generated < std::ssize(forced))
+    return first_of(forced.subspan(static_cast<std::size_t>(sequence.generated)), most);
+  if (!sequence.request.constraint) return {};
   const std::vector<std::int32_t>& end = sequence.closing;
-  if (!end.empty())
-    return {end.begin(), end.begin() + static_cast<std::ptrdiff_t>(std::min(most, end.size()))};
+  if (!end.empty()) return first_of(end, most);
   return sequence.request.constraint->forced(most);
 }
 
@@ -65,9 +74,10 @@ bool Engine::reserve(Sequence& sequence, std::int64_t slots, Events& events) {
 // take, and gives way where there is none.
 std::vector<std::int32_t> Engine::draft(Sequence& sequence, std::int64_t max) const {
   const SequenceRequest& request = sequence.request;
-  if (!sequence.drafter || sequence.generated < std::ssize(request.forced_tokens)) return {};
+  const bool forced = sequence.generated < std::ssize(request.forced_tokens);
+  if (!sequence.drafter || (forced && !request.drafts_forced)) return {};
   std::vector<std::int32_t> draft = known_tokens(sequence, max);
-  if (draft.empty()) {
+  if (draft.empty() && !forced) {
     const std::int64_t left = request.max_new_tokens - sequence.generated - 1;
     draft = sequence.drafter->propose(std::max<std::int64_t>(0, std::min(max, left)));
   }

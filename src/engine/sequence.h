@@ -34,6 +34,8 @@ struct SequenceRequest {
   // For measuring: the answer begins with these tokens, whatever the logits say; an end token among
   // them does not end it.
   std::vector<std::int32_t> forced_tokens = {};
+  // They come several a step, as drafts that are always right.
+  bool drafts_forced = false;
   std::function<bool()> stop = {};  // asked between layers and before each step
 };
 

@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <mutex>
+
+#include "server/signal.h"
 
 namespace ocellus::server {
 namespace {
@@ -22,52 +19,11 @@ constexpr std::chrono::seconds kSilence{10};
 // How often a client that may have gone is looked for.
 constexpr std::chrono::milliseconds kLook{100};
 
-// What the worker tells the connection: that something is there, and how far the prompt is.
-class Signal : public std::enable_shared_from_this<Signal> {
- public:
-  explicit Signal(const asio::any_io_executor& executor) : executor_(executor), timer_(executor) {}
-
-  // Any thread.
-  void set() {
-    asio::post(executor_, [self = shared_from_this()] {
-      self->set_ = true;
-      self->timer_.cancel();
-    });
-  }
-  void tell(const StageProgress& progress) {
-    {
-      const std::lock_guard lock(mutex_);
-      latest_ = progress;
-    }
-    set();
-  }
-  std::optional<StageProgress> take_progress() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(latest_, std::nullopt);
-  }
-
-  // On the loop: until it is set, or so long.
-  asio::awaitable<void> wait(std::chrono::milliseconds longest) {
-    if (!std::exchange(set_, false)) {
-      timer_.expires_after(longest);
-      co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-      set_ = false;
-    }
-  }
-
- private:
-  asio::any_io_executor executor_;
-  asio::steady_timer timer_;
-  bool set_ = false;
-  std::mutex mutex_;
-  std::optional<StageProgress> latest_;
-};
-
 // Keeps the gauges right whatever ends the answer.
 class Counted {
  public:
-  Counted(Metrics& metrics, ServedModel& model) : metrics_(metrics), model_(model) {
-    ++model_.running;
+  Counted(Metrics& metrics, ServedModel& model)
+      : metrics_(metrics), model_(model), admitted_(model.running++ < model.room) {
     metrics_.waiting(model_.name(), 1);
   }
   Counted(const Counted&) = delete;
@@ -76,6 +32,7 @@ class Counted {
     --model_.running;
     started_ ? metrics_.running(model_.name(), -1) : metrics_.waiting(model_.name(), -1);
   }
+  bool admitted() const { return admitted_; }
   void start() {
     if (std::exchange(started_, true)) return;
     metrics_.waiting(model_.name(), -1);
@@ -85,6 +42,7 @@ class Counted {
  private:
   Metrics& metrics_;
   ServedModel& model_;
+  const bool admitted_;
   bool started_ = false;
 };
 
@@ -107,6 +65,15 @@ class Answering {
       co_return;
     }
     format_.answered_by(model->name());
+    Counted counted(metrics_, *model);
+    if (!counted.admitted()) {
+      ApiError error{.status = 429,
+                     .code = "queue_full",
+                     .message = fmt::format("{} answers are being made or wait: try again later",
+                                            model->room)};
+      co_await refuse(std::move(error));
+      co_return;
+    }
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto signal = std::make_shared<Signal>(executor);
     generation_.options.progress = [signal](const StageProgress& p) { signal->tell(p); };
@@ -116,7 +83,6 @@ class Answering {
       co_return;
     }
     stream->on_change([signal] { signal->set(); });
-    Counted counted(metrics_, *model);
     if (generation_.stream) {
       co_await send_stream(*stream, *signal, counted, *model);
     } else {
@@ -149,7 +115,7 @@ class Answering {
         co_await refuse(api_error(found.error()));
         co_return;
       }
-      if (signal.take_progress()) counted.start();
+      if (signal.take_progress()) start(counted, model);
       if (found->state == StreamPoll::State::kPiece) {
         all.text += found->piece.text;
         all.ids.insert(all.ids.end(), found->piece.ids.begin(), found->piece.ids.end());
@@ -162,11 +128,15 @@ class Answering {
       }
     }
     all.stats = stream.stats();
-    model.loaded = true;
-    metrics_.answered(model.name(), all.stats);
+    note(model, all.stats);
     Response response = format_.whole(all);
     for (auto& header : headers()) response.headers.push_back(std::move(header));
     co_await writer_.send(std::move(response));
+  }
+
+  void note(ServedModel& model, const AnswerStats& stats) {
+    metrics_.answered(model.name(), stats);
+    writer_.facts = {.model = model.name(), .stats = stats};
   }
 
   asio::awaitable<bool> begin() {
@@ -184,11 +154,17 @@ class Answering {
     co_return there;
   }
 
+  // The worker has taken the question: the model is there.
+  static void start(Counted& counted, ServedModel& model) {
+    counted.start();
+    model.loaded = true;
+  }
+
   // What is due while nothing comes from the model.
-  asio::awaitable<bool> pass_time(Signal& signal, Counted& counted) {
+  asio::awaitable<bool> pass_time(Signal& signal, Counted& counted, ServedModel& model) {
     // Each wait is a statement of its own: GCC 12 makes wrong code of conditions that wait.
     const auto progress = signal.take_progress();
-    if (progress) counted.start();
+    if (progress) start(counted, model);
     const bool tells = progress && generation_.progress;
     const auto now = Clock::now();
     if (tells || (writer_.status() == 0 && now - begun_ >= kOpenStatus)) {
@@ -223,19 +199,18 @@ class Answering {
         co_return;
       }
       if (found->state == StreamPoll::State::kPending) {
-        const bool there = co_await pass_time(signal, counted);
+        const bool there = co_await pass_time(signal, counted, model);
         if (!there) co_return;
         continue;
       }
-      counted.start();
+      start(counted, model);
       bool there = co_await begin();
       if (!there) co_return;
       if (found->state == StreamPoll::State::kEnd) break;
       there = co_await put(format_.piece(found->piece));
       if (!there) co_return;
     }
-    model.loaded = true;
-    metrics_.answered(model.name(), stream.stats());
+    note(model, stream.stats());
     const bool there = co_await put(format_.end(stream.stats()));
     if (there) co_await writer_.end();
   }

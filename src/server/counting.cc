@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "runtime/blocking.h"
-#include "runtime/runtime.h"
 #include "server/dialects/anthropic.h"
 #include "server/dialects/openai_chat.h"
 #include "server/dialects/openai_responses.h"
@@ -14,13 +13,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<Response> count(const ServedModels& models, std::string body, ParseRequest parse,
+asio::awaitable<Response> count(Site& site, std::string body, ParseRequest parse,
                                 FormatError error_of, std::string_view before) {
   constexpr std::chrono::seconds kLongest{60};
   auto parsed = parse(body);
   body = std::string();
   if (!parsed) co_return error_of(parsed.error());
-  const std::shared_ptr<ServedModel> model = models.find(parsed->generation.model);
+  const std::shared_ptr<ServedModel> model = site.models.find(parsed->generation.model);
   if (model == nullptr) {
     const ApiError error{.status = 404,
                          .code = "model_not_found",
@@ -33,7 +32,7 @@ asio::awaitable<Response> count(const ServedModels& models, std::string body, Pa
     return model->model.count_tokens(messages);
   };
   const auto count = co_await runtime::run_blocking<std::int64_t>(
-      runtime::shared_runtime()->file_pool(), std::move(job), runtime::Deadline::after(kLongest));
+      site.runtime.file_pool(), std::move(job), runtime::Deadline::after(kLongest));
   if (!count) co_return error_of(api_error(count.error()));
   Response response{.body = fmt::format("{{{}\"input_tokens\":{}}}", before, *count)};
   co_return response;
@@ -41,12 +40,12 @@ asio::awaitable<Response> count(const ServedModels& models, std::string body, Pa
 
 }  // namespace
 
-asio::awaitable<Response> count_anthropic_tokens(const ServedModels& models, std::string body) {
-  return count(models, std::move(body), parse_anthropic, anthropic_error, "");
+asio::awaitable<Response> count_anthropic_tokens(Site& site, std::string body, ResponseWriter&) {
+  return count(site, std::move(body), parse_anthropic, anthropic_error, "");
 }
 
-asio::awaitable<Response> count_responses_tokens(const ServedModels& models, std::string body) {
-  return count(models, std::move(body), parse_openai_responses, openai_error,
+asio::awaitable<Response> count_responses_tokens(Site& site, std::string body, ResponseWriter&) {
+  return count(site, std::move(body), parse_openai_responses, openai_error,
                "\"object\":\"response.input_tokens\",");
 }
 

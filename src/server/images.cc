@@ -12,7 +12,6 @@
 #include "image/image.h"
 #include "json/json.h"
 #include "runtime/blocking.h"
-#include "runtime/runtime.h"
 #include "server/dialects/openai_chat.h"
 #include "server/fields.h"
 
@@ -131,11 +130,11 @@ std::expected<Question, ApiError> read_question(const std::string& body) {
 
 }  // namespace
 
-asio::awaitable<Response> inspect_image(const ServedModels& models, std::string body) {
+asio::awaitable<Response> inspect_image(Site& site, std::string body, ResponseWriter&) {
   auto question = read_question(body);
   body = std::string();
   if (!question) co_return openai_error(question.error());
-  const std::shared_ptr<const ServedModel> model = models.find(question->model);
+  const std::shared_ptr<const ServedModel> model = site.models.find(question->model);
   if (model == nullptr) {
     co_return openai_error({.status = 404,
                             .code = "model_not_found",
@@ -147,8 +146,8 @@ asio::awaitable<Response> inspect_image(const ServedModels& models, std::string 
   std::function<Result<bj::object>()> job = [model, bytes = *std::move(bytes)] {
     return look(*model, bytes);
   };
-  auto found = co_await runtime::run_blocking<bj::object>(
-      runtime::shared_runtime()->file_pool(), std::move(job), runtime::Deadline::after(kLongest));
+  auto found = co_await runtime::run_blocking<bj::object>(site.runtime.file_pool(), std::move(job),
+                                                          runtime::Deadline::after(kLongest));
   if (!found) co_return openai_error(api_error(found.error(), "image_url"));
   co_return Response{.body = bj::serialize(*found)};
 }

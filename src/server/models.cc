@@ -25,13 +25,19 @@ Result<ServedModels> ServedModels::open(Registry& registry, std::vector<ModelSpe
                              models::load_checkpoint(spec.options.path, spec.options.mmproj));
     auto checkpoint = std::make_unique<const models::Checkpoint>(std::move(read));
     OCELLUS_ASSIGN_OR_RETURN(auto description, models::describe_model(*checkpoint));
+    // The server counts who waits: while a model is loaded its worker takes nobody from the
+    // mailbox. What is over is for scores of decisions.
+    constexpr std::size_t kScores = 8;
+    const std::size_t room = spec.queue + spec.options.max_sequences;
+    spec.options.mailbox_capacity = room + kScores;
     OCELLUS_ASSIGN_OR_RETURN(Model model, registry.open(spec.options));
     out.models_.push_back(
         std::shared_ptr<ServedModel>(new ServedModel{.names = std::move(spec.names),
                                                      .options = std::move(spec.options),
                                                      .model = std::move(model),
                                                      .checkpoint = std::move(checkpoint),
-                                                     .description = std::move(description)}));
+                                                     .description = std::move(description),
+                                                     .room = static_cast<int>(room)}));
   }
   return out;
 }

@@ -16,7 +16,8 @@ namespace ocellus::server {
 // What --model NAME[,ALIAS...]=PATH says.
 struct ModelSpec {
   std::vector<std::string> names;  // the first is its own, the others are aliases
-  ModelOptions options;
+  ModelOptions options;            // its mailbox is sized by `queue`
+  std::size_t queue = 8;           // requests that wait beyond the max_sequences that are answered
 };
 
 // A model, loaded when it is first asked. Any thread.
@@ -28,7 +29,8 @@ struct ServedModel {
   std::unique_ptr<const models::Checkpoint> checkpoint;
   std::unique_ptr<const models::ModelDescription> description;
   std::atomic<bool> loaded = false;
-  std::atomic<int> running = 0;  // answers that are being made or wait
+  int room = 0;                  // answers that may be made or wait at the same time
+  std::atomic<int> running = 0;  // those that are
 
   const std::string& name() const { return names.front(); }
 };

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "runtime/blocking.h"
 #include "server/answering.h"
 #include "server/counting.h"
+#include "server/deciding.h"
 #include "server/dialects/anthropic.h"
 #include "server/dialects/ollama.h"
 #include "server/dialects/openai_chat.h"
@@ -114,13 +116,15 @@ constexpr BodyRoute kBodies[] = {
 // POST: answers that take a while, but are no generation.
 struct SlowRoute {
   std::string_view path;
-  asio::awaitable<Response> (*answer)(const ServedModels& models, std::string body);
+  asio::awaitable<Response> (*answer)(Site& site, std::string body, ResponseWriter& writer);
   FormatError error;
 };
 constexpr SlowRoute kSlow[] = {
     {"/v1/images/inspect", inspect_image, openai_error},
     {"/v1/messages/count_tokens", count_anthropic_tokens, anthropic_error},
     {"/v1/responses/input_tokens", count_responses_tokens, openai_error},
+    {"/v1/decisions", answer_decisions, openai_error},
+    {"/v1/systemone", answer_systemone, openai_error},
 };
 
 // Null when the path is another; else what stands for {}.
@@ -135,27 +139,81 @@ FormatError error_of_path(std::string_view path) {
   return path.starts_with("/v1/messages") ? anthropic_error : openai_error;
 }
 
+template <typename Routes>
+const auto* find(const Routes& routes, std::string_view path) {
+  const auto* const found =
+      std::ranges::find_if(routes, [&](const auto& r) { return match(r.path, path) != nullptr; });
+  return found == std::end(routes) ? nullptr : found;
+}
+
+bool has_post(std::string_view path) {
+  return find(kAsks, path) || find(kSlow, path) || find(kBodies, path);
+}
+
+ApiError not_found(std::string_view path) {
+  return {.status = 404,
+          .code = "not_found",
+          .message =
+              short_message(fmt::format("{}: this server has no such path", path.substr(0, 200)))};
+}
+
+// What speaks against a request, by its header alone: where it comes from, its path, its method,
+// its key.
+struct Objection {
+  ApiError error;
+  std::string_view allow = {};  // of 405
+};
+std::optional<Objection> objection(const Site& site, const HttpRequest& request) {
+  if (auto error = site.access.check_origin(request)) return Objection{*std::move(error)};
+  const std::string_view path = path_of(request);
+  const http::verb verb = request.method();
+  if (verb == http::verb::options) return std::nullopt;
+  const PlainRoute* const plain = find(kPlain, path);
+  const bool page = page_file(path).has_value(), get = plain != nullptr || page,
+             post = has_post(path);
+  const bool reads = verb == http::verb::get || verb == http::verb::head;
+  if (!get && !post) return Objection{not_found(path)};
+  if ((reads && !get) || (verb == http::verb::post && !post) ||
+      (!reads && verb != http::verb::post)) {
+    const std::string_view allow = !post ? "GET, HEAD" : !get ? "POST" : "GET, HEAD, POST";
+    return Objection{{.status = 405,
+                      .code = "method_not_allowed",
+                      .message = fmt::format("expected {}", get ? "GET" : "POST")},
+                     allow};
+  }
+  const bool open = reads && (page || !plain->needs_key);
+  if (auto error = open ? std::nullopt : site.access.check_key(request))
+    return Objection{*std::move(error)};
+  return std::nullopt;
+}
+
+Response refusal(Site& site, const HttpRequest& request, const Objection& objection) {
+  site.metrics.refused(objection.error.code);
+  site.metrics.responded(objection.error.status);
+  Response response = error_of_path(path_of(request))(objection.error);
+  if (objection.error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (!objection.allow.empty()) response.headers.emplace_back("Allow", objection.allow);
+  for (auto& header : site.access.cors_headers(request)) response.headers.push_back(header);
+  return response;
+}
+
 class Routing {
  public:
   Routing(Site& site, HttpRequest& request, ResponseWriter& writer)
       : site_(site), request_(request), writer_(writer), path_(path_of(request)) {}
 
   asio::awaitable<void> run() {
-    const FormatError shape = error_of_path(path_);
-    if (const auto error = site_.access.check_origin(request_)) {
-      co_await refuse(*error, shape);
-      co_return;
-    }
-    const http::verb verb = request_.method();
-    if (verb == http::verb::options) {
+    if (const auto found = objection(site_, request_)) {
+      Response response = refusal(site_, request_, *found);
+      co_await writer_.send(std::move(response));
+    } else if (request_.method() == http::verb::options) {
       Response none{.status = 204, .type = ""};
       co_await send(std::move(none));
-    } else if (verb == http::verb::get || verb == http::verb::head) {
-      co_await plain(shape);
-    } else if (verb == http::verb::post) {
-      co_await post(shape);
+    } else if (request_.method() == http::verb::post) {
+      co_await post();
     } else {
-      co_await not_found(shape);
+      Response found_response = plain();
+      co_await send(std::move(found_response));
     }
   }
 
@@ -166,97 +224,60 @@ class Routing {
     co_await writer_.send(std::move(response));
   }
 
-  asio::awaitable<void> refuse(const ApiError& error, FormatError shape) {
-    site_.metrics.refused(error.code);
-    Response response = shape(error);
-    if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    co_await send(std::move(response));
+  Response plain() const {
+    // Programs that look for Ollama; the page says the same to those who take anything.
+    const std::string_view accepts = field_of(request_, "accept");
+    const auto takes = [&](std::string_view type) { return accepts.find(type) != accepts.npos; };
+    if (path_ == "/" && !accepts.empty() && !takes("text/html") && !takes("*/*"))
+      return {.type = "text/plain; charset=utf-8", .body = "Ollama is running"};
+    if (auto file = page_file(path_)) return *std::move(file);
+    const PlainRoute& route = *find(kPlain, path_);
+    const char* const rest = match(route.path, path_);
+    return route.answer(site_,
+                        {rest, static_cast<std::size_t>(path_.data() + path_.size() - rest)});
   }
 
-  asio::awaitable<void> plain(FormatError shape) {
-    if (auto file = page_file(path_)) {
-      co_await send(*std::move(file));
-      co_return;
+  asio::awaitable<void> post() {
+    if (const AskRoute* const ask = find(kAsks, path_)) {
+      co_await generate(*ask);
+    } else if (const SlowRoute* const slow = find(kSlow, path_)) {
+      Response found = co_await slow->answer(site_, std::move(request_.body()), writer_);
+      co_await send(std::move(found));
+    } else {
+      Response found = find(kBodies, path_)->answer(site_, request_.body());
+      co_await send(std::move(found));
     }
-    for (const PlainRoute& each : kPlain) {
-      const char* const rest = match(each.path, path_);
-      if (rest == nullptr) continue;
-      if (const auto error = each.needs_key ? site_.access.check_key(request_) : std::nullopt) {
-        co_await refuse(*error, each.error);
-      } else {
-        Response found = each.answer(
-            site_, {rest, static_cast<std::size_t>(path_.data() + path_.size() - rest)});
-        co_await send(std::move(found));
-      }
-      co_return;
-    }
-    co_await not_found(shape);
   }
 
-  asio::awaitable<void> post(FormatError shape) {
-    for (const AskRoute& each : kAsks) {
-      if (each.path != path_) continue;
-      if (const auto error = site_.access.check_key(request_)) {
-        co_await refuse(*error, each.error);
-        co_return;
-      }
-      auto parsed = each.parse(request_.body());
-      request_.body() = std::string();  // the pictures are in the question now
-      if (!parsed) {
-        co_await refuse(parsed.error(), each.error);
-        co_return;
-      }
-      co_await answer(site_.models, site_.metrics, std::move(parsed->generation), *parsed->format,
-                      writer_);
-      site_.metrics.responded(writer_.status());
+  asio::awaitable<void> generate(const AskRoute& route) {
+    auto parsed = co_await parse(route);
+    if (!parsed) {
+      site_.metrics.refused(parsed.error().code);
+      Response response = route.error(parsed.error());
+      if (parsed.error().status == 429) response.headers.emplace_back("Retry-After", "1");
+      co_await send(std::move(response));
       co_return;
     }
-    for (const SlowRoute& each : kSlow) {
-      if (each.path != path_) continue;
-      if (const auto error = site_.access.check_key(request_)) {
-        co_await refuse(*error, each.error);
-      } else {
-        Response found = co_await each.answer(site_.models, std::move(request_.body()));
-        co_await send(std::move(found));
-      }
-      co_return;
-    }
-    for (const BodyRoute& each : kBodies) {
-      if (each.path != path_) continue;
-      if (const auto error = site_.access.check_key(request_)) {
-        co_await refuse(*error, each.error);
-      } else {
-        Response found = each.answer(site_, request_.body());
-        co_await send(std::move(found));
-      }
-      co_return;
-    }
-    co_await not_found(shape);
+    co_await answer(site_.models, site_.metrics, std::move(parsed->generation), *parsed->format,
+                    writer_);
+    site_.metrics.responded(writer_.status());
   }
 
-  // Another path's method is 405.
-  asio::awaitable<void> not_found(FormatError shape) {
-    const bool get =
-        page_file(path_).has_value() ||
-        std::ranges::any_of(kPlain, [&](const auto& r) { return match(r.path, path_); });
-    const auto here = [&](const auto& each) { return each.path == path_; };
-    const bool post = std::ranges::any_of(kAsks, here) || std::ranges::any_of(kSlow, here) ||
-                      std::ranges::any_of(kBodies, here);
-    if (!get && !post) {
-      const ApiError error{.status = 404,
-                           .code = "not_found",
-                           .message = short_message(fmt::format("{}: this server has no such path",
-                                                                path_.substr(0, 200)))};
-      co_await refuse(error, shape);
-      co_return;
-    }
-    const ApiError error{.status = 405,
-                         .code = "method_not_allowed",
-                         .message = fmt::format("expected {}", get ? "GET" : "POST")};
-    site_.metrics.refused(error.code);
-    Response response = shape(error);
-    response.headers.emplace_back("Allow", get ? "GET, HEAD" : "POST");
-    co_await send(std::move(response));
+  // Large bodies on a thread of their own: decoding 64 MiB of base64 takes longer than others'
+  // requests should wait.
+  asio::awaitable<std::expected<ParsedRequest, ApiError>> parse(const AskRoute& route) {
+    constexpr std::size_t kSmall = std::size_t{64} << 10;
+    using Parsed = std::expected<ParsedRequest, ApiError>;
+    const auto body = std::make_shared<std::string>(std::move(request_.body()));
+    request_.body() = std::string();  // the pictures are in the question now
+    if (body->size() <= kSmall) co_return route.parse(*body);
+    std::function<Result<std::shared_ptr<Parsed>>()> job = [body, read = route.parse] {
+      return std::make_shared<Parsed>(read(*body));
+    };
+    const auto done =
+        co_await runtime::run_blocking<std::shared_ptr<Parsed>>(site_.parsers, std::move(job));
+    if (!done) co_return std::unexpected(api_error(done.error()));
+    co_return std::move(**done);
   }
 
   Site& site_;
@@ -266,6 +287,12 @@ class Routing {
 };
 
 }  // namespace
+
+std::optional<Response> refuse_early(Site& site, const HttpRequest& header) {
+  const auto found = objection(site, header);
+  if (!found) return std::nullopt;
+  return refusal(site, header, *found);
+}
 
 asio::awaitable<void> route(Site& site, HttpRequest& request, ResponseWriter& writer) {
   Routing routing(site, request, writer);

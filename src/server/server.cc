@@ -38,6 +38,33 @@ std::string request_id(const HttpRequest& request) {
   return usable ? std::string(given) : new_id("req_");
 }
 
+// Of W3C's traceparent, version-traceid-parent-flags (https://www.w3.org/TR/trace-context/); empty
+// where it is none.
+std::string trace_id(const HttpRequest& request) {
+  const std::string_view given = field_of(request, "traceparent");
+  if (given.size() < 55 || given[2] != '-' || given[35] != '-') return {};
+  const std::string_view id = given.substr(3, 32);
+  const bool hex = std::ranges::all_of(
+      id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return hex ? std::string(id) : std::string();
+}
+
+void add_facts(const ResponseWriter::Facts& facts, bj::object& line) {
+  if (facts.model.empty()) return;
+  const AnswerStats& s = facts.stats;
+  line["model"] = facts.model;
+  line["tokens"] = bj::object{{"prompt", s.prompt_tokens},
+                              {"image", s.image_tokens},
+                              {"cached", s.cached_tokens},
+                              {"generated", s.generated_tokens}};
+  line["stages"] = bj::object{{"queue", s.queue_seconds},
+                              {"fetch", s.fetch_seconds},
+                              {"image", s.image_seconds},
+                              {"tower", s.tower_seconds},
+                              {"first_token", s.first_token_seconds},
+                              {"total", s.total_seconds}};
+}
+
 }  // namespace
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
@@ -45,7 +72,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   Impl(runtime::Runtime& runtime, ServerOptions options, ServedModels models, Access access)
       : runtime_(runtime),
         options_(std::move(options)),
-        site_(new Site{.models = std::move(models),
+        site_(new Site{.runtime = runtime,
+                       .models = std::move(models),
                        .metrics = {},
                        .access = std::move(access),
                        .draining = [this] { return draining_.load(); }}),
@@ -81,6 +109,15 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       return openai_error(
           {.status = status, .code = std::string(code), .message = short_message(message)});
     };
+    context_->refuse_early = [site = site_](const HttpRequest& header) {
+      auto response = server::refuse_early(*site, header);
+      if (response) response->headers.emplace_back("x-request-id", request_id(header));
+      return response;
+    };
+    context_->begin_request = [self = weak_from_this()]() -> std::shared_ptr<void> {
+      const auto there = self.lock();
+      return there ? std::make_shared<Busy>(there) : nullptr;
+    };
     context_->draining = [self = weak_from_this()] {
       const auto there = self.lock();
       return !there || there->draining_.load();
@@ -100,8 +137,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     listening_.cancel();
     listening_.wait();
     lock.lock();
-    // Idle connections hold nothing up: only answers count.
-    changed_.wait_for(lock, options_.drain_timeout, [&] { return stopped_ || answers_ == 0; });
+    // Idle connections hold nothing up: only requests count.
+    changed_.wait_for(lock, options_.drain_timeout, [&] { return stopped_ || requests_ == 0; });
     lock.unlock();
     stop();
   }
@@ -125,46 +162,45 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     runtime::Task<bool> task;
   };
 
-  // Counts the answers that are being made.
+  // Counts the requests that are being read or answered, from their header on.
   class Busy {
    public:
-    explicit Busy(Impl& server) : server_(server) {
-      const std::lock_guard lock(server_.mutex_);
-      ++server_.answers_;
+    explicit Busy(std::shared_ptr<Impl> server) : server_(std::move(server)) {
+      const std::lock_guard lock(server_->mutex_);
+      ++server_->requests_;
     }
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
     ~Busy() {
       {
-        const std::lock_guard lock(server_.mutex_);
-        --server_.answers_;
+        const std::lock_guard lock(server_->mutex_);
+        --server_->requests_;
       }
-      server_.changed_.notify_all();
+      server_->changed_.notify_all();
     }
 
    private:
-    Impl& server_;
+    const std::shared_ptr<Impl> server_;
   };
 
   static asio::awaitable<void> handle(std::shared_ptr<Impl> self, HttpRequest& request,
                                       ResponseWriter& writer) {
     if (!self) co_return;
-    const Busy busy(*self);
     const auto begun = std::chrono::steady_clock::now();
     const std::string id = request_id(request);
     writer.add_header("x-request-id", id);
     const std::string method(request.method_string().data(), request.method_string().size());
-    const std::string path(path_of(request).substr(0, 200));
+    const std::string path(path_of(request).substr(0, 200)), trace = trace_id(request);
     co_await route(*self->site_, request, writer);
     if (!self->options_.access_log) co_return;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-    self->options_.access_log(bj::serialize(bj::object{{"time", unix_seconds()},
-                                                       {"request_id", id},
-                                                       {"method", method},
-                                                       {"path", base::replace_invalid_utf8(path)},
-                                                       {"status", writer.status()},
-                                                       {"bytes", writer.bytes()},
-                                                       {"seconds", took.count()}}));
+    bj::object line = {{"time", unix_seconds()},    {"request_id", id},
+                       {"method", method},          {"path", base::replace_invalid_utf8(path)},
+                       {"status", writer.status()}, {"bytes", writer.bytes()},
+                       {"seconds", took.count()}};
+    if (!trace.empty()) line["trace_id"] = trace;
+    add_facts(writer.facts, line);
+    self->options_.access_log(bj::serialize(line));
   }
 
   static asio::awaitable<Result<bool>> accept(std::shared_ptr<Impl> self) {
@@ -228,7 +264,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::list<Entry> connections_;  // guarded by mutex_, as are the next two
-  int answers_ = 0;
+  int requests_ = 0;
   bool stopped_ = false;
 };
 

@@ -22,8 +22,8 @@ struct ServerOptions {
   std::vector<std::string> keys;           // one of them is asked for, unless there are none
   bool open_to_all = false;                // no key though strangers may reach it
   std::vector<std::string> allow_origins;  // web pages from elsewhere: "https://example.com"
-  std::chrono::seconds drain_timeout{30};
-  std::chrono::seconds drain_delay{0};
+  std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds drain_delay{0};
   int max_connections = 16'384;
   int threads = 0;  // compute threads; 0: all cores
   // One JSON object for each request, without pictures, prompts and keys. From loop threads.

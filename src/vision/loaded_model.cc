@@ -169,6 +169,7 @@ Result<engine::SequenceRequest> LoadedModel::request(Prompt prompt,
                       kMaxTopLogprobs, options.top_logprobs);
   }
   engine::SequenceRequest request;
+  const std::int64_t prompt_tokens = prompt.tokens;
   request.prompt = std::move(prompt.segments);
   engine::SamplingOptions& sampling = request.sampling = sampling_;
   sampling.temperature = options.temperature.value_or(sampling_.temperature);
@@ -186,8 +187,27 @@ Result<engine::SequenceRequest> LoadedModel::request(Prompt prompt,
   sampling.seed = options.seed;
   request.max_new_tokens = options.max_new_tokens.value_or(max_new_tokens_);
   request.end_tokens = end_tokens_;
+  if (options.score) {
+    score(*options.score, request);
+    const std::int64_t all = prompt_tokens + request.max_new_tokens;
+    if (all > info_.context_tokens) {
+      return make_error(ErrorCode::kContextFull,
+                        "prompt and scored text take {} tokens, the context has {}", all,
+                        info_.context_tokens);
+    }
+    return request;
+  }
   if (options.logprobs) request.top_logprobs = options.top_logprobs;
   return request;
+}
+
+// The text is the answer, and one more token is looked at: where it would end.
+void LoadedModel::score(const std::string& text, engine::SequenceRequest& request) const {
+  request.sampling = {};
+  request.forced_tokens = tokenizer_->encode(text, false, false);
+  request.drafts_forced = true;
+  request.keep_logits = true;
+  request.max_new_tokens = std::ssize(request.forced_tokens) + 1;
 }
 
 }  // namespace ocellus::vision

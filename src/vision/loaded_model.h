@@ -50,6 +50,8 @@ class LoadedModel {
   // kBadModel once weights that are mapped could not be read: nothing computed since can be used.
   Status intact() const;
 
+  const std::vector<std::int32_t>& end_tokens() const { return end_tokens_; }
+
   // What the engine runs for a prompt whose images are attached: sampling and limits.
   // kInvalidArgument.
   Result<engine::SequenceRequest> request(Prompt prompt, const AskOptions& options) const;
@@ -57,6 +59,7 @@ class LoadedModel {
  private:
   LoadedModel() = default;
   Status read_settings(const models::ModelDescription& description, const ModelOptions& options);
+  void score(const std::string& text, engine::SequenceRequest& request) const;
   Status make_prompts(const models::ModelDescription& description, const ModelOptions& options);
 
   std::shared_ptr<const base::MappedFile> file_;  // of a packed model; else null

@@ -89,6 +89,7 @@ class VisionState {
   void handle(engine::Engine::Events events);
   void handle(engine::SequenceEvent& event);
   AnswerPiece piece_of(Active& active, const engine::SequenceEvent& event);
+  void add_score(ActiveMap::iterator active, const engine::SequenceEvent& event);
   void end(ActiveMap::iterator active);
   void drop_stopped();
   void fail_all(ErrorCode code, std::string_view message) noexcept;

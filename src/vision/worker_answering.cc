@@ -1,4 +1,7 @@
 // From the engine's tokens to the reader's pieces.
+#include <cmath>
+
+#include "engine/logprobs.h"
 #include "vision/vision_worker.h"
 
 namespace ocellus::vision {
@@ -38,6 +41,7 @@ void VisionState::handle(engine::SequenceEvent& event) {
       active.question.options.progress(
           {Stage::kPrefill, *event.prefilled, active.stats.prompt_tokens});
   }
+  if (active.question.options.score) return add_score(found, event);
   active.stats.drafted_tokens += event.drafted;
   active.stats.accepted_tokens += event.accepted ? 1 : 0;
   const bool end_token = event.end == engine::SequenceEnd::kEndToken;
@@ -57,6 +61,24 @@ void VisionState::handle(engine::SequenceEvent& event) {
     active.stats.finish = end_token || whole ? FinishReason::kStop : FinishReason::kLength;
     end(found);
   }
+}
+
+// The probability of one more token of a text that is scored; behind it, of an end.
+void VisionState::add_score(ActiveMap::iterator active, const engine::SequenceEvent& event) {
+  if (!event.token) return;
+  Active& a = active->second;
+  const auto scores = [&](std::int32_t id) {
+    return static_cast<double>(engine::score_token(event.logits, id, 0).token.logprob);
+  };
+  if (!event.end) {
+    a.stats.log_probability += scores(*event.token);
+    return;
+  }
+  double ends = 0;
+  for (const std::int32_t id : model_->end_tokens()) ends += std::exp(scores(id));
+  if (!model_->end_tokens().empty()) a.stats.log_probability += std::log(ends);
+  model_->engine().cancel(event.sequence);
+  end(active);
 }
 
 // The last pieces, the numbers, and the end of the stream.

@@ -1,7 +1,7 @@
 #include "server/http/connection.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -26,15 +26,35 @@ using Parser = http::request_parser<http::string_body>;
 // What reading one request came to.
 enum class Read { kRequest, kEnd, kRefused };
 
-struct Refusal {
-  unsigned status = 400;
-  std::string code, message;
-};
-
 std::string_view text_of(const beast::flat_buffer& buffer) {
   const auto data = buffer.cdata();
   return {static_cast<const char*>(data.data()), data.size()};
 }
+
+// A request's share of the bytes that all bodies may take together.
+class BodyBytes {
+ public:
+  explicit BodyBytes(const ConnectionContext& context) : context_(context) {}
+  BodyBytes(const BodyBytes&) = delete;
+  BodyBytes& operator=(const BodyBytes&) = delete;
+  ~BodyBytes() { context_.body_bytes -= taken_; }
+
+  // Up to so many in all. False: others have taken them.
+  bool take(std::size_t bytes) {
+    if (bytes <= taken_) return true;
+    const std::size_t more = bytes - taken_;
+    if (context_.body_bytes.fetch_add(more) + more > context_.limits.all_body_bytes) {
+      context_.body_bytes -= more;
+      return false;
+    }
+    taken_ = bytes;
+    return true;
+  }
+
+ private:
+  const ConnectionContext& context_;
+  std::size_t taken_ = 0;
+};
 
 class Connection {
  public:
@@ -50,7 +70,8 @@ class Connection {
       std::optional<Parser> parser(std::in_place);
       parser->header_limit(static_cast<std::uint32_t>(context_.limits.max_header_bytes));
       parser->body_limit(context_.limits.max_body_bytes);
-      const Read found = co_await read(*parser);
+      BodyBytes bytes(context_);
+      const Read found = co_await read(*parser, bytes);
       if (found == Read::kEnd) break;
       if (found == Read::kRefused) {
         co_await refuse();
@@ -61,6 +82,7 @@ class Connection {
       const bool keep_alive = request.keep_alive() && !context_.draining();
       ResponseWriter writer(stream_, request, context_.limits, keep_alive);
       co_await context_.handler(request, writer);
+      running_.reset();
       if (!writer.keep_alive() || writer.client_gone() || context_.draining()) break;
     }
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -71,9 +93,11 @@ class Connection {
   asio::awaitable<Read> read_header(Parser& parser) {
     bool begun = buffer_.size() > 0;
     stream_.expires_after(begun ? context_.limits.header : context_.limits.idle);
-    while (!has_whole_header(text_of(buffer_))) {
-      if (Status ok = check_framing(text_of(buffer_)); !ok)
+    HeaderScan scan;
+    while (true) {
+      if (Status ok = scan.advance(text_of(buffer_)); !ok)
         co_return refusing(400, "bad_request", ok.error().message);
+      if (scan.complete()) break;
       if (buffer_.size() >= context_.limits.max_header_bytes) {
         co_return refusing(431, "header_too_large",
                            fmt::format("request header: expected at most {} bytes",
@@ -105,33 +129,70 @@ class Connection {
     co_return Read::kRequest;
   }
 
-  asio::awaitable<Read> read(Parser& parser) {
+  asio::awaitable<Read> read(Parser& parser, BodyBytes& bytes) {
     const Read header = co_await read_header(parser);
     if (header != Read::kRequest) co_return header;
+    running_ = context_.begin_request();
     const auto length = parser.content_length();
     if (length && *length > context_.limits.max_body_bytes) co_return too_large();
-    stream_.expires_after(context_.limits.body);
+    if (parser.is_done() || (length && *length == 0)) {
+      parser.eager(true);
+      if (parser.is_done()) co_return Read::kRequest;
+    }
+    if (auto response = context_.refuse_early(parser.get())) {
+      response_ = *std::move(response);
+      co_return Read::kRefused;
+    }
+    if (!bytes.take(length ? static_cast<std::size_t>(*length) : 0)) co_return busy();
     if (beast::iequals(parser.get()[http::field::expect], "100-continue") && !parser.is_done()) {
+      stream_.expires_after(context_.limits.write);
       const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       const auto [ec, count] = co_await asio::async_write(stream_, asio::buffer(go_on), kAwait);
       if (ec) co_return Read::kEnd;
     }
-    parser.eager(true);
-    if (parser.is_done()) co_return Read::kRequest;
-    const auto [ec, count] = co_await http::async_read(stream_, buffer_, parser, kAwait);
-    if (ec == http::error::body_limit) co_return too_large();
-    if (ec == beast::error::timeout)
-      co_return refusing(408, "request_timeout", "request body: not there in time");
-    if (ec && ec.category() == http::make_error_code(http::error::bad_chunk).category() &&
-        ec != http::error::end_of_stream && ec != http::error::partial_message) {
-      co_return refusing(400, "bad_request", "request body: " + ec.message());
-    }
-    co_return ec ? Read::kEnd : Read::kRequest;
+    const Read body = co_await read_body(parser, bytes);
+    co_return body;
   }
 
-  Read refusing(unsigned status, std::string code, std::string message) {
-    refusal_ = {status, std::move(code), std::move(message)};
+  // Piece by piece, so that a client that sends a byte now and then is not waited for.
+  asio::awaitable<Read> read_body(Parser& parser, BodyBytes& bytes) {
+    constexpr std::chrono::seconds kFirst{10};
+    const auto begun = std::chrono::steady_clock::now();
+    std::size_t received = 0;
+    parser.eager(true);
+    while (!parser.is_done()) {
+      stream_.expires_after(context_.limits.stall);
+      const auto [ec, count] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      received += count;
+      if (ec == http::error::body_limit) co_return too_large();
+      if (ec == beast::error::timeout)
+        co_return refusing(408, "request_timeout", "request body: not there in time");
+      if (ec && ec.category() == http::make_error_code(http::error::bad_chunk).category() &&
+          ec != http::error::end_of_stream && ec != http::error::partial_message) {
+        co_return refusing(400, "bad_request", "request body: " + ec.message());
+      }
+      if (ec) co_return Read::kEnd;
+      if (!bytes.take(parser.get().body().size())) co_return busy();
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+      if (took > kFirst && static_cast<double>(received) <
+                               took.count() * static_cast<double>(context_.limits.pace)) {
+        co_return refusing(
+            408, "request_timeout",
+            fmt::format("request body: expected {} bytes a second", context_.limits.pace));
+      }
+    }
+    co_return Read::kRequest;
+  }
+
+  Read refusing(unsigned status, std::string_view code, std::string_view message) {
+    response_ = context_.error(status, code, message);
     return Read::kRefused;
+  }
+  Read busy() {
+    const Read refused = refusing(
+        503, "server_busy", "the requests that are being read take all the room there is for them");
+    response_.headers.emplace_back("Retry-After", "1");
+    return refused;
   }
   Read too_large() {
     return refusing(
@@ -144,8 +205,8 @@ class Connection {
   asio::awaitable<void> refuse() {
     const HttpRequest none;
     ResponseWriter writer(stream_, none, context_.limits, false);
-    Response response = context_.error(refusal_.status, refusal_.code, refusal_.message);
-    const bool there = co_await writer.send(std::move(response));
+    const bool there = co_await writer.send(std::move(response_));
+    running_.reset();
     if (!there) co_return;
     error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -162,7 +223,8 @@ class Connection {
   beast::tcp_stream stream_;
   const ConnectionContext& context_;
   beast::flat_buffer buffer_;
-  Refusal refusal_;
+  Response response_;              // of a request that is refused before it is whole
+  std::shared_ptr<void> running_;  // while a request is read and answered
 };
 
 }  // namespace
@@ -235,10 +297,8 @@ asio::awaitable<bool> ResponseWriter::end() {
 }
 
 bool ResponseWriter::client_gone() {
-  char byte = 0;
-  const auto found = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (found > 0) return false;
-  return found == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  pollfd asked{.fd = stream_.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 asio::awaitable<void> serve_connection(asio::ip::tcp::socket socket,

@@ -53,22 +53,30 @@ Status check_field(std::string_view line, Lengths& lengths) {
 
 }  // namespace
 
-bool has_whole_header(std::string_view bytes) { return bytes.find(kEnd) != std::string_view::npos; }
+Status HeaderScan::advance(std::string_view bytes) {
+  for (; at_ < bytes.size() && !complete_; ++at_) {
+    const char c = bytes[at_];
+    if (c == '\0') return bad("NUL");
+    if (c == '\n' && (at_ == 0 || bytes[at_ - 1] != '\r')) return bad("bare LF");
+    if (c != '\n' && at_ > 0 && bytes[at_ - 1] == '\r') return bad("bare CR");
+    complete_ = c == '\n' && bytes.substr(0, at_ + 1).ends_with(kEnd);
+  }
+  return {};
+}
 
 Status check_framing(std::string_view bytes) {
   if (const std::size_t end = bytes.find(kEnd); end != std::string_view::npos)
     bytes = bytes.substr(0, end + kEnd.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == '\0') return bad("NUL");
-    if (bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r')) return bad("bare LF");
-    if (bytes[i] == '\r' && i + 1 < bytes.size() && bytes[i + 1] != '\n') return bad("bare CR");
-  }
+  HeaderScan scan;
+  OCELLUS_RETURN_IF_ERROR(scan.advance(bytes));
   Lengths lengths;
+  int fields = 0;
   std::size_t at = bytes.find("\r\n");
   while (at != std::string_view::npos) {
     at += 2;
     const std::size_t end = bytes.find("\r\n", at);
     if (end == std::string_view::npos || end == at) break;
+    if (++fields > kMaxFields) return bad("more than 100 fields");
     OCELLUS_RETURN_IF_ERROR(check_field(bytes.substr(at, end - at), lengths));
     at = end;
   }
