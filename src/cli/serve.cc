@@ -28,6 +28,7 @@ struct ServeCommand {
   std::string port_file, api_key_file;
   std::size_t queue = 8;
   double drain_timeout = 30, drain_delay = 0;
+  double ttl = -1;  // below 0: models stay
   bool access_log = false;
 
   void add_to(CLI::App& command);
@@ -99,6 +100,10 @@ void ServeCommand::add_to(CLI::App& command) {
       "Let this web page ask, such as https://example.com (repeatable)")
       ->type_name("ORIGIN")
       ->allow_extra_args(false);
+  add("--ttl", ttl,
+      "Unload a model that was idle for so long; it is loaded again when asked (default: never)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
   add("--drain-delay", drain_delay, "After SIGTERM: not ready, but answering, so long (default: 0)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 3600.0));
@@ -117,21 +122,22 @@ Result<server::ServerOptions> ServeCommand::server_options() const {
     OCELLUS_ASSIGN_OR_RETURN(const std::string demo, find_default_model());
     specs.push_back("demo=" + demo);
   }
+  const auto time = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  };
   for (const std::string& text : specs) {
     server::ModelSpec spec = parse_model(text);
     ModelFlags flags = settings;
     flags.model = spec.options.path.string();
     OCELLUS_ASSIGN_OR_RETURN(spec.options, flags.options());
     spec.queue = queue;
+    if (ttl >= 0) spec.ttl = time(ttl);
     spec.options.fetch.explain_errors = false;
     all.models.push_back(std::move(spec));
   }
   if (!api_key_file.empty()) {
     OCELLUS_ASSIGN_OR_RETURN(all.keys, read_keys(api_key_file));
   }
-  const auto time = [](double seconds) {
-    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-  };
   all.drain_delay = time(drain_delay);
   all.drain_timeout = time(drain_timeout);
   all.threads = settings.threads;

@@ -136,6 +136,7 @@ class Answering {
 
   void note(ServedModel& model, const AnswerStats& stats) {
     metrics_.answered(model.name(), stats);
+    model.rest(generation_.keep);
     writer_.facts = {.model = model.name(), .stats = stats};
   }
 

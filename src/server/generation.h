@@ -1,6 +1,7 @@
 // A question as every dialect asks it, and the shape in which a dialect wants the answer.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ struct Generation {
   std::vector<Message> messages;
   AskOptions options;
   bool stream = false;
+  bool load_only = false;  // nothing is asked: the model is loaded, or unloaded
+  // How long the model stays in memory after this answer; below 0: for ever.
+  std::optional<std::chrono::milliseconds> keep = {};
   bool progress = false;             // told by stage while nothing is written yet
   std::vector<std::string> ignored;  // fields without effect
 };
@@ -38,6 +42,8 @@ class AnswerFormat {
   virtual std::string error(const ApiError& error) = 0;  // the last event of a stream
 
   virtual Response whole(const Answer& answer) = 0;
+  // In answer to a question that only loads: the model is there, or gone.
+  virtual Response loaded(bool) const { return {.body = "{}"}; }
   virtual Response refusal(const ApiError& error) const = 0;
 };
 

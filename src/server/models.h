@@ -2,7 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +21,7 @@ struct ModelSpec {
   std::vector<std::string> names;  // the first is its own, the others are aliases
   ModelOptions options;            // its mailbox is sized by `queue`
   std::size_t queue = 8;           // requests that wait beyond the max_sequences that are answered
+  std::optional<std::chrono::milliseconds> ttl = {};  // idle for so long it is unloaded
 };
 
 // A model, loaded when it is first asked. Any thread.
@@ -32,7 +36,17 @@ struct ServedModel {
   int room = 0;                  // answers that may be made or wait at the same time
   std::atomic<int> running = 0;  // those that are
 
+  // How long it stays in memory after its last answer; below 0: for ever.
+  std::atomic<std::int64_t> keep_ms = -1;
+  std::atomic<std::int64_t> idle_since_ms = 0;
+
   const std::string& name() const { return names.front(); }
+  // An answer has ended; `keep` as that request wants it from now on.
+  void rest(std::optional<std::chrono::milliseconds> keep);
+  bool is_overdue() const;
+  // Seconds of the system's clock; nothing: never.
+  std::optional<std::int64_t> expires_at() const;
+  std::int64_t context_tokens() const;
 };
 
 // Read-only once made; any thread.

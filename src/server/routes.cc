@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "ocellus/ocellus_version.h"
 #include "runtime/blocking.h"
 #include "server/answering.h"
 #include "server/counting.h"
@@ -15,6 +16,7 @@
 #include "server/dialects/openai_chat.h"
 #include "server/dialects/openai_responses.h"
 #include "server/images.h"
+#include "server/lifetime.h"
 #include "server/page.h"
 
 namespace ocellus::server {
@@ -34,6 +36,7 @@ bj::object model_json(const ServedModel& model) {
           {"aliases", bj::array(model.names.begin() + 1, model.names.end())},
           {"architecture", bj::object{{"input_modalities", bj::array{"text", "image"}},
                                       {"output_modalities", bj::array{"text"}}}},
+          {"meta", bj::object{{"n_ctx", model.context_tokens()}}},
           {"status", bj::object{{"value", model.loaded ? "loaded" : "unloaded"}}}};
 }
 
@@ -53,6 +56,24 @@ Response show_model(const Site& site, std::string_view name) {
                        .param = "model"});
 }
 
+// As llama.cpp's server tells them; `query`: model=NAME, else the first.
+Response props(const Site& site, std::string_view query) {
+  constexpr std::string_view kKey = "model=";
+  const std::size_t at = query.find(kKey);
+  std::string_view name = at == std::string_view::npos ? "" : query.substr(at + kKey.size());
+  name = name.substr(0, name.find('&'));
+  const std::shared_ptr<ServedModel> model = site.models.find(name);
+  if (model == nullptr) return show_model(site, name);
+  return json_response(
+      bj::object{{"default_generation_settings", bj::object{{"n_ctx", model->context_tokens()}}},
+                 {"total_slots", model->options.max_sequences},
+                 {"model_alias", model->name()},
+                 {"modalities", bj::object{{"vision", true}, {"audio", false}}},
+                 {"chat_template_caps", bj::object{{"supports_tools", false}}},
+                 {"media_marker", "<__media__>"},
+                 {"build_info", ocellus::version()}});
+}
+
 Response health(const Site&, std::string_view) {
   return json_response(bj::object{{"status", "ok"}});
 }
@@ -66,7 +87,8 @@ Response metrics(const Site& site, std::string_view) {
   return {.type = "text/plain; version=0.0.4; charset=utf-8", .body = site.metrics.text()};
 }
 
-// GET and HEAD: what is known without asking a model. `{}` at the end of a path takes the rest.
+// GET and HEAD: what is known without asking a model. `{}` at the end of a path takes the rest; the
+// others are given the query.
 struct PlainRoute {
   std::string_view path;
   Response (*answer)(const Site& site, std::string_view rest);
@@ -79,6 +101,7 @@ constexpr PlainRoute kPlain[] = {
     {"/ready", ready, false},
     {"/v1/health", health, false},
     {"/metrics", metrics},
+    {"/props", props},
     {"/models", list_models},
     {"/v1/models", list_models},
     {"/v1/models/{}", show_model},
@@ -123,6 +146,8 @@ constexpr SlowRoute kSlow[] = {
     {"/v1/images/inspect", inspect_image, openai_error},
     {"/v1/messages/count_tokens", count_anthropic_tokens, anthropic_error},
     {"/v1/responses/input_tokens", count_responses_tokens, openai_error},
+    {"/models/load", load_route, openai_error},
+    {"/models/unload", unload_route, openai_error},
     {"/v1/decisions", answer_decisions, openai_error},
     {"/v1/systemone", answer_systemone, openai_error},
 };
@@ -233,8 +258,12 @@ class Routing {
     if (auto file = page_file(path_)) return *std::move(file);
     const PlainRoute& route = *find(kPlain, path_);
     const char* const rest = match(route.path, path_);
-    return route.answer(site_,
-                        {rest, static_cast<std::size_t>(path_.data() + path_.size() - rest)});
+    if (route.path.ends_with("/{}"))
+      return route.answer(site_,
+                          {rest, static_cast<std::size_t>(path_.data() + path_.size() - rest)});
+    const std::string_view target(request_.target().data(), request_.target().size());
+    const std::size_t query = target.find('?');
+    return route.answer(site_, query == target.npos ? "" : target.substr(query + 1));
   }
 
   asio::awaitable<void> post() {
@@ -256,6 +285,11 @@ class Routing {
       Response response = route.error(parsed.error());
       if (parsed.error().status == 429) response.headers.emplace_back("Retry-After", "1");
       co_await send(std::move(response));
+      co_return;
+    }
+    if (parsed->generation.load_only) {
+      Response done = co_await load_only(site_, parsed->generation, *parsed->format);
+      co_await send(std::move(done));
       co_return;
     }
     co_await answer(site_.models, site_.metrics, std::move(parsed->generation), *parsed->format,

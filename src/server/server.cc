@@ -19,6 +19,7 @@
 #include "runtime/spawn.h"
 #include "server/dialects/openai_chat.h"
 #include "server/ids.h"
+#include "server/lifetime.h"
 #include "server/routes.h"
 
 namespace ocellus::server {
@@ -122,6 +123,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       const auto there = self.lock();
       return !there || there->draining_.load();
     };
+    sweeping_ = runtime::spawn<bool>(runtime_, sweep(site_));
     listening_ = runtime::spawn<bool>(runtime_, accept(shared_from_this()));
   }
 
@@ -146,6 +148,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   void stop() {
     draining_ = true;
     listening_.cancel();
+    sweeping_.cancel();
     std::list<Entry> all;
     {
       const std::lock_guard lock(mutex_);
@@ -221,6 +224,18 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     }
   }
 
+  // Until it is cancelled.
+  static asio::awaitable<Result<bool>> sweep(std::shared_ptr<Site> site) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    while (true) {
+      timer.expires_after(std::chrono::milliseconds(500));
+      const auto [ec] = co_await timer.async_wait(kAwait);
+      if (ec) co_return true;
+      unload_idle_models(*site);
+    }
+  }
+
   static asio::awaitable<Result<bool>> serve(tcp::socket socket,
                                              std::shared_ptr<const ConnectionContext> context,
                                              std::shared_ptr<Site> /* kept while it answers */) {
@@ -257,7 +272,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   std::shared_ptr<ConnectionContext> context_;
   tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
-  runtime::Task<bool> listening_;
+  runtime::Task<bool> listening_, sweeping_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> open_ = 0;
 

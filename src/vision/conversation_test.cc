@@ -269,6 +269,17 @@ TEST(Model, DrainFinishesWhatWasAsked) {
   EXPECT_EQ(text_of(model.ask(picture(), kCount, kGreedy)), "4");
 }
 
+// Whoever asks while the last answers are being finished waits for another worker.
+TEST(Model, DrainTurnsNobodyAway) {
+  Model model = open_demo();
+  for (int i = 0; i < 20; ++i) {
+    auto before = model.ask(picture(), kCount, kGreedy);
+    ASSERT_TRUE(model.drain().has_value());
+    EXPECT_EQ(text_of(model.ask(picture(), kCount, kGreedy)), "4") << i;
+    EXPECT_EQ(text_of(std::move(before)), "4");
+  }
+}
+
 // A callback that throws is the caller's defect; it ends the caller's request and nothing else.
 TEST(Model, AnExceptionInARequestEndsNobodyElse) {
   Model model = open_demo();

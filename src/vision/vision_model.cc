@@ -130,17 +130,26 @@ Result<ImageEmbedding> VisionModel::embed_image(Picture picture) {
 }
 
 void VisionModel::shutdown() {
-  Running last;
+  std::vector<Running> last;
   const std::lock_guard lock(mutex_);
-  // Releases at once who waits for its start; it is joined after the lock is gone.
-  last = std::exchange(running_, {});
-  if (last.worker) last.worker->shutdown();
+  // Releases at once who waits for its start; they are joined after the lock is gone.
+  last = std::exchange(draining_, {});
+  last.push_back(std::exchange(running_, {}));
+  for (const Running& each : last)
+    if (each.worker) each.worker->shutdown();
 }
 
+// Who asks from now on gets another worker: this one would turn them away.
 Status VisionModel::drain() {
+  std::vector<Running> ended;  // joined outside the lock
   const std::lock_guard lock(mutex_);
   if (!running_.worker || !running_.worker->alive()) return {};
-  return running_.worker->submit({Shutdown{}});
+  OCELLUS_RETURN_IF_ERROR(running_.worker->submit({Shutdown{}}));
+  for (Running& each : draining_)
+    if (!each.worker->alive()) ended.push_back(std::move(each));
+  std::erase_if(draining_, [](const Running& each) { return each.worker == nullptr; });
+  draining_.push_back(std::exchange(running_, {}));
+  return {};
 }
 
 int VisionModel::starts() const {

@@ -60,6 +60,7 @@ class VisionModel {
   const std::shared_ptr<compute::Jobs> jobs_;
   mutable std::mutex mutex_;
   Running running_;
+  std::vector<Running> draining_;  // they finish what they were asked, and take nothing more
   std::shared_ptr<const runtime::WorkerEnd> last_end_;
   int starts_ = 0;
 };

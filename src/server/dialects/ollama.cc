@@ -9,6 +9,7 @@
 #include "json/json.h"
 #include "ocellus/ocellus_version.h"
 #include "server/dialects/content.h"
+#include "server/dialects/keep_alive.h"
 #include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
@@ -21,10 +22,10 @@ namespace bj = boost::json;
 
 std::string line(const bj::object& value) { return bj::serialize(value) + "\n"; }
 
-std::string now() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z",
-                     fmt::gmtime(static_cast<std::time_t>(unix_seconds())));
+std::string time_text(std::int64_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
+std::string now() { return time_text(unix_seconds()); }
 
 std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
@@ -43,6 +44,11 @@ class OllamaAnswer final : public AnswerFormat {
   std::string error(const ApiError& error) override { return line({{"error", error.message}}); }
   Response whole(const Answer& answer) override {
     return {.body = bj::serialize(last(answer.text, answer.stats))};
+  }
+  Response loaded(bool there) const override {
+    bj::object value = part("", true);
+    value["done_reason"] = there ? "load" : "unload";
+    return {.body = bj::serialize(value)};
   }
   Response refusal(const ApiError& error) const override { return ollama_error(error); }
 
@@ -177,7 +183,8 @@ std::optional<Role> role_of(std::string_view name) {
 
 void read_chat(Fields& fields, std::vector<Message>& messages) {
   const bj::value* const value = fields.any("messages");
-  const bj::array* const list = value == nullptr ? nullptr : value->if_array();
+  if (value == nullptr) return;  // nothing is asked
+  const bj::array* const list = value->if_array();
   if (list == nullptr) return fields.fail("messages", "expected an array");
   for (std::size_t i = 0; i < list->size(); ++i) {
     const std::string where = fmt::format("messages[{}]", i);
@@ -237,7 +244,11 @@ std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
       tools != nullptr && !(tools->is_array() && tools->get_array().empty())) {
     fields.fail("tools", "this server calls no tools", "unsupported_parameter");
   }
-  fields.ignore({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"});
+  g.keep = read_keep_alive(fields, "keep_alive");
+  g.load_only = std::ranges::all_of(g.messages, [](const Message& message) {
+    return message.role != Role::kUser || message.parts.empty();
+  });
+  fields.ignore({"logprobs", "top_logprobs", "truncate", "shift"});
   fields.finish();
   if (fields.error()) return std::unexpected(*fields.error());
   if (auto error = settle_pictures(g.messages)) return std::unexpected(*std::move(error));
@@ -301,7 +312,9 @@ Response ollama_ps(const Site& site, std::string_view) {
   for (const auto& model : site.models.all()) {
     if (!model->loaded) continue;
     bj::object tag = tag_json(*model);
-    tag["expires_at"] = "9999-12-31T23:59:59Z";
+    const auto expires = model->expires_at();
+    tag["expires_at"] = expires ? time_text(*expires) : "9999-12-31T23:59:59Z";
+    tag["context_length"] = model->context_tokens();
     tag["size_vram"] = 0;
     models.push_back(std::move(tag));
   }

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "json/json.h"
 #include "server/dialects/content.h"
+#include "server/dialects/keep_alive.h"
 #include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
@@ -274,10 +275,12 @@ std::expected<ParsedRequest, ApiError> parse_openai_chat(std::string_view body) 
     if (inner.error()) fields.fail(*inner.error());
     g.ignored = inner.ignored();
   }
+  g.keep = read_keep_alive(fields, "keep_alive");
+  if (const auto ttl = read_keep_alive(fields, "ttl")) g.keep = ttl;
   fields.ignore({"user", "metadata", "store", "service_tier", "safety_identifier",
                  "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
                  "cache_prompt", "cache_control", "verbosity", "parallel_tool_calls", "id_slot",
-                 "ttl", "keep_alive", "function_call"});
+                 "function_call"});
   fields.finish();
   if (fields.error()) return std::unexpected(*fields.error());
   g.ignored.insert(g.ignored.end(), fields.ignored().begin(), fields.ignored().end());
