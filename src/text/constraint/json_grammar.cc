@@ -22,12 +22,13 @@ std::vector<std::uint32_t> code_points(std::string_view utf8) {
   return out;
 }
 
-// Without those that a key would have to escape.
-bool stands_raw(std::uint32_t c) { return c >= 0x20 && c != '"' && c != '\\'; }
+// Without those that a key would have to escape, and DEL, which is nobody's text.
+bool stands_raw(std::uint32_t c) { return c >= 0x20 && c != '"' && c != '\\' && c != 0x7F; }
 
 CodePoints all_but(std::vector<std::uint32_t> these) {
   these.push_back('"');
   these.push_back('\\');
+  these.push_back(0x7F);
   std::ranges::sort(these);
   CodePoints out;
   std::uint32_t from = 0x20;
@@ -60,7 +61,7 @@ Pc JsonGrammar::character(Pc next) {
   const Pc surrogate =
       b_.bytes("dD", b_.any_of({b_.bytes("01234567", two), b_.bytes("89abAB", hex(hex(low)))}));
   const Pc escape =
-      b_.any_of({b_.bytes("\"\\/bfnrt", next), b_.byte('u', b_.any_of({other, surrogate}))});
+      b_.any_of({b_.bytes("\"\\bfnrt", next), b_.byte('u', b_.any_of({other, surrogate}))});
   return b_.any_of({b_.code_point(all_but({}), Encoding::kUtf8, next), b_.byte('\\', escape)});
 }
 

@@ -45,19 +45,20 @@ constexpr auto kEnforced = std::to_array<std::string_view>({"type",
                                                             "$ref",
                                                             "nullable"});
 
-// Form only: a thirtieth of February passes, as with most validators.
+// Form only: the twenty-ninth of February passes in every year, as with most validators.
 struct Format {
   std::string_view name, expression;
 };
-constexpr std::string_view kDate = R"(^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$)";
-constexpr std::string_view kTime =
-    R"(^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$)";
-constexpr std::string_view kDateTime =
-    R"(^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$)";
+#define OCELLUS_DATE                                                                      \
+  "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)" \
+  "|02-(0[1-9]|[12][0-9]))"
+#define OCELLUS_TIME                                         \
+  "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?" \
+  "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 constexpr Format kFormats[] = {
-    {"date", kDate},
-    {"time", kTime},
-    {"date-time", kDateTime},
+    {"date", "^" OCELLUS_DATE "$"},
+    {"time", "^" OCELLUS_TIME "$"},
+    {"date-time", "^" OCELLUS_DATE "T" OCELLUS_TIME "$"},
     {"uuid", R"(^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$)"},
     {"ipv4",
      R"(^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$)"},
@@ -65,6 +66,9 @@ constexpr Format kFormats[] = {
     {"duration",
      R"(^P([0-9]+W|([0-9]+Y)?([0-9]+M)?[0-9]+D|([0-9]+Y)?[0-9]+M|[0-9]+Y|([0-9]+Y)?([0-9]+M)?([0-9]+D)?T(([0-9]+H)?([0-9]+M)?[0-9]+S|([0-9]+H)?[0-9]+M|[0-9]+H))$)"},
 };
+
+#undef OCELLUS_DATE
+#undef OCELLUS_TIME
 
 std::vector<std::string> types_of(const bj::object& schema) {
   std::vector<std::string> out;

@@ -82,7 +82,7 @@ TEST(SchemaGrammar, IsSatisfiedByWhatSatisfiesTheSchema) {
        {R"("ab")", R"("ab"x")"}},
       {R"({"type":"string","format":"date"})",
        {R"("2026-11-26")"},
-       {R"("2026-13-26")", R"("26-11-26")"}},
+       {R"("2026-13-26")", R"("2026-06-31")", R"("26-11-26")"}},
       {R"({"type":"string","format":"nickname","description":"d","title":"t","examples":["x"],"default":"y"})",
        {R"("anything")"},
        {"1"}},
