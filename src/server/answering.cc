@@ -55,13 +55,8 @@ class Answering {
   asio::awaitable<void> run(ServedModels& models) {
     const std::shared_ptr<ServedModel> model = models.find(generation_.model);
     if (model == nullptr) {
-      ApiError error{.status = 404,
-                     .code = "model_not_found",
-                     .message = short_message(fmt::format(
-                         "model: expected one that this server has (GET /v1/models), found \"{}\"",
-                         generation_.model.substr(0, 100))),
-                     .param = "model"};
-      co_await refuse(std::move(error));
+      const ApiError error = no_such_model(generation_.model);
+      co_await refuse(error);
       co_return;
     }
     format_.answered_by(model->name());

@@ -1,5 +1,7 @@
 #include "server/api_error.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/utf8.h"
@@ -40,6 +42,15 @@ ApiError api_error(const Error& error, std::string param) {
       break;
   }
   return out;
+}
+
+ApiError no_such_model(std::string_view name) {
+  return {.status = 404,
+          .code = "model_not_found",
+          .message = short_message(
+              fmt::format("model: expected one that this server has (GET /v1/models), found \"{}\"",
+                          name.substr(0, 100))),
+          .param = "model"};
 }
 
 std::string_view error_type(unsigned status) {

@@ -18,6 +18,9 @@ struct ApiError {
 // the client must not learn of this network.
 ApiError api_error(const Error& error, std::string param = "");
 
+// 404: a name that no model of this server has.
+ApiError no_such_model(std::string_view name);
+
 // OpenAI's and Anthropic's word for a status: "invalid_request_error", "rate_limit_error" ...
 std::string_view error_type(unsigned status);
 

@@ -21,10 +21,7 @@ asio::awaitable<Response> count(Site& site, std::string body, ParseRequest parse
   if (!parsed) co_return error_of(parsed.error());
   const std::shared_ptr<ServedModel> model = site.models.find(parsed->generation.model);
   if (model == nullptr) {
-    const ApiError error{.status = 404,
-                         .code = "model_not_found",
-                         .message = "model: expected one that this server has",
-                         .param = "model"};
+    const ApiError error = no_such_model(parsed->generation.model);
     co_return error_of(error);
   }
   std::function<Result<std::int64_t>()> job = [model,

@@ -104,10 +104,7 @@ asio::awaitable<Response> decide(Site& site, std::expected<DecisionRequest, ApiE
   if (!request) co_return openai_error(request.error());
   const std::shared_ptr<ServedModel> model = site.models.find(request->model);
   if (model == nullptr) {
-    const ApiError error{.status = 404,
-                         .code = "model_not_found",
-                         .message = "model: expected one that this server has",
-                         .param = "model"};
+    const ApiError error = no_such_model(request->model);
     co_return openai_error(error);
   }
   Decision decision;

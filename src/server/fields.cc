@@ -56,6 +56,11 @@ std::optional<double> Fields::number(std::string_view name, double min, double m
   return std::nullopt;
 }
 
+std::optional<float> Fields::real(std::string_view name, double min, double max) {
+  const std::optional<double> value = number(name, min, max);
+  return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
+}
+
 std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t min,
                                             std::int64_t max) {
   const bj::value* const value = any(name);

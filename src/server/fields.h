@@ -25,6 +25,7 @@ class Fields {
       : object_(object), path_(std::move(path)) {}
 
   std::optional<double> number(std::string_view name, double min, double max);
+  std::optional<float> real(std::string_view name, double min, double max);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t min, std::int64_t max);
   std::optional<bool> boolean(std::string_view name);
   std::optional<std::string> text(std::string_view name);

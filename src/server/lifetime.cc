@@ -15,14 +15,6 @@ namespace {
 namespace asio = boost::asio;
 namespace bj = boost::json;
 
-ApiError no_such_model(std::string_view name) {
-  return {.status = 404,
-          .code = "model_not_found",
-          .message = short_message(fmt::format(
-              "model: expected one that this server has, found \"{}\"", name.substr(0, 100))),
-          .param = "model"};
-}
-
 std::expected<std::shared_ptr<ServedModel>, ApiError> named_model(const Site& site,
                                                                   std::string_view body) {
   const auto document = parse_body(body);

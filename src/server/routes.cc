@@ -49,11 +49,7 @@ Response list_models(const Site& site, std::string_view) {
 Response show_model(const Site& site, std::string_view name) {
   const std::shared_ptr<ServedModel> model = name.empty() ? nullptr : site.models.find(name);
   if (model != nullptr) return json_response(model_json(*model));
-  return openai_error({.status = 404,
-                       .code = "model_not_found",
-                       .message = short_message(
-                           fmt::format("model: this server has no \"{}\"", name.substr(0, 100))),
-                       .param = "model"});
+  return openai_error(no_such_model(name));
 }
 
 // As llama.cpp's server tells them; `query`: model=NAME, else the first.

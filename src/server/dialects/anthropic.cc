@@ -208,11 +208,8 @@ std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
   g.model = fields.text("model").value_or("");
   g.stream = fields.boolean("stream").value_or(false);
   g.options.max_new_tokens = fields.integer("max_tokens", 1, 1 << 20);
-  const auto as_float = [](std::optional<double> value) {
-    return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
-  };
-  g.options.temperature = as_float(fields.number("temperature", 0, 2));
-  g.options.top_p = as_float(fields.number("top_p", 0, 1));
+  g.options.temperature = fields.real("temperature", 0, 2);
+  g.options.top_p = fields.real("top_p", 0, 1);
   g.options.top_k = fields.integer("top_k", 0, 1 << 21);
   g.options.stop = fields.texts("stop_sequences", 16);
   std::erase(g.options.stop, std::string());

@@ -92,18 +92,13 @@ void read_options(Fields& fields, AskOptions& options) {
   if (given == nullptr) return;
   // What Ollama itself takes without a word: settings of hardware and of other samplers.
   Fields inner(*given, "options");
-  const auto as_float = [](std::optional<double> value) {
-    return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
-  };
-  options.temperature = as_float(inner.number("temperature", 0, 100));
-  options.top_p = as_float(inner.number("top_p", 0, 1));
-  options.min_p = as_float(inner.number("min_p", 0, 1));
+  options.temperature = inner.real("temperature", 0, 100);
+  options.top_p = inner.real("top_p", 0, 1);
+  options.min_p = inner.real("min_p", 0, 1);
   options.top_k = inner.integer("top_k", 0, 1 << 21);
-  options.repetition_penalty = as_float(inner.number("repeat_penalty", 0.01, 100));
-  options.presence_penalty =
-      static_cast<float>(inner.number("presence_penalty", -2, 2).value_or(0));
-  options.frequency_penalty =
-      static_cast<float>(inner.number("frequency_penalty", -2, 2).value_or(0));
+  options.repetition_penalty = inner.real("repeat_penalty", 0.01, 100);
+  options.presence_penalty = inner.real("presence_penalty", -2, 2).value_or(0);
+  options.frequency_penalty = inner.real("frequency_penalty", -2, 2).value_or(0);
   const auto most = inner.integer("num_predict", -2, 1 << 20);
   if (most && *most > 0) options.max_new_tokens = most;
   options.stop = inner.texts("stop", 16);

@@ -190,21 +190,16 @@ void read_sampling(Fields& fields, AskOptions& options) {
   options.max_new_tokens = fields.integer("max_completion_tokens", 1, kMostTokens);
   const auto older = fields.integer("max_tokens", 1, kMostTokens);
   if (!options.max_new_tokens) options.max_new_tokens = older;
-  const auto as_float = [](std::optional<double> value) {
-    return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
-  };
-  options.temperature = as_float(fields.number("temperature", 0, 2));
-  options.top_p = as_float(fields.number("top_p", 0, 1));
-  options.min_p = as_float(fields.number("min_p", 0, 1));
+  options.temperature = fields.real("temperature", 0, 2);
+  options.top_p = fields.real("top_p", 0, 1);
+  options.min_p = fields.real("min_p", 0, 1);
   options.top_k = fields.integer("top_k", -1, 1 << 21);
   if (options.top_k && *options.top_k < 0) options.top_k = 0;  // vLLM's "off"
-  options.repetition_penalty = as_float(fields.number("repetition_penalty", 0.01, 100));
-  const auto repeat = as_float(fields.number("repeat_penalty", 0.01, 100));
+  options.repetition_penalty = fields.real("repetition_penalty", 0.01, 100);
+  const auto repeat = fields.real("repeat_penalty", 0.01, 100);
   if (!options.repetition_penalty) options.repetition_penalty = repeat;
-  options.presence_penalty =
-      static_cast<float>(fields.number("presence_penalty", -2, 2).value_or(0));
-  options.frequency_penalty =
-      static_cast<float>(fields.number("frequency_penalty", -2, 2).value_or(0));
+  options.presence_penalty = fields.real("presence_penalty", -2, 2).value_or(0);
+  options.frequency_penalty = fields.real("frequency_penalty", -2, 2).value_or(0);
   options.min_tokens = fields.integer("min_tokens", 0, kMostTokens).value_or(0);
   options.ignore_eos = fields.boolean("ignore_eos").value_or(false);
   options.stop = fields.texts("stop", 16);

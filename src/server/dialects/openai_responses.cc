@@ -248,18 +248,13 @@ ApiError of_input(ApiError error, bool shifted) {
 }
 
 void read_sampling(Fields& fields, AskOptions& options, bj::object& echo) {
-  const auto as_float = [](std::optional<double> value) {
-    return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
-  };
   const auto temperature = fields.number("temperature", 0, 2);
   const auto top_p = fields.number("top_p", 0, 1);
-  options.temperature = as_float(temperature);
-  options.top_p = as_float(top_p);
+  if (temperature) options.temperature = static_cast<float>(*temperature);
+  if (top_p) options.top_p = static_cast<float>(*top_p);
   options.max_new_tokens = fields.integer("max_output_tokens", 1, 1 << 20);
-  options.presence_penalty =
-      static_cast<float>(fields.number("presence_penalty", -2, 2).value_or(0));
-  options.frequency_penalty =
-      static_cast<float>(fields.number("frequency_penalty", -2, 2).value_or(0));
+  options.presence_penalty = fields.real("presence_penalty", -2, 2).value_or(0);
+  options.frequency_penalty = fields.real("frequency_penalty", -2, 2).value_or(0);
   options.seed = random_seed();
   const auto opt = [](const auto& value) { return value ? bj::value(*value) : bj::value(nullptr); };
   echo["temperature"] = opt(temperature);
