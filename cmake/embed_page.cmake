@@ -1,5 +1,5 @@
 # Writes the files of the page as C++: cmake -DFOLDER=... -DOUT=page_files.h -P embed_page.cmake
-file(GLOB names RELATIVE ${FOLDER} ${FOLDER}/*.html ${FOLDER}/*.css ${FOLDER}/*.js ${FOLDER}/*.svg)
+file(GLOB names RELATIVE ${FOLDER} ${FOLDER}/*.html ${FOLDER}/*.css ${FOLDER}/*.js ${FOLDER}/*.svg ${FOLDER}/*.json)
 list(SORT names)
 set(bytes "")
 set(rows "")

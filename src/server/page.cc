@@ -15,6 +15,7 @@ std::string_view type_of(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
   if (name.ends_with(".css")) return "text/css; charset=utf-8";
   if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+  if (name.ends_with(".json")) return "application/json";
   return "image/svg+xml";
 }
 
@@ -25,6 +26,7 @@ std::optional<Response> page_file(std::string_view path) {
   std::string_view name;
   if (path == "/") name = "index.html";
   if (path == "/favicon.ico") name = "icon.svg";
+  if (path == "/openapi.json") name = "openapi.json";
   if (path.starts_with(kFolder)) name = path.substr(kFolder.size());
   const auto* const found = std::ranges::find(kPageFiles, name, &PageFile::name);
   if (name.empty() || found == std::end(kPageFiles)) return std::nullopt;

@@ -1,4 +1,5 @@
-// The page at `/` and its files, which are part of the program.
+// The page at `/` and its files, and the description of all paths at /openapi.json, which are part of
+// the program.
 #pragma once
 
 #include <optional>

@@ -86,6 +86,19 @@ class Bounds(WithServer):
         self.assertEqual((status, answer["error"]["code"]), (400, "context_length_exceeded"), answer)
 
 
+class Description(WithServer):
+    def test_names_paths_that_are_there(self):
+        status, document = self.server.json("GET", "/openapi.json")
+        self.assertEqual(status, 200)
+        for path, methods in document["paths"].items():
+            for method in methods:
+                body = {} if method == "post" else None
+                response, content = self.server.request(method.upper(), path.replace("{id}", "demo"), body)
+                self.assertNotIn(b"no such path", content, path)
+                self.assertNotEqual(response.status, 405, path)
+                self.assertIn(str(response.status), methods[method]["responses"], (path, content))
+
+
 class End(unittest.TestCase):
     def test_a_request_that_is_half_there_is_answered(self):
         server = Server()
