@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "runtime/runtime.h"
+#include "server/access.h"
 #include "server/server.h"
 
 namespace ocellus::cli {
@@ -67,7 +68,13 @@ Result<std::vector<std::string>> read_keys(const std::string& path) {
     std::string key = text.substr(at, end - at);
     at = end + 1;
     key.erase(key.find_last_not_of(" \t\r") + 1);
-    if (!key.empty() && key.front() != '#') keys.push_back(std::move(key));
+    if (key.empty() || key.front() == '#') continue;
+    if (key.size() > server::kMaxKeyBytes || key.find('\0') != std::string::npos) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "{}: key {}: expected at most {} bytes, and no NUL", path, keys.size() + 1,
+                        server::kMaxKeyBytes);
+    }
+    keys.push_back(std::move(key));
   }
   if (!keys.empty() && keys.size() <= kMaxKeys) return keys;
   return make_error(ErrorCode::kInvalidArgument, "{}: expected 1 to {} keys, one a line, found {}",

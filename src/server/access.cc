@@ -4,8 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-
-#include "base/sha256.h"
+#include <array>
 
 namespace ocellus::server {
 namespace {
@@ -21,6 +20,17 @@ bool same(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
     return lower(x) == lower(y);
   });
+}
+
+// A key and NULs, which no key has: the same only for the same key. One that is
+// longer than any of this server's is like none of them.
+using PaddedKey = std::array<char, kMaxKeyBytes + 1>;
+PaddedKey padded(std::string_view key) {
+  PaddedKey out{};
+  const std::size_t length = std::min(key.size(), kMaxKeyBytes);
+  std::copy_n(key.begin(), length, out.begin());
+  out.back() = key.size() > kMaxKeyBytes ? 1 : 0;
+  return out;
 }
 
 std::string_view key_of(const HttpRequest& request) {
@@ -63,11 +73,11 @@ std::optional<ApiError> Access::check_origin(const HttpRequest& request) const {
 
 std::optional<ApiError> Access::check_key(const HttpRequest& request) const {
   if (keys_.empty()) return std::nullopt;
-  // Digests have one length, and all are compared.
-  const auto given = base::sha256(std::as_bytes(std::span(key_of(request))));
+  // Filled up to one length, and all are compared.
+  const PaddedKey given = padded(key_of(request));
   bool found = false;
   for (const std::string& key : keys_) {
-    const auto expected = base::sha256(std::as_bytes(std::span(key)));
+    const PaddedKey expected = padded(key);
     found |= CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
   }
   if (found) return std::nullopt;

@@ -11,6 +11,8 @@
 
 namespace ocellus::server {
 
+constexpr std::size_t kMaxKeyBytes = 512;
+
 // Read-only; any thread.
 class Access {
  public:

@@ -46,6 +46,11 @@ class BeforeTheBody(unittest.TestCase):
         self.assertEqual(self.status(head("/v1/chat/completions", LARGE)), 401)
         self.assertEqual(self.status(head("/v1/messages", LARGE, "Authorization: Bearer wrong")), 401)
 
+    def test_keys_that_are_nearly_right(self):
+        for key in ("secre", "secret2", "secret" + "x" * 600, "Secret"):
+            self.assertEqual(self.status(head("/api/chat", LARGE, f"x-api-key: {key}")), 401)
+        self.assertEqual(self.server.request("GET", "/v1/models", headers={"x-api-key": "secret"})[0].status, 200)
+
     def test_where_it_comes_from(self):
         key = "Authorization: Bearer secret"
         self.assertEqual(self.status(head("/api/chat", LARGE, key, "Origin: http://evil.example")), 403)
