@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/hf_files.h"
+#include "formats/chat_template_file.h"
+#include "formats/generation_config.h"
 #include "formats/packed_model.h"
 #include "formats/safetensors.h"
 #include "models/llava/config.h"

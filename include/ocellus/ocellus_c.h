@@ -169,12 +169,15 @@ typedef struct ocellus_model_options {
   ocellus_load_callback progress; /* NULL: nobody is told */
   void* progress_data;
   int64_t prefix_cache_bytes; /* of prompts, kept after their answers; 0: none; -1: 1 GiB */
+  /* not 0: where the model's files ask for beams or another search that is not built, sample
+     instead of refusing the model */
+  int32_t sample_instead;
 } ocellus_model_options;
 
 #define OCELLUS_MODEL_OPTIONS_INIT                                                                 \
   {                                                                                                \
     sizeof(ocellus_model_options), NULL, NULL, 0, 0, 0, 0, NULL, -1.0f, 1, 0, 0, 1, 1, NULL, 0, 0, \
-        0, 0, NULL, NULL, -1                                                                       \
+        0, 0, NULL, NULL, -1, 0                                                                    \
   }
 
 /* Checks that the path is there; loading waits for ocellus_model_load() or the first question. The

@@ -50,7 +50,10 @@ struct ModelOptions {
   std::string prompt_template = {};  // empty: the checkpoint's own; a known name or a template text
   std::optional<float> temperature = {};            // else generation_config.json, else 0.2
   std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512
-  std::int64_t context_tokens = 0;                  // 0: as much as the model allows, at most 4096
+  // Where generation_config.json asks for beams or another search that is not built here: sample
+  // instead of refusing the model.
+  bool sample_instead = false;
+  std::int64_t context_tokens = 0;  // 0: as much as the model allows, at most 4096
   KvType kv_type = KvType::kAuto;
   bool kv_cache = true;  // off: everything is computed again for each token; same text
   // Keys and values of prompts that are kept after their answers: a prompt that begins like an

@@ -10,7 +10,7 @@ namespace {
 
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 144 &&
+              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 152 &&
                sizeof(ocellus_ask_options) == 168 && sizeof(ocellus_model_info) == 88 &&
                sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
 
@@ -140,6 +140,7 @@ Result<ModelOptions> read_model_options(const ocellus_model_options* given) {
   options.slice = std::chrono::milliseconds(slice);
   options.kv_cache = o.kv_cache != 0;
   options.speculation = o.speculation != 0;
+  options.sample_instead = o.sample_instead != 0;
   if (o.prefix_cache_bytes >= 0)
     options.prefix_cache_bytes = static_cast<std::size_t>(o.prefix_cache_bytes);
   options.fetch.allow_urls = o.allow_urls != 0;

@@ -173,6 +173,11 @@ void ModelFlags::add_settings_to(CLI::App& command) {
       .add_flag("--no-speculation", no_speculation,
                 "One token a step, also where the text repeats itself (same text)")
       ->group("Model");
+  command
+      .add_flag("--sample-instead", sample_instead,
+                "Where generation_config.json asks for beams or another search that is not built: "
+                "sample instead of refusing the model")
+      ->group("Model");
 }
 
 Result<ModelOptions> ModelFlags::options() const {
@@ -196,6 +201,7 @@ Result<ModelOptions> ModelFlags::options() const {
   options.prefix_cache_bytes = prefix_cache;
   options.kv_cache = !no_kv_cache;
   options.speculation = !no_speculation;
+  options.sample_instead = sample_instead;
   return options;
 }
 

@@ -24,6 +24,7 @@ struct ModelFlags {
   std::size_t prefix_cache = ModelOptions().prefix_cache_bytes;
   bool no_kv_cache = false;
   bool no_speculation = false;
+  bool sample_instead = false;
 
   void add_to(CLI::App& command);
   // Only what says which model it is and what it makes of pictures, and only all the rest.

@@ -23,6 +23,14 @@ std::uint32_t file_type(DType weights) {
 
 std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
+// GGUF has keys for the tokens that end an answer only.
+void put_generation(GgufWriter& w, const models::Checkpoint& c) {
+  formats::GenerationConfig rest = c.generation;
+  rest.eos_tokens.clear();
+  if (rest == formats::GenerationConfig()) return;
+  w.put_text(formats::kGgufGenerationKey, c.text("generation_config.json"));
+}
+
 }  // namespace
 
 void put_file_type(GgufWriter& writer, DType weights) {
@@ -76,6 +84,7 @@ Status put_tokens(GgufWriter& w, const models::ModelDescription& model,
   if (v.model == "llama") w.put_bool("tokenizer.ggml.add_space_prefix", v.prefix_space);
   if (!v.metaspace.empty()) w.put_text(formats::kGgufMetaspaceKey, v.metaspace);
   if (c.chat_template) w.put_text("tokenizer.chat_template", *c.chat_template);
+  put_generation(w, c);
   // Other engines know where an image goes without a name; ours goes by "<image>", or by this.
   const std::int64_t image = ids.image;
   if (image >= 0 && image < size && v.tokens[static_cast<std::size_t>(image)] != "<image>")

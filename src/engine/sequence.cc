@@ -6,7 +6,7 @@ Sequence::Sequence(std::int64_t number, SequenceRequest r, std::int32_t image_to
                    std::vector<models::Position> positions, KvPool& pool)
     : id(number),
       request(std::move(r)),
-      sampler(request.sampling, request.end_tokens),
+      sampler(request.sampling, request.end_tokens, request.max_new_tokens),
       cache(pool),
       positions_(std::move(positions)) {
   for (const models::Segment& segment : request.prompt) {

@@ -20,6 +20,9 @@ inline constexpr std::string_view kGgufImageTokenKey = "ocellus.image_token_id";
 // does not begin with one: before every segment of text, or at the very start alone.
 inline constexpr std::string_view kGgufMetaspaceKey = "ocellus.tokenizer.metaspace";
 
+// Our own: the text of generation_config.json, where it says more than which tokens end an answer.
+inline constexpr std::string_view kGgufGenerationKey = "ocellus.generation_config";
+
 // Our own: the merges of a vocabulary with scores that are not simply all ways to cut its tokens.
 inline constexpr std::string_view kGgufMergesKey = "ocellus.tokenizer.merges";
 

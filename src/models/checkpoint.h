@@ -15,7 +15,7 @@
 #include "compute/backend.h"
 #include "formats/gguf.h"
 #include "formats/gguf_vocabulary.h"
-#include "formats/hf_files.h"
+#include "formats/generation_config.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {

@@ -1,5 +1,7 @@
 #include "models/gguf_checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/result.h"
@@ -102,6 +104,12 @@ Status read_gguf_texts(Checkpoint& c) {
   OCELLUS_ASSIGN_OR_RETURN(c.vocabulary, formats::read_gguf_vocabulary(language));
   if (language.has("tokenizer.chat_template")) {
     OCELLUS_ASSIGN_OR_RETURN(c.chat_template, language.text("tokenizer.chat_template"));
+  }
+  if (language.has(formats::kGgufGenerationKey)) {
+    OCELLUS_ASSIGN_OR_RETURN(const std::string text, language.text(formats::kGgufGenerationKey));
+    OCELLUS_ASSIGN_OR_RETURN(c.generation, formats::parse_generation_config(
+                                               text, fmt::format("{}: {}", language.file(),
+                                                                 formats::kGgufGenerationKey)));
   }
   return {};
 }

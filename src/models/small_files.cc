@@ -3,7 +3,7 @@
 #include "base/read_file.h"
 #include "base/result.h"
 #include "formats/foreign_file.h"
-#include "formats/hf_files.h"
+#include "formats/chat_template_file.h"
 
 namespace ocellus::models {
 namespace {

@@ -7,6 +7,7 @@
 #include "models/families.h"
 #include "models/tokenizer.h"
 #include "tensor/weight_types.h"
+#include "vision/generation_settings.h"
 
 namespace ocellus::vision {
 namespace {
@@ -105,15 +106,22 @@ Status LoadedModel::read_settings(const models::ModelDescription& description,
        generation.eos_tokens.empty() ? description.tokens().eos : generation.eos_tokens) {
     end_tokens_.push_back(static_cast<std::int32_t>(id));
   }
+  if (!generation.unsupported.empty() && !options.sample_instead) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: generation_config.json: {}: answers are generated token by token only; "
+                      "--sample-instead (ModelOptions::sample_instead) accepts those",
+                      options.path.string(), generation.unsupported);
+  }
+  auto sampling = sampling_options(generation, end_tokens_, language.vocab_size);
+  if (!sampling) {
+    return make_error(ErrorCode::kBadModel, "{}: generation_config.json: {}", options.path.string(),
+                      sampling.error().message);
+  }
+  sampling_ = *std::move(sampling);
   // A file that samples says how; one that says nothing of it means greedy to transformers, but
   // LLaVA was published with 0.2.
   sampling_.temperature = options.temperature.value_or(
       generation.do_sample ? static_cast<float>(generation.temperature) : kDefaultTemperature);
-  if (generation.do_sample) {
-    sampling_.top_p = static_cast<float>(generation.top_p);
-    sampling_.top_k = generation.top_k;
-  }
-  sampling_.repetition_penalty = static_cast<float>(generation.repetition_penalty);
   max_new_tokens_ = options.max_new_tokens.value_or(
       generation.max_new_tokens > 0 ? generation.max_new_tokens : kDefaultMaxNewTokens);
   const std::int64_t longest = language.max_position;
@@ -175,14 +183,12 @@ Result<engine::SequenceRequest> LoadedModel::request(Prompt prompt,
   sampling.temperature = options.temperature.value_or(sampling_.temperature);
   sampling.top_p = options.top_p.value_or(sampling_.top_p);
   sampling.top_k = options.top_k.value_or(sampling_.top_k);
-  sampling.min_p = options.min_p.value_or(0);
-  // Greedy means the likeliest token: a penalty that the file keeps for sampling does not bend it.
-  sampling.repetition_penalty = options.repetition_penalty.value_or(
-      sampling.temperature > 0 ? sampling_.repetition_penalty : 1.0f);
+  sampling.min_p = options.min_p.value_or(sampling_.min_p);
+  sampling.repetition_penalty = options.repetition_penalty.value_or(sampling_.repetition_penalty);
   sampling.presence_penalty = options.presence_penalty;
   sampling.frequency_penalty = options.frequency_penalty;
   sampling.logit_bias.assign(options.logit_bias.begin(), options.logit_bias.end());
-  sampling.min_tokens = options.min_tokens;
+  sampling.min_tokens = std::max(sampling_.min_tokens, options.min_tokens);
   sampling.ignore_eos = options.ignore_eos;
   sampling.seed = options.seed;
   request.max_new_tokens = options.max_new_tokens.value_or(max_new_tokens_);

@@ -18,7 +18,7 @@ if HAPROXY is None:
     print("haproxy is not here: skipped")
     sys.exit(77)
 
-from server_test import SOURCE, Server, chat_body  # noqa: E402
+from server_test import SOURCE, Server, chat_body, end_with_the_tests  # noqa: E402
 
 
 def free_port():
@@ -33,6 +33,7 @@ class Proxy:
         self.process = subprocess.Popen(
             [HAPROXY, "-db", "-q", "-f", SOURCE / "examples" / "haproxy" / "haproxy.cfg"],
             env={**os.environ, "OCELLUS_PORT": str(self.port), "OCELLUS_A": str(a), "OCELLUS_B": str(b)})
+        end_with_the_tests(self.process)
         while True:  # until it listens and has found a process that is ready
             try:
                 if self.ask("GET", "/ready")[0] == 200:

@@ -3,6 +3,7 @@
 Needs only Python's standard library. OCELLUS_BINARY names the program, OCELLUS_SOURCE_DIR the checkout.
 """
 import base64
+import atexit
 import concurrent.futures
 import http.client
 import json
@@ -32,6 +33,11 @@ def chat_body(**more):
     return {"model": "demo", "temperature": 0, "messages": [{"role": "user", "content": content}], **more}
 
 
+def end_with_the_tests(process):
+    """Whatever fails: nothing of ours goes on after the tests."""
+    atexit.register(lambda: process.poll() is None and process.kill())
+
+
 class Server:
     """One process, on a port of its own."""
 
@@ -41,6 +47,7 @@ class Server:
         self.process = subprocess.Popen(
             [BINARY, "serve", "--port", "0", "--port-file", self.port_file, *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "OCELLUS_MODEL": str(DEMO)})
+        end_with_the_tests(self.process)
         self.process.stdout.readline()  # it listens
         self.port = int(self.port_file.read_text())
 

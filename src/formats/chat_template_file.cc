@@ -1,26 +1,10 @@
-#include "formats/hf_files.h"
+#include "formats/chat_template_file.h"
 
 #include "base/result.h"
 #include "formats/config_reader.h"
-#include "formats/limits.h"
 #include "json/json.h"
 
 namespace ocellus::formats {
-
-Result<GenerationConfig> parse_generation_config(std::string_view text, std::string_view file) {
-  OCELLUS_ASSIGN_OR_RETURN(const ConfigFile document, ConfigFile::parse(text, file));
-  ConfigReader r = document.reader();
-  GenerationConfig config;
-  config.temperature = r.number("temperature", 1.0);
-  config.do_sample = r.boolean("do_sample", false);
-  config.top_p = r.number("top_p", 1.0);
-  config.top_k = r.integer("top_k", 0, 0, kMaxVocabulary);
-  config.repetition_penalty = r.positive("repetition_penalty", 1.0);
-  config.max_new_tokens = r.integer("max_new_tokens", 0, 1, std::int64_t{1} << 20);
-  config.eos_tokens = r.integers("eos_token_id", {}, 0, kMaxVocabulary);
-  OCELLUS_RETURN_IF_ERROR(r.status());
-  return config;
-}
 
 Result<std::optional<std::string>> parse_chat_template(std::string_view text,
                                                        std::string_view file) {
