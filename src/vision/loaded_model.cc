@@ -118,6 +118,7 @@ Status LoadedModel::read_settings(const models::ModelDescription& description,
                       sampling.error().message);
   }
   sampling_ = *std::move(sampling);
+  samples_ = generation.do_sample;
   // A file that samples says how; one that says nothing of it means greedy to transformers, but
   // LLaVA was published with 0.2.
   sampling_.temperature = options.temperature.value_or(
@@ -184,7 +185,11 @@ Result<engine::SequenceRequest> LoadedModel::request(Prompt prompt,
   sampling.top_p = options.top_p.value_or(sampling_.top_p);
   sampling.top_k = options.top_k.value_or(sampling_.top_k);
   sampling.min_p = options.min_p.value_or(sampling_.min_p);
-  sampling.repetition_penalty = options.repetition_penalty.value_or(sampling_.repetition_penalty);
+  // A greedy answer of a model that samples by default is its likeliest tokens: the penalty is one
+  // of the settings that the file gives for sampling.
+  const bool greedy_instead = samples_ && sampling.temperature <= 0;
+  sampling.repetition_penalty =
+      options.repetition_penalty.value_or(greedy_instead ? 1 : sampling_.repetition_penalty);
   sampling.presence_penalty = options.presence_penalty;
   sampling.frequency_penalty = options.frequency_penalty;
   sampling.logit_bias.assign(options.logit_bias.begin(), options.logit_bias.end());

@@ -70,6 +70,7 @@ class LoadedModel {
   std::unique_ptr<const PromptBuilder> prompts_;
   std::unique_ptr<engine::Engine> engine_;
   engine::SamplingOptions sampling_;  // defaults of this model
+  bool samples_ = false;              // its files say do_sample
   std::int64_t max_new_tokens_ = 512;
   std::vector<std::int32_t> end_tokens_;
   ModelInfo info_;
