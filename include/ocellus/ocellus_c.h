@@ -172,12 +172,13 @@ typedef struct ocellus_model_options {
   /* not 0: where the model's files ask for beams or another search that is not built, sample
      instead of refusing the model */
   int32_t sample_instead;
+  int32_t reserved;
 } ocellus_model_options;
 
 #define OCELLUS_MODEL_OPTIONS_INIT                                                                 \
   {                                                                                                \
     sizeof(ocellus_model_options), NULL, NULL, 0, 0, 0, 0, NULL, -1.0f, 1, 0, 0, 1, 1, NULL, 0, 0, \
-        0, 0, NULL, NULL, -1, 0                                                                    \
+        0, 0, NULL, NULL, -1, 0, 0                                                                 \
   }
 
 /* Checks that the path is there; loading waits for ocellus_model_load() or the first question. The
@@ -306,12 +307,14 @@ typedef struct ocellus_ask_options {
   const char* response_text;
   const char* const* choices;
   size_t choice_count;
+  float typical_p; /* 1: off; below 0: what the model's files say */
+  int32_t reserved_3;
 } ocellus_ask_options;
 
 #define OCELLUS_ASK_OPTIONS_INIT                                                                  \
   {                                                                                               \
     sizeof(ocellus_ask_options), 0, -1.0f, -1.0f, -1, -1.0f, -1.0f, 0.0f, 0.0f, NULL, 0, 0, 0, 0, \
-        0, 0, 0, NULL, 0, 0, NULL, NULL, OCELLUS_RESPONSE_TEXT, 0, NULL, NULL, 0                  \
+        0, 0, 0, NULL, 0, 0, NULL, NULL, OCELLUS_RESPONSE_TEXT, 0, NULL, NULL, 0, -1.0f, 0        \
   }
 
 /* Queues a question and returns at once (the first time: as soon as the worker has started to

@@ -109,6 +109,7 @@ struct AskOptions {
   std::optional<float> top_p = {};               // 1: off
   std::optional<std::int64_t> top_k = {};        // 0: off
   std::optional<float> min_p = {};               // 0: off
+  std::optional<float> typical_p = {};           // 1: off; locally typical sampling
   std::optional<float> repetition_penalty = {};  // 1: off; over prompt and answer
   float presence_penalty = 0;   // -2 to 2: subtracted once from each token that the answer has
   float frequency_penalty = 0;  // -2 to 2: subtracted for each time that it has it

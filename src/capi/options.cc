@@ -11,7 +11,7 @@ namespace {
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
               (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 152 &&
-               sizeof(ocellus_ask_options) == 168 && sizeof(ocellus_model_info) == 88 &&
+               sizeof(ocellus_ask_options) == 176 && sizeof(ocellus_model_info) == 88 &&
                sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
 
 static_assert(OCELLUS_WEIGHTS_AUTO == static_cast<int>(WeightType::kAuto) &&
@@ -129,6 +129,7 @@ Result<ModelOptions> read_model_options(const ocellus_model_options* given) {
            read_count(o.mailbox_capacity, "mailbox_capacity", options.mailbox_capacity),
            read_count(o.max_sequences, "max_sequences", options.max_sequences),
            read_count(o.slice_ms, "slice_ms", slice),
+           check_reserved(o.reserved, "reserved"),
        }) {
     if (!status) return std::unexpected(status.error());
   }
@@ -167,6 +168,7 @@ Result<AskOptions> read_ask_options(const ocellus_ask_options* given) {
   options.top_p = unless_negative(o.top_p);
   options.top_k = unless_negative(o.top_k);
   options.min_p = unless_negative(o.min_p);
+  options.typical_p = unless_negative(o.typical_p);
   options.repetition_penalty = unless_negative(o.repetition_penalty);
   options.presence_penalty = o.presence_penalty;
   options.frequency_penalty = o.frequency_penalty;
@@ -185,8 +187,10 @@ Result<AskOptions> read_ask_options(const ocellus_ask_options* given) {
   if (!stop) return std::unexpected(std::move(stop).error());
   options.stop = *std::move(stop);
   if (o.deadline_ms != 0) options.deadline = std::chrono::milliseconds(o.deadline_ms);
-  if (Status status = check_reserved(o.reserved_2, "reserved_2"); !status)
-    return std::unexpected(std::move(status).error());
+  for (const Status& status :
+       {check_reserved(o.reserved_2, "reserved_2"), check_reserved(o.reserved_3, "reserved_3")}) {
+    if (!status) return std::unexpected(status.error());
+  }
   ResponseFormat& format = options.response_format;
   if (Status status = read_enum(o.response_format, ResponseFormat::Kind::kChoice, "response_format",
                                 format.kind);

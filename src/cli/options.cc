@@ -224,7 +224,12 @@ void SamplingFlags::add_to(CLI::App& command) {
       ->type_name("K")
       ->check(CLI::Range(0, 1 << 21));
   add("--min-p", min_p,
-      "Drop tokens below this share of the likeliest one's probability (default: 0)")
+      "Drop tokens below this share of the likeliest one's probability (default: the model's, else "
+      "0)")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0));
+  add("--typical-p", typical_p,
+      "Keep tokens of typical probability up to this sum (default: the model's, else 1)")
       ->type_name("P")
       ->check(CLI::Range(0.0, 1.0));
   add("--repetition-penalty", repetition_penalty,
@@ -299,6 +304,7 @@ Result<AskOptions> SamplingFlags::options() const {
   options.top_p = top_p;
   options.top_k = top_k;
   options.min_p = min_p;
+  options.typical_p = typical_p;
   options.repetition_penalty = repetition_penalty;
   options.presence_penalty = presence_penalty;
   options.frequency_penalty = frequency_penalty;

@@ -36,7 +36,7 @@ struct ModelFlags {
 
 struct SamplingFlags {
   std::optional<std::int64_t> max_tokens;
-  std::optional<float> temperature, top_p, min_p, repetition_penalty;
+  std::optional<float> temperature, top_p, min_p, typical_p, repetition_penalty;
   std::optional<std::int64_t> top_k;
   std::optional<std::uint64_t> seed;  // without one each answer has its own
   std::vector<std::string> stop;

@@ -185,6 +185,7 @@ Result<engine::SequenceRequest> LoadedModel::request(Prompt prompt,
   sampling.top_p = options.top_p.value_or(sampling_.top_p);
   sampling.top_k = options.top_k.value_or(sampling_.top_k);
   sampling.min_p = options.min_p.value_or(sampling_.min_p);
+  sampling.typical_p = options.typical_p.value_or(sampling_.typical_p);
   // A greedy answer of a model that samples by default is its likeliest tokens: the penalty is one
   // of the settings that the file gives for sampling.
   const bool greedy_instead = samples_ && sampling.temperature <= 0;

@@ -120,6 +120,11 @@ class Ask(unittest.TestCase):
         penalised = self.ask_json("--logit-bias", "7=2", "--logit-bias", "8=1.5", "--ignore-eos", "--max-tokens", "30",
                                   "--presence-penalty", "2", "--frequency-penalty", "2")
         self.assertGreater(len(set(penalised["ids"])), len(set(repeated["ids"])))
+        # One token is the most typical: whatever the seed, it is drawn.
+        hot = ("--temperature", "5", "--max-tokens", "8", "--ignore-eos")
+        drawn = {tuple(self.ask_json(*hot, "--seed", seed)["ids"]) for seed in "123"}
+        typical = {tuple(self.ask_json(*hot, "--seed", seed, "--typical-p", "0.000001")["ids"]) for seed in "123"}
+        self.assertEqual((len(drawn), len(typical)), (3, 1))
         for wrong in ("7", "=1", "7=", "7=x", "x=1", "7=1e999"):
             self.assertEqual(run("ask", some_picture(), self.question, "--logit-bias", wrong).returncode, 2, wrong)
 

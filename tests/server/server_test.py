@@ -122,6 +122,14 @@ class OpenAi(WithServer):
         stages = [e["prompt_progress"]["stage"] for e in events if "prompt_progress" in e]
         self.assertTrue(set(stages) <= {"queue", "fetch", "decode", "tower", "prefill"}, stages)
 
+    def test_typical_sampling(self):
+        def answers(**settings):
+            return {self.server.json("POST", "/v1/chat/completions", chat_body(
+                temperature=2, max_tokens=20, ignore_eos=True, seed=seed, **settings))[1]["choices"][0]["message"]["content"] for seed in range(3)}
+        self.assertEqual((len(answers()), len(answers(typical_p=1e-6))), (3, 1))
+        status, answer = self.server.json("POST", "/v1/chat/completions", chat_body(typical_p=1.5))
+        self.assertEqual((status, answer["error"]["param"]), (400, "typical_p"))
+
     def test_log_probabilities(self):
         _, answer = self.server.json("POST", "/v1/chat/completions", chat_body(logprobs=True, top_logprobs=2))
         token = answer["choices"][0]["logprobs"]["content"][0]
@@ -243,6 +251,12 @@ class Ollama(WithServer):
             "model": "demo", "prompt": QUESTION, "images": self.images(), "stream": False,
             "options": {"temperature": 0}})
         self.assertEqual((status, answer["response"]), (200, "4"))
+
+    def test_typical_sampling(self):
+        answers = {self.server.json("POST", "/api/generate", {
+            "model": "demo", "prompt": QUESTION, "images": self.images(), "stream": False,
+            "options": {"temperature": 5, "num_predict": 8, "typical_p": 1e-6, "seed": seed}})[1]["response"] for seed in range(3)}
+        self.assertEqual(len(answers), 1)
 
     def test_what_clients_look_at_first(self):
         self.assertIn("version", self.server.json("GET", "/api/version")[1])

@@ -95,6 +95,7 @@ void read_options(Fields& fields, AskOptions& options) {
   options.temperature = inner.real("temperature", 0, 100);
   options.top_p = inner.real("top_p", 0, 1);
   options.min_p = inner.real("min_p", 0, 1);
+  options.typical_p = inner.real("typical_p", 0, 1);
   options.top_k = inner.integer("top_k", 0, 1 << 21);
   options.repetition_penalty = inner.real("repeat_penalty", 0.01, 100);
   options.presence_penalty = inner.real("presence_penalty", -2, 2).value_or(0);

@@ -193,6 +193,7 @@ void read_sampling(Fields& fields, AskOptions& options) {
   options.temperature = fields.real("temperature", 0, 2);
   options.top_p = fields.real("top_p", 0, 1);
   options.min_p = fields.real("min_p", 0, 1);
+  options.typical_p = fields.real("typical_p", 0, 1);
   options.top_k = fields.integer("top_k", -1, 1 << 21);
   if (options.top_k && *options.top_k < 0) options.top_k = 0;  // vLLM's "off"
   options.repetition_penalty = fields.real("repetition_penalty", 0.01, 100);
