@@ -22,7 +22,8 @@ def run(*command):
 
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
-    run("cmake", "-S", source / "tests/install/host", "-B", folder / "host", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DOCELLUS_PRECOMPILE=ON",
+    run("cmake", "-S", source / "tests/install/host", "-B", folder / "host", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DOCELLUS_PRECOMPILE=ON",  # it is the longest of the tests
         f"-DOCELLUS={source}", f"-DEXAMPLE={source / 'examples/ask.cc'}", *options)
     installed = (folder / "host/ocellus/cmake_install.cmake").read_text()
     assert "file(INSTALL" not in installed, installed
