@@ -7,7 +7,7 @@
 namespace ocellus::engine {
 namespace {
 
-constexpr std::int64_t kTopHTokens = 100;  // top-h looks at no more, as the reference
+constexpr std::size_t kTopHTokens = 100;  // top-h looks at no more, as the reference
 
 bool likelier(const Candidates::Candidate& a, const Candidates::Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
@@ -21,29 +21,25 @@ void Candidates::select(std::span<const float> logits, const SamplingOptions& o)
     if (std::isfinite(logits[id]))
       candidates_.push_back({logits[id], static_cast<std::int32_t>(id)});
   if (o.top_h < 1) {
-    keep_likeliest(kTopHTokens, false);
     sort(o.temperature);
+    keep_first(kTopHTokens);
     apply_top_h(static_cast<double>(o.top_h));
   }
-  keep_likeliest(o.top_k, true);
+  keep_likeliest(o.top_k);
   sort(o.temperature);
   if (o.top_p < 1) apply_top_p(static_cast<double>(o.top_p));
-  if (o.min_p > 0) apply_min_p(static_cast<double>(o.min_p));
+  if (o.min_p > 0) keep_above(static_cast<double>(o.min_p));
   if (o.typical_p < 1) apply_typical_p(static_cast<double>(o.typical_p));
   if (o.epsilon_cutoff > 0) apply_epsilon(static_cast<double>(o.epsilon_cutoff));
   if (o.eta_cutoff > 0) apply_eta(static_cast<double>(o.eta_cutoff));
 }
 
-// The first `count` in the order of likelihood, in any order; those equal to the last of them too
-// where the reference keeps them.
-void Candidates::keep_likeliest(std::int64_t count, bool with_equals) {
+// The first `count` in the order of likelihood and those equal to the last of them, as in the
+// reference; in any order.
+void Candidates::keep_likeliest(std::int64_t count) {
   if (count <= 0 || std::cmp_greater_equal(count, candidates_.size())) return;
   const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(count - 1);
   std::ranges::nth_element(candidates_, last, likelier);
-  if (!with_equals) {
-    candidates_.resize(static_cast<std::size_t>(count));
-    return;
-  }
   const float least = last->logit;
   std::erase_if(candidates_, [&](const Candidate& c) { return c.logit < least; });
 }
@@ -75,16 +71,10 @@ void Candidates::keep_first(std::size_t count) {
   weights_.resize(count);
 }
 
-// keep(weight); the likeliest stays whatever it says.
-template <typename Keep>
-void Candidates::keep_if(Keep&& keep) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (i > 0 && !keep(weights_[i])) continue;
-    candidates_[kept] = candidates_[i];
-    weights_[kept++] = weights_[i];
-  }
-  keep_first(kept);
+// The weights fall, so that those below the limit are a tail; the likeliest stays.
+void Candidates::keep_above(double limit) {
+  const auto tail = std::ranges::find_if(weights_, [&](double weight) { return weight < limit; });
+  keep_first(static_cast<std::size_t>(tail - weights_.begin()));
 }
 
 // While their part of the entropy is within the share.
@@ -106,12 +96,6 @@ void Candidates::apply_top_p(double share) {
   std::size_t keep = 0;
   while (keep < weights_.size() && sum < limit) sum += weights_[keep++];
   keep_first(keep);
-}
-
-// In order, so that those below the share are a tail.
-void Candidates::apply_min_p(double share) {
-  const auto tail = std::ranges::find_if(weights_, [&](double weight) { return weight < share; });
-  keep_first(static_cast<std::size_t>(tail - weights_.begin()));
 }
 
 // Those whose surprise is nearest to the entropy, up to the mass (Meister and others, "Locally
@@ -137,14 +121,11 @@ void Candidates::apply_typical_p(double mass) {
   keep_first(kept);
 }
 
-void Candidates::apply_epsilon(double epsilon) {
-  keep_if([limit = epsilon * total()](double weight) { return weight >= limit; });
-}
+void Candidates::apply_epsilon(double epsilon) { keep_above(epsilon * total()); }
 
 // Hewitt and others, "Truncation Sampling as Language Model Desmoothing", 2022.
 void Candidates::apply_eta(double epsilon) {
-  const double eta = std::min(epsilon, std::sqrt(epsilon) * std::exp(-entropy()));
-  keep_if([limit = eta * total()](double weight) { return weight >= limit; });
+  apply_epsilon(std::min(epsilon, std::sqrt(epsilon) * std::exp(-entropy())));
 }
 
 }  // namespace ocellus::engine

@@ -26,18 +26,16 @@ class Candidates {
   std::span<const Candidate> all() const { return candidates_; }
   // Of each of them, relative to the first one's.
   std::span<const double> weights() const { return weights_; }
+  double total() const;  // of the weights, added in their order
 
  private:
-  void keep_likeliest(std::int64_t count, bool with_equals);
+  void keep_likeliest(std::int64_t count);
   void sort(float temperature);
-  double total() const;
   double entropy() const;
   void keep_first(std::size_t count);
-  template <typename Keep>
-  void keep_if(Keep&& keep);
+  void keep_above(double limit);
   void apply_top_h(double share);
   void apply_top_p(double share);
-  void apply_min_p(double share);
   void apply_typical_p(double mass);
   void apply_epsilon(double epsilon);
   void apply_eta(double epsilon);

@@ -22,14 +22,20 @@ void for_each_seen(std::span<float> logits, std::span<const std::int32_t> seen, 
   }
 }
 
+void set(std::span<float> logits, std::span<const std::int32_t> ids, float value) {
+  for (const std::int32_t id : ids)
+    if (id >= 0 && static_cast<std::size_t>(id) < logits.size())
+      logits[static_cast<std::size_t>(id)] = value;
+}
+
 void forbid(std::span<float> logits, std::span<const std::int32_t> ids) {
-  for_each_seen(logits, ids, [](float& logit, float) { logit = kNever; });
+  set(logits, ids, kNever);
 }
 
 // All of these are equal then: the lowest id is the likeliest, as in the reference.
 void force(std::span<float> logits, std::span<const std::int32_t> ids) {
   std::ranges::fill(logits, kNever);
-  for_each_seen(logits, ids, [](float& logit, float) { logit = 0; });
+  set(logits, ids, 0);
 }
 
 bool ends_with(std::span<const std::int32_t> ids, std::span<const std::int32_t> end) {

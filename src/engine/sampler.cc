@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "base/result.h"
 #include "engine/logit_changes.h"
@@ -96,8 +95,7 @@ std::optional<std::int32_t> Sampler::likeliest_allowed(std::span<float> logits,
 std::int32_t Sampler::draw(std::span<const float> logits, std::uint64_t k) {
   candidates_.select(logits, options_);
   const std::span<const double> weights = candidates_.weights();
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  double left = uniform(options_.seed, k) * total;
+  double left = uniform(options_.seed, k) * candidates_.total();
   for (std::size_t i = 0; i < weights.size(); ++i) {
     left -= weights[i];
     if (left < 0) return candidates_.all()[i].id;

@@ -1,5 +1,7 @@
 #include "engine/sampling_options.h"
 
+#include <span>
+
 #include "base/result.h"
 
 namespace ocellus::engine {
@@ -9,31 +11,23 @@ using base::make_error;
 
 constexpr std::size_t kMaxBiases = 1024;
 
-Status check_ids(const std::vector<SequenceBias>& biases, const char* field,
-                 std::int64_t vocabulary) {
-  for (const SequenceBias& sequence : biases) {
-    for (const std::int32_t id : sequence.ids) {
-      if (id >= 0 && id < vocabulary) continue;
-      return make_error(ErrorCode::kInvalidArgument, "{}: expected ids from 0 to {}, found {}",
-                        field, vocabulary - 1, id);
-    }
+Status check_ids(std::span<const std::int32_t> ids, const char* field, std::int64_t vocabulary) {
+  for (const std::int32_t id : ids) {
+    if (id >= 0 && id < vocabulary) continue;
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected ids from 0 to {}, found {}", field,
+                      vocabulary - 1, id);
   }
   return {};
 }
 
 Status check_rules(const TokenRules& rules, std::int64_t vocabulary) {
-  OCELLUS_RETURN_IF_ERROR(check_ids(rules.sequence_biases, "sequence_bias", vocabulary));
-  OCELLUS_RETURN_IF_ERROR(check_ids(rules.bad_words, "bad_words_ids", vocabulary));
-  std::vector<std::int32_t> forced = rules.forced_last;
-  if (rules.forced_first) forced.push_back(*rules.forced_first);
-  for (const std::int32_t id : forced) {
-    if (id >= 0 && id < vocabulary) continue;
-    return make_error(ErrorCode::kInvalidArgument,
-                      "forced_bos_token_id, forced_eos_token_id: expected ids from 0 to {}, found "
-                      "{}",
-                      vocabulary - 1, id);
-  }
-  return {};
+  for (const SequenceBias& sequence : rules.sequence_biases)
+    OCELLUS_RETURN_IF_ERROR(check_ids(sequence.ids, "sequence_bias", vocabulary));
+  for (const SequenceBias& sequence : rules.bad_words)
+    OCELLUS_RETURN_IF_ERROR(check_ids(sequence.ids, "bad_words_ids", vocabulary));
+  if (rules.forced_first)
+    OCELLUS_RETURN_IF_ERROR(check_ids({{*rules.forced_first}}, "forced_bos_token_id", vocabulary));
+  return check_ids(rules.forced_last, "forced_eos_token_id", vocabulary);
 }
 
 }  // namespace
@@ -69,10 +63,7 @@ Status check(const SamplingOptions& o, std::int64_t vocabulary) {
   if (o.logit_bias.size() > kMaxBiases)
     return bad("logit_bias", "at most 1024 tokens", static_cast<double>(o.logit_bias.size()));
   for (const auto& [id, bias] : o.logit_bias) {
-    if (id < 0 || id >= vocabulary) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "logit_bias: expected ids from 0 to {}, found {}", vocabulary - 1, id);
-    }
+    OCELLUS_RETURN_IF_ERROR(check_ids({{id}}, "logit_bias", vocabulary));
     if (!(bias >= -100 && bias <= 100)) return bad("logit_bias", "-100 to 100", bias);
   }
   return o.rules ? check_rules(*o.rules, vocabulary) : Status{};

@@ -51,31 +51,34 @@ template <typename Read>
 void read_list(ConfigReader& r, const json::bj::object& object, std::string_view key,
                const char* expected, Read&& read) {
   if (!r.has(key)) return;
-  const json::bj::array* items = object.at({key.data(), key.size()}).if_array();
-  bool good = items != nullptr && items->size() <= kMaxSequences;
-  for (std::size_t i = 0; good && i < items->size(); ++i) good = read((*items)[i]);
-  if (!good)
-    r.fail(ErrorCode::kBadModel, fmt::format("{}: {}: expected {}", r.where(), key, expected));
+  const auto fail = [&](const std::string& found) {
+    r.fail(ErrorCode::kBadModel,
+           fmt::format("{}: {}: expected a list of {}, found {}", r.where(), key, expected, found));
+  };
+  const json::bj::value& list = object.at({key.data(), key.size()});
+  const json::bj::array* items = list.if_array();
+  if (items == nullptr) return fail(std::string(json::kind_name(list)));
+  if (items->size() > kMaxSequences) return fail(fmt::format("{} items", items->size()));
+  for (std::size_t i = 0; i < items->size(); ++i)
+    if (!read((*items)[i])) return fail(fmt::format("something else as item {}", i));
 }
 
 void read_sequences(ConfigReader& r, const json::bj::object& object, GenerationConfig& config) {
-  read_list(r, object, "bad_words_ids", "a list of lists of token ids",
+  read_list(r, object, "bad_words_ids", "lists of 1 to 64 token ids",
             [&](const json::bj::value& item) {
               std::optional<Ids> ids = read_sequence(item);
               if (ids) config.bad_words.push_back(*std::move(ids));
               return ids.has_value();
             });
-  read_list(r, object, "sequence_bias", "a list of [token ids, bias]",
-            [&](const json::bj::value& item) {
-              const json::bj::array* pair = item.if_array();
-              if (pair == nullptr || pair->size() != 2 || !(*pair)[1].is_number()) return false;
-              std::optional<Ids> ids = read_sequence((*pair)[0]);
-              const double bias = (*pair)[1].to_number<double>();
-              if (!ids || std::isnan(bias) || bias > std::numeric_limits<float>::max())
-                return false;
-              config.sequence_bias.emplace_back(*std::move(ids), bias);
-              return true;
-            });
+  read_list(r, object, "sequence_bias", "[token ids, bias]", [&](const json::bj::value& item) {
+    const json::bj::array* pair = item.if_array();
+    if (pair == nullptr || pair->size() != 2 || !(*pair)[1].is_number()) return false;
+    std::optional<Ids> ids = read_sequence((*pair)[0]);
+    const double bias = (*pair)[1].to_number<double>();
+    if (!ids || std::isnan(bias) || bias > std::numeric_limits<float>::max()) return false;
+    config.sequence_bias.emplace_back(*std::move(ids), bias);
+    return true;
+  });
 }
 
 void read_decay(ConfigReader& r, GenerationConfig& config) {
@@ -99,9 +102,8 @@ std::string find_unsupported(ConfigReader& r, const GenerationConfig& config) {
     return found == off ? std::string() : fmt::format("{}: expected {}, found {}", key, off, found);
   };
   const auto more = [&](std::string_view key, std::int64_t off) {
-    return differs(
-        key, static_cast<double>(off),
-        static_cast<double>(std::max(off, r.integer(key, off, -kMaxTokens, kMaxTokens))));
+    const std::int64_t found = r.integer(key, off, -kMaxTokens, kMaxTokens);
+    return found > off ? fmt::format("{}: expected {}, found {}", key, off, found) : std::string();
   };
   const auto given = [&](std::string_view key) {
     return r.has(key) ? fmt::format("{}: expected none, found one", key) : std::string();

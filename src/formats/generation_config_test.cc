@@ -67,9 +67,11 @@ TEST(GenerationConfig, OtherWaysOfGeneratingAreNamed) {
   }
 }
 
-TEST(GenerationConfig, WrongValuesAreNamed){const struct {const char * text;
-const char* key;
-} cases[] = {
+TEST(GenerationConfig, WrongValuesAreNamed) {
+  const struct {
+    const char* text;
+    const char* key;
+  } cases[] = {
       {R"({"temperature":"hot"})", "temperature"},
       {R"({"top_h":0})", "top_h"},
       {R"({"min_p":1.5})", "min_p"},
@@ -83,13 +85,13 @@ const char* key;
       {R"({"exponential_decay_length_penalty":[2.5,1.1]})", "exponential_decay_length_penalty"},
       {R"({"forced_eos_token_id":[1.5]})", "forced_eos_token_id"},
       {R"({"num_beams":"many"})", "num_beams"},
-};
-for (const auto& [text, key] : cases) {
-  const auto config = parse_generation_config(text, "the file");
-  ASSERT_FALSE(config.has_value()) << text;
-  EXPECT_EQ(config.error().code, ErrorCode::kBadModel);
-  EXPECT_THAT(config.error().message, HasSubstr(std::string("the file: ") + key));
-}
+  };
+  for (const auto& [text, key] : cases) {
+    const auto config = parse_generation_config(text, "the file");
+    ASSERT_FALSE(config.has_value()) << text;
+    EXPECT_EQ(config.error().code, ErrorCode::kBadModel);
+    EXPECT_THAT(config.error().message, HasSubstr(std::string("the file: ") + key));
+  }
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include "base/read_file.h"
 #include "base/result.h"
-#include "formats/foreign_file.h"
 #include "formats/chat_template_file.h"
+#include "formats/foreign_file.h"
 
 namespace ocellus::models {
 namespace {

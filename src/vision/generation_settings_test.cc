@@ -5,6 +5,7 @@
 
 #include <boost/json/serialize.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>

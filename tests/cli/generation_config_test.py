@@ -3,29 +3,16 @@
 Needs only Python's standard library. OCELLUS_BINARY names the program, OCELLUS_SOURCE_DIR the checkout.
 """
 import json
-import os
-import pathlib
 import shutil
-import subprocess
-import tempfile
 import unittest
 
-BINARY = os.environ["OCELLUS_BINARY"]
-SOURCE = pathlib.Path(os.environ["OCELLUS_SOURCE_DIR"])
-MODEL = SOURCE / "tests" / "golden" / "clip_llama" / "model"
-PICTURE = SOURCE / "tests" / "golden" / "images" / "photo.png"
+from quantize_test import GOLDEN, InFolder, run
+
+MODEL = GOLDEN / "clip_llama" / "model"
+PICTURE = GOLDEN / "images" / "photo.png"
 
 
-def run(*arguments):
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, timeout=120, check=False)
-
-
-class GenerationConfig(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
+class GenerationConfig(InFolder):
     def model(self, **settings):
         folder = self.folder / f"model{len(list(self.folder.iterdir()))}"
         shutil.copytree(MODEL, folder)
