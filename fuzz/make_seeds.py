@@ -93,6 +93,11 @@ def main():
     write("tokenizer_fuzz", "spm_only", b"2" + (spm / "tokenizer.model").read_bytes() + b"\n" + (spm / "tokenizer_config.json").read_bytes().lstrip())
     write("tokenizer_fuzz", "merges", "3a\nb\nĠ\nab\nĠab\n<s>\n\na b\nĠ ab\n")
 
+    for folder in sorted(GOLDEN.glob("families/*/model")):
+        texts = (folder / "config.json").read_bytes() + b"\0" + (folder / "preprocessor_config.json").read_bytes()
+        for name, (height, width) in {"photo": (768, 1024), "thin": (2, 9000)}.items():
+            write("family_fuzz", f"{folder.parent.name}-{name}", struct.pack(">HHBB", height - 1, width - 1, 4, 40) + texts)
+
     urls = ["https://a.example/b/c?d=e#f", "http://1.2.3.4:80/", "https://[2001:db8::1]:8443/x", "../y?z", "//b.example/c", "data:image/png;base64,iVBORw0KGgo=",
             "data:,a%20b", "10.0.0.0/8", "a.example:8080", "[::1]:99"]
     for i, url in enumerate(urls):

@@ -9,7 +9,9 @@ CPU, greedy) and, where a trace is given, prints how far each stage is from it:
   tools/compare_reference.py MODEL IMAGE "QUESTION" --out FILE.safetensors
 
 Tensors: pixel_values [3, h, w], tower_features [n, width * layers], image_embeddings [n, hidden],
-input_ids [prompt], logits [generated, vocabulary], tokens [generated].
+input_ids [prompt], logits [generated, vocabulary], tokens [generated]. Of models whose pictures
+become tiles (family_reference.py) pixel_values are in the shape of their processor, and there are
+no tower_features.
 
 Exit status: 0 all stages within the tolerance and all ids equal, 1 not, 2 usage,
 3 a file that cannot be read or the engine failed. Needs: tests/golden/requirements.txt.
@@ -34,6 +36,8 @@ from safetensors.numpy import load_file, save_file
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+import family_reference
 
 FLOAT_STAGES = ("pixel_values", "tower_features", "image_embeddings", "logits")
 INTEGER_STAGES = ("input_ids", "tokens")
@@ -242,9 +246,10 @@ def compare(reference, other, tolerance=TOLERANCE):
     """One dictionary a stage: {stage, ok, ...}."""
     rows = []
     parted = None
+    stages = [stage for stage in STAGES if stage in reference]
     if "tokens" in other:
         parted = first_difference(reference["tokens"], other["tokens"].reshape(-1))
-    for stage in STAGES:
+    for stage in stages:
         want = reference[stage]
         row = {"stage": stage, "shape": list(want.shape), "ok": False}
         rows.append(row)
@@ -301,6 +306,25 @@ def print_table(rows, tolerance):
     print("same" if good else f"different (tolerance {tolerance:g} of the largest magnitude)")
 
 
+def run_reference(args):
+    """(stages, prompt, tokenizer)"""
+    kind = read_json(args.model / "config.json").get("model_type")
+    if kind in (None, "llava"):
+        reference = Reference(args.model, args.dtype)
+        prompt = reference.prompt(args.question)
+        made = reference.trace(open_picture(args.image), prompt, args.max_tokens, args.preprocess)
+        return made, prompt, reference.tokenizer
+    if args.preprocess or args.dtype != "f32":
+        raise InputError(f"--preprocess, --dtype: of model_type {kind} only the checkpoint's own "
+                         "pictures and f32 can be compared")
+    reference = family_reference.FamilyReference(args.model)
+    messages = [{"role": "user", "content": [
+        {"type": "image", "image": open_picture(args.image)},
+        {"type": "text", "text": args.question}]}]
+    prompt = reference.processor.apply_chat_template(messages, add_generation_prompt=True)
+    return reference.trace(messages, args.max_tokens), prompt, reference.tokenizer
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -327,14 +351,12 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     if not args.image.exists():
         raise InputError(f"{args.image}: no such file")
-    reference = Reference(args.model, args.dtype)
-    special = [token for token in reference.tokenizer.all_special_tokens if token in args.question]
+    made, prompt, tokenizer = run_reference(args)
+    special = [token for token in tokenizer.all_special_tokens if token in args.question]
     if special:
         print(f"note: the question holds {special[0]!r}, which transformers reads as a control "
               "token and Ocellus as text: expect different input_ids", file=sys.stderr)
-    prompt = reference.prompt(args.question)
-    made = reference.trace(open_picture(args.image), prompt, args.max_tokens, args.preprocess)
-    answer = reference.tokenizer.decode(made["tokens"], skip_special_tokens=True)
+    answer = tokenizer.decode(made["tokens"], skip_special_tokens=True)
     if args.out:
         save_file({name: np.ascontiguousarray(value) for name, value in made.items()}, args.out)
     report = {"model": str(args.model), "prompt": prompt, "answer": answer,
@@ -358,7 +380,7 @@ def main():
         if rows:
             print_table(rows, args.tolerance)
         else:
-            for stage in STAGES:
+            for stage in made:
                 print(f"{stage:<18}{' x '.join(str(side) for side in made[stage].shape)}")
     return 1 if rows and not report["same"] else 0
 

@@ -173,12 +173,15 @@ typedef struct ocellus_model_options {
      instead of refusing the model */
   int32_t sample_instead;
   int32_t reserved;
+  /* of one picture, for models that cut pictures into tiles; 0: as the model's files say */
+  int64_t max_tiles;
+  int64_t image_tokens;
 } ocellus_model_options;
 
 #define OCELLUS_MODEL_OPTIONS_INIT                                                                 \
   {                                                                                                \
     sizeof(ocellus_model_options), NULL, NULL, 0, 0, 0, 0, NULL, -1.0f, 1, 0, 0, 1, 1, NULL, 0, 0, \
-        0, 0, NULL, NULL, -1, 0, 0                                                                 \
+        0, 0, NULL, NULL, -1, 0, 0, 0, 0                                                           \
   }
 
 /* Checks that the path is there; loading waits for ocellus_model_load() or the first question. The

@@ -47,6 +47,11 @@ struct ModelOptions {
   WeightType weights = WeightType::kAuto;
   WeightType tower_weights = WeightType::kAuto;
   Preprocess preprocess = Preprocess::kModel;
+  // Of one picture, for models that cut pictures into tiles: at most so many tiles, or tokens.
+  // 0: as the checkpoint says. The most that the family's own setting allows within the limit;
+  // kInvalidArgument where not even its least does.
+  std::int64_t max_tiles = 0;
+  std::int64_t image_tokens = 0;
   std::string prompt_template = {};  // empty: the checkpoint's own; a known name or a template text
   std::optional<float> temperature = {};            // else generation_config.json, else 0.2
   std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512

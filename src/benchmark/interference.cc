@@ -39,7 +39,7 @@ engine::SequenceRequest asked(std::vector<models::Segment> prompt, std::int64_t 
 
 Prepared prepare(const models::Model& model, std::span<const std::byte> photo) {
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(photo));
-  return model.prepare_image(picture);
+  return model.prepare_image(picture, models::ImageUse::kAlone);
 }
 
 // The photo on its way from the job that decodes it.
@@ -152,10 +152,9 @@ Status Run::encode() {
   if (!done) return {};
   const auto embeddings = std::make_shared<const models::ImageEmbeddings>(encoder_.take());
   const std::int64_t vocabulary = model_.language().facts().vocab_size;
-  OCELLUS_RETURN_IF_ERROR(
-      engine_->add(asked({{.image = embeddings, .rows = embeddings->rows},
-                          {.tokens = some_ids(kQuestionTokens, vocabulary)}},
-                         2)));
+  OCELLUS_RETURN_IF_ERROR(engine_->add(asked({{.image = embeddings, .rows = embeddings->rows},
+                                              {.tokens = some_ids(kQuestionTokens, vocabulary)}},
+                                             2)));
   return {};
 }
 

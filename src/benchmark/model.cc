@@ -280,7 +280,8 @@ Status ModelBench::measure_repeat() {
 
 Status ModelBench::measure_all() {
   if (wants("tower")) {
-    BenchResult result{.work = "tower", .tokens = model_->facts().max_image_rows, .unit = "s"};
+    OCELLUS_ASSIGN_OR_RETURN(const std::int64_t rows, stepper_->prepare_picture());
+    BenchResult result{.work = "tower", .tokens = rows, .unit = "s"};
     OCELLUS_RETURN_IF_ERROR(
         measure(std::move(result), {{false, [this] { return stepper_->picture(); }}}));
   }
@@ -291,8 +292,8 @@ Status ModelBench::measure_all() {
   if (wants("decode")) OCELLUS_RETURN_IF_ERROR(measure_step("decode", 1));
   if (wants("batch")) OCELLUS_RETURN_IF_ERROR(measure_step("batch", options_.streams));
   if (wants("first_token")) {
-    OCELLUS_RETURN_IF_ERROR(
-        measure_prompt("first_token", model_->facts().max_image_rows + kQuestionTokens, true));
+    OCELLUS_ASSIGN_OR_RETURN(const std::int64_t rows, stepper_->prepare_picture());
+    OCELLUS_RETURN_IF_ERROR(measure_prompt("first_token", rows + kQuestionTokens, true));
   }
   if (wants("repeat")) OCELLUS_RETURN_IF_ERROR(measure_repeat());
   if (wants("interference")) OCELLUS_RETURN_IF_ERROR(measure_others());

@@ -28,7 +28,8 @@ Result<RepeatedPicture> RepeatedPicture::create(const models::Model& model) {
 Status RepeatedPicture::first(std::int64_t tokens) {
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<std::byte> photo, make_photo(kPhotoSide, kPhotoSide));
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(photo));
-  OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared, model_->prepare_image(picture));
+  OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared,
+                           model_->prepare_image(picture, models::ImageUse::kAlone));
   OCELLUS_RETURN_IF_ERROR(encoder_.begin(prepared));
   OCELLUS_ASSIGN_OR_RETURN([[maybe_unused]] const bool done, encoder_.run());
   picture_ = std::make_shared<const models::ImageEmbeddings>(encoder_.take());

@@ -38,10 +38,11 @@ Status Stepper::reserve(std::int64_t streams, std::int64_t positions) {
   return {};
 }
 
-Status Stepper::picture() {
+Result<std::int64_t> Stepper::prepare_picture() {
   if (prepared_.inputs.empty()) {
-    const std::int64_t side = model_.facts().image_size;
-    OCELLUS_ASSIGN_OR_RETURN(prepared_.plan, model_.plan_image(side, side));
+    constexpr int kSide = 1024;
+    OCELLUS_ASSIGN_OR_RETURN(prepared_.plan,
+                             model_.plan_image({kSide, kSide}, models::ImageUse::kAlone));
     for (const auto& [height, width] : prepared_.plan.inputs) {
       models::TowerInput input{.shape = {3, height, width}, .values = {}};
       input.values.resize(static_cast<std::size_t>(3 * height * width));
@@ -50,6 +51,11 @@ Status Stepper::picture() {
       prepared_.inputs.push_back(std::move(input));
     }
   }
+  return prepared_.plan.rows();
+}
+
+Status Stepper::picture() {
+  OCELLUS_RETURN_IF_ERROR(prepare_picture());
   OCELLUS_RETURN_IF_ERROR(encoder_->begin(prepared_));
   while (!encoder_->done()) OCELLUS_RETURN_IF_ERROR(encoder_->advance());
   picture_ = encoder_->take();

@@ -23,7 +23,9 @@ class Stepper {
   // Room for `streams` sequences of `positions`, its memory touched. kOutOfMemory.
   Status reserve(std::int64_t streams, std::int64_t positions);
 
-  // Tower and projector on one picture; prompt() then takes its embeddings.
+  // A photo of a megapixel, as the tower takes it; the rows that it gives.
+  Result<std::int64_t> prepare_picture();
+  // Tower and projector on that photo; prompt() then takes its embeddings.
   Status picture();
   // A prompt of `tokens` in the first sequence, from position 0, in chunks as long as the engine's;
   // the first rows are the picture's where `with_picture`. Chooses a token. reserve() comes first.

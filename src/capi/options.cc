@@ -10,7 +10,7 @@ namespace {
 
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 152 &&
+              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 168 &&
                sizeof(ocellus_ask_options) == 176 && sizeof(ocellus_model_info) == 88 &&
                sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
 
@@ -129,6 +129,8 @@ Result<ModelOptions> read_model_options(const ocellus_model_options* given) {
            read_count(o.mailbox_capacity, "mailbox_capacity", options.mailbox_capacity),
            read_count(o.max_sequences, "max_sequences", options.max_sequences),
            read_count(o.slice_ms, "slice_ms", slice),
+           read_count(o.max_tiles, "max_tiles", options.max_tiles),
+           read_count(o.image_tokens, "image_tokens", options.image_tokens),
            check_reserved(o.reserved, "reserved"),
        }) {
     if (!status) return std::unexpected(status.error());

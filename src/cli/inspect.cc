@@ -84,6 +84,7 @@ Status InspectCommand::inspect_model() const {
                       {"shape", std::move(shape)},
                       {"bytes", tensor->data.size()}});
   }
+  const auto assumed = description->assumed();
   const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
   if (json) {
@@ -108,6 +109,7 @@ Status InspectCommand::inspect_model() const {
                          {"vocabulary", language.vocab_size},
                          {"max_position", language.max_position}}},
                        {"image_tokens", summary.image_rows},
+                       {"assumed", bj::array(assumed.begin(), assumed.end())},
                        {"parameters", parameters},
                        {"weight_bytes", weights},
                        {"kv_cache_bytes", cache},
@@ -122,18 +124,20 @@ Status InspectCommand::inspect_model() const {
       "  tower       {} {} layers, width {}, {} heads, {} x {} pixels in patches of {}\n"
       "  language    {} {} layers, width {}, {} heads ({} key-value) of {}, vocabulary {}, up to "
       "{} tokens\n"
-      "  picture     {} tokens\n"
+      "  picture     {}{} tokens\n"
       "  parameters  {:.1f} million in {} tensors\n"
       "  memory      {} weights {}, {} key-value cache for {} tokens\n"
       "  template    {}\n",
       subject, one_line(summary.family), tower.name, tower.layers, tower.hidden_size, tower.heads,
       tower.image_size, tower.image_size, tower.patch_size, language.name, language.layers,
       language.hidden_size, language.heads, language.kv_heads, language.head_dim,
-      language.vocab_size, language.max_position, summary.image_rows,
+      language.vocab_size, language.max_position, summary.tiles ? "up to " : "", summary.image_rows,
       static_cast<double>(parameters) / 1e6, stored.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");
+  for (const std::string& what : assumed)
+    report += fmt::format("  assumed     {}\n", one_line(what));
   if (c.packed) {
     report += fmt::format("  packed      {}{}\n", one_line(c.packed->layout),
                           verify ? ", every checksum right" : "");
@@ -144,6 +148,27 @@ Status InspectCommand::inspect_model() const {
                           one_line(tensor->name));
   }
   return print(report);
+}
+
+// Nothing of a picture that is seen whole only.
+bj::value tiles_of(const models::ImageFacts& facts) {
+  if (facts.tiles.height == 0) return nullptr;
+  return {{"rows", facts.tiles.height},
+          {"columns", facts.tiles.width},
+          {"picture", {{"width", facts.enlarged.width}, {"height", facts.enlarged.height}}},
+          {"image_tokens", facts.rows - facts.whole_rows},
+          {"whole_image_tokens", facts.whole_rows}};
+}
+
+std::string seen_as(const models::ImageFacts& facts) {
+  std::string seen = fmt::format(
+      "{} x {}: {}resized to {} x {}{}", facts.seen.width, facts.seen.height,
+      facts.fit == "pad" ? "padded to a square, " : "", facts.resized.width, facts.resized.height,
+      facts.fit == "crop" || facts.fit == "pad" ? ", centre cropped" : "");
+  if (facts.tiles.height == 0) return seen;
+  return fmt::format("{}; and {} tiles of that size, {} x {}, of the picture at {} x {}", seen,
+                     facts.tiles.height * facts.tiles.width, facts.tiles.width, facts.tiles.height,
+                     facts.enlarged.width, facts.enlarged.height);
 }
 
 // The picture, and what a model makes of it: the one given with --model, or the demo model.
@@ -160,7 +185,7 @@ Status InspectCommand::inspect_picture() const {
   OCELLUS_ASSIGN_OR_RETURN(const auto description, models::describe_model(c));
   OCELLUS_ASSIGN_OR_RETURN(const models::ImageFacts facts,
                            description->image_facts({info.oriented_height(), info.oriented_width()},
-                                                    options.preprocess));
+                                                    models::picture_options(options)));
   if (json) {
     return print_json(
         {{"kind", "picture"},
@@ -180,21 +205,23 @@ Status InspectCommand::inspect_picture() const {
          {"preprocess", text(facts.fit)},
          {"resized", {{"width", facts.resized.width}, {"height", facts.resized.height}}},
          {"seen", {{"width", facts.seen.width}, {"height", facts.seen.height}}},
+         {"tiles", tiles_of(facts)},
          {"image_tokens", facts.rows}});
   }
   return print(fmt::format(
       "{}: {}, {}, {} bit{}{}, {}\n"
       "  size        {} x {} (stored {} x {}, orientation {})\n"
-      "  model sees  {} x {}: {}resized to {} x {}{}  ({})\n"
-      "  costs       {} image tokens\n",
+      "  model sees  {}  ({})\n"
+      "  costs       {} image tokens{}\n",
       subject, image::format_name(info.format), info.color_mode, info.bits,
       info.has_alpha ? ", transparent" : "",
       info.animated() ? fmt::format(", {} frames, the first is used", info.frames) : "",
       human_bytes(static_cast<double>(info.encoded_bytes)), info.oriented_width(),
-      info.oriented_height(), info.width, info.height, info.orientation, facts.seen.width,
-      facts.seen.height, facts.fit == "pad" ? "padded to a square, " : "", facts.resized.width,
-      facts.resized.height, facts.fit == "exact" ? "" : ", centre cropped", options.path.string(),
-      facts.rows));
+      info.oriented_height(), info.width, info.height, info.orientation, seen_as(facts),
+      options.path.string(), facts.rows,
+      facts.tiles.height > 0 ? fmt::format(": {} of the whole picture, {} of its tiles",
+                                           facts.whole_rows, facts.rows - facts.whole_rows)
+                             : ""));
 }
 
 Status InspectCommand::verify_packed() const {

@@ -116,6 +116,15 @@ void ModelFlags::add_files_to(CLI::App& command) {
       "Pictures that are not square: model (as the checkpoint says), crop or pad (default: model)")
       ->type_name("HOW")
       ->check(CLI::IsMember({"model", "crop", "pad"}));
+  add("--max-tiles", max_tiles,
+      "Cut a picture into no more tiles than N (default: as the checkpoint says)")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1024}));
+  add("--image-tokens", image_tokens,
+      "Spend no more than N tokens on a picture, where the model has a choice (default: as the "
+      "checkpoint says)")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
 }
 
 void ModelFlags::add_to(CLI::App& command) {
@@ -193,6 +202,8 @@ Result<ModelOptions> ModelFlags::options() const {
                            parse_weights(tower_weights_for(dtype, tower_dtype)));
   OCELLUS_ASSIGN_OR_RETURN(options.kv_type, parse_kv(kv));
   OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
+  options.max_tiles = max_tiles;
+  options.image_tokens = image_tokens;
   options.prompt_template = prompt_template;
   options.fetch.allow_hosts = allow_hosts;
   options.fetch.connect_timeout = milliseconds(connect_timeout);

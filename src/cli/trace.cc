@@ -41,14 +41,14 @@ formats::NamedTensor tensor(std::string name, std::string dtype, std::vector<std
   return {std::move(name), std::move(dtype), std::move(shape), std::as_bytes(std::span(values))};
 }
 
-// What the tower took: of one image as the processor gives it; several one after the other, on an
-// axis of their own where all have one shape, else each as a tensor.
-std::vector<formats::NamedTensor> pixel_tensors(const vision::Trace& t) {
+// What the tower took. Of models with one input for each image: of one image as the processor gives
+// it; several one after the other, on an axis of their own where all have one shape, else each as a
+// tensor.
+std::vector<formats::NamedTensor> pixels_of_images(const vision::Trace& t) {
   const auto& shapes = t.pixel_shapes;
-  if (shapes.empty()) return {};
   if (std::ranges::all_of(shapes, [&](const auto& shape) { return shape == shapes.front(); })) {
     std::vector<std::int64_t> shape = shapes.front();
-    if (shapes.size() > 1) shape.insert(shape.begin(), static_cast<std::int64_t>(shapes.size()));
+    if (shapes.size() > 1) shape.insert(shape.begin(), std::ssize(shapes));
     return {tensor("pixel_values", "F32", std::move(shape), t.pixel_values)};
   }
   std::vector<formats::NamedTensor> tensors;
@@ -62,6 +62,42 @@ std::vector<formats::NamedTensor> pixel_tensors(const vision::Trace& t) {
   return tensors;
 }
 
+// Each image's inputs, filled up with zeros to the most that one has.
+void pad_inputs(vision::Trace& t, std::int64_t most) {
+  const std::size_t each = t.pixel_values.size() / t.pixel_shapes.size();
+  std::vector<float> padded;
+  auto from = t.pixel_values.begin();
+  for (const std::int64_t inputs : t.image_inputs) {
+    const auto end = from + static_cast<std::ptrdiff_t>(each) * inputs;
+    padded.insert(padded.end(), from, end);
+    padded.resize(padded.size() + each * static_cast<std::size_t>(most - inputs));
+    from = end;
+  }
+  t.pixel_values = std::move(padded);
+}
+
+// In the shape of the reference's processor.
+std::vector<formats::NamedTensor> pixel_tensors(vision::Trace& t) {
+  using enum models::PixelShape;
+  if (t.pixel_shapes.empty()) return {};
+  if (t.pixel_shape == kPictures) return pixels_of_images(t);
+  std::vector<std::int64_t> shape = t.pixel_shapes.front();
+  if (t.pixel_shape == kPicturesOfInputs) {
+    const std::int64_t most = std::ranges::max(t.image_inputs);
+    pad_inputs(t, most);
+    shape.insert(shape.begin(), {std::ssize(t.image_inputs), most});
+  } else {
+    shape.insert(shape.begin(), std::ssize(t.pixel_shapes));
+    if (t.pixel_shape == kBatchOfInputs) shape.insert(shape.begin(), 1);
+  }
+  std::vector<formats::NamedTensor> tensors = {
+      tensor("pixel_values", "F32", std::move(shape), t.pixel_values)};
+  if (t.pixel_shape == kPicturesOfInputs) {
+    tensors.push_back(tensor("image_sizes", "I64", {std::ssize(t.image_inputs), 2}, t.image_sizes));
+  }
+  return tensors;
+}
+
 Status TraceCommand::run() const {
   const OutputRules rules{.force = force, .is_own = [](std::string_view head) {
                             return head.find(kOwnMetadata) != std::string_view::npos;
@@ -71,14 +107,13 @@ Status TraceCommand::run() const {
   model_options.progress = load_progress(Progress::make(progress));
   OCELLUS_ASSIGN_OR_RETURN(const AskOptions ask_options, sampling.options());
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<Message> messages, prompt.messages());
-  OCELLUS_ASSIGN_OR_RETURN(
-      const vision::Trace t,
-      vision::trace(model_options, {.threads = model.threads}, messages, ask_options, measuring));
+  OCELLUS_ASSIGN_OR_RETURN(vision::Trace t, vision::trace(model_options, {.threads = model.threads},
+                                                          messages, ask_options, measuring));
   const auto generated = static_cast<std::int64_t>(t.tokens.size());
   std::vector<formats::NamedTensor> tensors = pixel_tensors(t);
   if (t.image_tokens > 0) {
-    tensors.push_back(
-        tensor("tower_features", "F32", {t.image_tokens, t.feature_width}, t.tower_features));
+    const std::int64_t rows = std::ssize(t.tower_features) / t.feature_width;
+    tensors.push_back(tensor("tower_features", "F32", {rows, t.feature_width}, t.tower_features));
     tensors.push_back(
         tensor("image_embeddings", "F32", {t.image_tokens, t.hidden_size}, t.image_embeddings));
   }

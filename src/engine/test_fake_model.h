@@ -104,10 +104,11 @@ class FakeModel final : public models::Model {
 
   const models::ModelFacts& facts() const override { return facts_; }
   const models::LanguageModel& language() const override { return language_model; }
-  Result<models::ImagePlan> plan_image(std::int64_t, std::int64_t) const override {
+  Result<models::ImagePlan> plan_image(image::Size, models::ImageUse) const override {
     return models::ImagePlan();
   }
-  Result<models::PreparedImage> prepare_image(const image::Image&) const override {
+  Result<models::PreparedImage> prepare_image(const image::Image&,
+                                              models::ImageUse) const override {
     return models::PreparedImage();
   }
   std::unique_ptr<models::ImageEncoder> make_encoder() const override { return nullptr; }

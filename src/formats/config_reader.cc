@@ -99,6 +99,26 @@ std::vector<std::int64_t> ConfigReader::integers(std::string_view key,
   return result;
 }
 
+std::vector<std::array<std::int64_t, 2>> ConfigReader::pairs(std::string_view key, std::int64_t min,
+                                                             std::int64_t max, std::size_t most) {
+  if (!has(key)) return {};
+  const auto in_range = [&](const json::bj::value& item) {
+    return item.is_int64() && item.get_int64() >= min && item.get_int64() <= max;
+  };
+  std::vector<std::array<std::int64_t, 2>> result;
+  const json::bj::array* const array = object_->at({key.data(), key.size()}).if_array();
+  for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+    const json::bj::array* const pair = (*array)[i].if_array();
+    if (pair == nullptr || pair->size() != 2 || !std::ranges::all_of(*pair, in_range)) break;
+    result.push_back({(*pair)[0].get_int64(), (*pair)[1].get_int64()});
+  }
+  if (array != nullptr && result.size() == array->size() && result.size() <= most) return result;
+  fail(ErrorCode::kBadModel,
+       fmt::format("{}: {}: expected at most {} pairs of whole numbers from {} to {}", where_, key,
+                   most, min, max));
+  return {};
+}
+
 std::vector<double> ConfigReader::numbers(std::string_view key, std::size_t count, bool positive) {
   if (!has(key)) return {};
   const json::bj::array* array = object_->at({key.data(), key.size()}).if_array();

@@ -2,6 +2,7 @@
 // file and key.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ class ConfigReader {
   // An integer or a list of them.
   std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback,
                                      std::int64_t min, std::int64_t max);
+  // A list of pairs of integers from `min` to `max`, at most `most` of them; empty where it is
+  // absent or wrong.
+  std::vector<std::array<std::int64_t, 2>> pairs(std::string_view key, std::int64_t min,
+                                                 std::int64_t max, std::size_t most);
   // A list of exactly `count` finite numbers, all above 0 where `positive`; empty where it is
   // absent or wrong.
   std::vector<double> numbers(std::string_view key, std::size_t count, bool positive);

@@ -211,7 +211,7 @@ Result<PixelValues> rescale_and_normalize(Image image, const PreprocessSettings&
   }
 }
 
-Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& settings) {
+Result<Image> resize_and_crop(const Image& image, const PreprocessSettings& settings) {
   if (image.width < 1 || image.height < 1) {
     return make_error(ErrorCode::kBadImage, "picture: expected sides of at least 1, found {} x {}",
                       image.width, image.height);
@@ -226,12 +226,16 @@ Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& set
                       image.width, image.height);
   }
   try {
-    OCELLUS_ASSIGN_OR_RETURN(Image picture, make_picture(source, resized, settings));
-    return rescale_and_normalize(std::move(picture), settings);
+    return make_picture(source, resized, settings);
   } catch (const std::bad_alloc&) {
     return out_of_memory("not enough memory for a picture of {} x {}", settings.crop.width,
                          settings.crop.height);
   }
+}
+
+Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& settings) {
+  OCELLUS_ASSIGN_OR_RETURN(Image picture, resize_and_crop(image, settings));
+  return rescale_and_normalize(std::move(picture), settings);
 }
 
 }  // namespace ocellus::image

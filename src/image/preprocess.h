@@ -69,7 +69,10 @@ Result<Size> resized_size(Size size, const PreprocessSettings& settings);
 // kOutOfMemory. Any thread.
 Result<PixelValues> preprocess(const Image& image, const PreprocessSettings& settings);
 
-// The last two steps alone, for pictures that were cut into tiles: 8-bit RGB to [3, h, w].
+// The steps up to the 8-bit picture that a tower sees. Errors and thread rule as above.
+Result<Image> resize_and_crop(const Image& image, const PreprocessSettings& settings);
+
+// The last two steps alone: 8-bit RGB to [3, h, w].
 Result<PixelValues> rescale_and_normalize(Image image, const PreprocessSettings& settings);
 
 }  // namespace ocellus::image

@@ -13,9 +13,9 @@
 
 #include "base/mapped_file.h"
 #include "compute/backend.h"
+#include "formats/generation_config.h"
 #include "formats/gguf.h"
 #include "formats/gguf_vocabulary.h"
-#include "formats/generation_config.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ struct ModelSummary {
   Tower tower;
   Language language;
   std::int64_t image_rows = 0;  // rows that one image gives at most
+  bool tiles = false;           // how many depends on the image
 
   std::string architecture() const;  // "llava: clip 24x1024 + llama 32x4096"
 };
@@ -54,10 +56,17 @@ struct ModelTokens {
 
 // What becomes of an image of some size.
 struct ImageFacts {
-  std::string_view fit;  // of one that is not square: "crop", "pad" or "exact"
-  image::Size resized;
-  image::Size seen;       // by the tower
-  std::int64_t rows = 0;  // tokens of the prompt
+  // "crop", "pad" or "exact": how one that is not square is seen whole; "tiles": squashed, and in
+  // tiles.
+  std::string_view fit = {};
+  image::Size resized = {};
+  image::Size seen = {};  // by the tower, at once
+  // Of a picture that is cut: how many tiles down and across (0: none), and what was cut, without
+  // borders.
+  image::Size tiles = {};
+  image::Size enlarged = {};
+  std::int64_t whole_rows = 0;  // tokens of the whole picture, beside those of its tiles
+  std::int64_t rows = 0;        // tokens of the prompt, all of them
 };
 
 // Immutable; any thread. The checkpoint must outlive it, where it is.
@@ -69,14 +78,17 @@ class ModelDescription {
   virtual const ModelTokens& tokens() const = 0;
   virtual const ModelTensors& tensors() const = 0;
 
+  // For people: what the checkpoint leaves out and was taken from what is published.
+  virtual std::span<const std::string> assumed() const { return {}; }
+
   // `size`: of the upright image. kBadModel when the image processor's settings do not give what
   // the tower takes.
-  virtual Result<ImageFacts> image_facts(image::Size size, Preprocess preprocess) const = 0;
+  virtual Result<ImageFacts> image_facts(image::Size size, const PictureOptions& options) const = 0;
 
   // What the tower takes of an upright picture, in 8 bits, before values are rescaled: for people.
   // kBadModel as above; kBadImage, kOutOfMemory.
   virtual Result<std::vector<image::Image>> tower_inputs(const image::Image& picture,
-                                                         Preprocess preprocess) const = 0;
+                                                         const PictureOptions& options) const = 0;
 
   // kBadModel, kUnsupported, kOutOfMemory, kCancelled. The backend must outlive the model; the
   // checkpoint need not. Of a packed model, whose weights are held as they were packed, nothing but

@@ -6,7 +6,11 @@
 
 #include "base/result.h"
 #include "formats/config_reader.h"
+#include "models/idefics3/family.h"
+#include "models/internvl/family.h"
 #include "models/llava/family.h"
+#include "models/llava_next/family.h"
+#include "models/llava_onevision/family.h"
 
 namespace ocellus::models {
 namespace {
@@ -14,16 +18,20 @@ namespace {
 using base::make_error;
 using Names = std::span<const std::string_view>;
 
+// Of those with one projector type the general one last.
 constexpr const Family* kFamilies[] = {
-    &kLlava,
+    &kLlavaOnevision, &kLlavaNext, &kLlava, &kIdefics3, &kInternVl,
 };
 
 Result<const Family*> find_family(Names Family::*names, std::string_view found,
-                                  std::string_view where) {
+                                  std::string_view where, const Checkpoint& c) {
   std::vector<std::string_view> known;
   for (const Family* family : kFamilies) {
-    if (std::ranges::find(family->*names, found) != (family->*names).end()) return family;
-    known.insert(known.end(), (family->*names).begin(), (family->*names).end());
+    for (const std::string_view name : family->*names) {
+      const bool other = c.gguf && family->is_gguf != nullptr && !family->is_gguf(c);
+      if (name == found && !other) return family;
+      if (std::ranges::find(known, name) == known.end()) known.push_back(name);
+    }
   }
   return make_error(ErrorCode::kUnsupported, "{}: expected {}, found \"{}\"", where,
                     fmt::join(known, ", "), found);
@@ -40,7 +48,7 @@ Result<const Family*> family_of(const Checkpoint& c) {
     }
     OCELLUS_ASSIGN_OR_RETURN(std::string type, tower.text_or("clip.projector_type", "mlp"));
     OCELLUS_ASSIGN_OR_RETURN(type, tower.text_or("clip.vision.projector_type", type));
-    return find_family(&Family::projector_types, type, tower.file() + ": clip.projector_type");
+    return find_family(&Family::projector_types, type, tower.file() + ": clip.projector_type", c);
   }
   const std::string file = (c.path / "config.json").string();
   OCELLUS_ASSIGN_OR_RETURN(const formats::ConfigFile config,
@@ -48,7 +56,7 @@ Result<const Family*> family_of(const Checkpoint& c) {
   formats::ConfigReader reader = config.reader();
   const std::string type = reader.text("model_type", "");
   OCELLUS_RETURN_IF_ERROR(reader.status());
-  return find_family(&Family::model_types, type, file + ": model_type");
+  return find_family(&Family::model_types, type, file + ": model_type", c);
 }
 
 }  // namespace

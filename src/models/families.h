@@ -27,6 +27,8 @@ struct Family {
   std::string_view name;
   std::span<const std::string_view> model_types;      // of config.json
   std::span<const std::string_view> projector_types;  // of GGUF towers
+  // Tells families with the same projector type apart: null for the one that is left.
+  bool (*is_gguf)(const Checkpoint& checkpoint) = nullptr;
   Result<std::unique_ptr<const ModelDescription>> (*describe)(const Checkpoint& checkpoint);
   std::span<const RandomModel> (*random_models)();
 };

@@ -22,10 +22,12 @@ std::string refusal(const Checkpoint& checkpoint) {
 TEST(Families, ModelTypesOfNoFamilyAreNamed) {
   Checkpoint c;
   c.path = "model";
-  for (const char* type : {"qwen2_vl", "llama", "llava_next"}) {
+  for (const char* type : {"qwen2_vl", "llama", "llava_next_video"}) {
     c.texts["config.json"] = std::string(R"({"model_type":")") + type + "\"}";
     EXPECT_EQ(refusal(c),
-              std::string("model/config.json: model_type: expected llava, found \"") + type + "\"");
+              std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
+                          "llava, idefics3, smolvlm, internvl, found \"") +
+                  type + "\"");
   }
 }
 
@@ -50,11 +52,13 @@ TEST(Families, GgufPairsOfNoFamilyAreNamed) {
   Checkpoint c;
   c.vocabulary.emplace();
   c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(ldp, "mmproj.gguf")};
-  EXPECT_EQ(refusal(c), "mmproj.gguf: clip.projector_type: expected mlp, found \"ldp\"");
+  EXPECT_EQ(refusal(c),
+            "mmproj.gguf: clip.projector_type: expected mlp, idefics3, internvl, found \"ldp\"");
   c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(vision, "mmproj.gguf")};
-  EXPECT_THAT(refusal(c), HasSubstr("expected mlp, found \"qwen2vl_merger\""));
+  EXPECT_THAT(refusal(c), HasSubstr("internvl, found \"qwen2vl_merger\""));
   c.gguf = Checkpoint::GgufPair{parse(gemma, "lm.gguf"), parse(mlp, "mmproj.gguf")};
-  EXPECT_EQ(refusal(c), "lm.gguf: general.architecture: expected llama or qwen2, found \"gemma3\"");
+  EXPECT_EQ(refusal(c),
+            "lm.gguf: general.architecture: expected llama, qwen2, granite, found \"gemma3\"");
 }
 
 }  // namespace

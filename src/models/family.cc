@@ -4,6 +4,8 @@
 
 namespace ocellus::models {
 
+ImageUse Model::image_use(std::size_t) const { return ImageUse::kAlone; }
+
 std::vector<Position> Model::positions(std::span<const Segment> prompt) const {
   std::vector<Position> positions;
   std::int32_t next = 0;

@@ -22,8 +22,9 @@ struct ModelFacts {
   std::string architecture = {};    // for people: "llava: clip 24x1024 + llama 32x4096"
   std::int64_t image_size = 0;      // pixels: the largest side of a tower input
   std::int64_t max_image_rows = 0;  // rows that one picture gives at most
-  std::int32_t image_token = -1;    // the id that stands for an image in the template's text
-  std::int64_t bos_token = -1;      // -1: none
+  PixelShape pixel_shape = PixelShape::kPictures;
+  std::int32_t image_token = -1;  // the id that stands for an image in the template's text
+  std::int64_t bos_token = -1;    // -1: none
   std::vector<std::int64_t> eos_tokens = {};
 };
 
@@ -48,12 +49,14 @@ class Model {
   virtual const ModelFacts& facts() const = 0;
   virtual const LanguageModel& language() const = 0;
 
+  // How a picture is used in a conversation of so many; kAlone where that makes no difference.
+  virtual ImageUse image_use(std::size_t images) const;
   // From the size of a picture (upright) to its place in the prompt. kBadImage for a shape that the
   // family refuses.
-  virtual Result<ImagePlan> plan_image(std::int64_t height, std::int64_t width) const = 0;
+  virtual Result<ImagePlan> plan_image(image::Size size, ImageUse use) const = 0;
   // Resize, tile, normalise: the reference's pixels. A job of its own; no compute pool. kBadImage,
   // kOutOfMemory.
-  virtual Result<PreparedImage> prepare_image(const image::Image& picture) const = 0;
+  virtual Result<PreparedImage> prepare_image(const image::Image& picture, ImageUse use) const = 0;
   virtual std::unique_ptr<ImageEncoder> make_encoder() const = 0;
 
   // The positions of a prompt's rows, in the order of the segments, and after them that of the

@@ -21,6 +21,10 @@ bool is_stored_in_blocks(const ModelTensors& tensors) {
 
 }  // namespace
 
+PictureOptions picture_options(const ModelOptions& options) {
+  return {options.preprocess, options.max_tiles, options.image_tokens};
+}
+
 compute::WeightFormat storage_type(TensorRole role, DType stored, std::int64_t in,
                                    const WeightChoice& choice) {
   const DType requested = choice.dtype.value_or(stored);

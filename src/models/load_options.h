@@ -19,6 +19,16 @@ using StopCheck = std::function<bool()>;
 // Told while loading; 0 to 1.
 using Progress = std::function<void(double fraction)>;
 
+// What the caller wants of pictures, other than the checkpoint's own settings.
+struct PictureOptions {
+  Preprocess preprocess = Preprocess::kModel;  // what happens to images that are not square
+  // At most so many tiles, or rows, of one picture; 0: as the checkpoint says.
+  std::int64_t max_tiles = 0;
+  std::int64_t max_rows = 0;
+};
+
+PictureOptions picture_options(const ModelOptions& options);
+
 struct LoadOptions {
   // How the language model's matrices are held; nothing: as stored. bf16 that is asked for is
   // multiplied in bf16, bf16 that is only stored in f32.
@@ -27,7 +37,7 @@ struct LoadOptions {
   // types 16-bit floats become bf16, multiplied as such, whose rounding is far below that of the
   // blocks.
   std::optional<tensor::DType> tower_weights;
-  Preprocess preprocess = Preprocess::kModel;  // what happens to images that are not square
+  PictureOptions pictures = {};
   Progress progress;
   StopCheck stop;
 };

@@ -9,6 +9,18 @@ namespace ocellus::models {
 
 using base::make_error;
 
+namespace {
+
+// Some checkpoints have a vector as [1, 1, size].
+bool same_but_for_leading_ones(const tensor::Shape& stored, const tensor::Shape& expected) {
+  const auto dims = stored.dims();
+  const std::size_t more = dims.size() > expected.rank() ? dims.size() - expected.rank() : 0;
+  return std::ranges::all_of(dims.first(more), [](std::int64_t d) { return d == 1; }) &&
+         std::ranges::equal(dims.subspan(more), expected.dims());
+}
+
+}  // namespace
+
 Result<ModelTensors> ModelTensors::bind(const Checkpoint& checkpoint, TensorTable table) {
   ModelTensors tensors(checkpoint, std::move(table));
   tensors.stored_.resize(tensors.table_.specs().size());
@@ -72,7 +84,7 @@ Result<tensor::TensorView> ModelTensors::view(const TensorSpec& spec) const {
     }
     return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", file, stored_name(spec));
   }
-  if (!(stored->shape == spec.shape)) {
+  if (!same_but_for_leading_ones(stored->shape, spec.shape)) {
     return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}",
                       checkpoint_->file_of(*stored), stored->name, spec.shape.to_string(),
                       stored->shape.to_string());
@@ -81,7 +93,7 @@ Result<tensor::TensorView> ModelTensors::view(const TensorSpec& spec) const {
     return make_error(ErrorCode::kUnsupported, "{}: tensor {}: type {} cannot be computed with",
                       checkpoint_->file_of(*stored), stored->name, stored->type);
   }
-  return tensor::TensorView{*stored->dtype, stored->shape, stored->data};
+  return tensor::TensorView{*stored->dtype, spec.shape, stored->data};
 }
 
 std::int64_t ModelTensors::permuted_heads(const TensorSpec& spec) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compute/backend.h"
+#include "image/preprocess.h"
 #include "models/language_model.h"
 #include "ocellus/error.h"
 #include "tensor/view.h"
@@ -28,8 +29,18 @@ struct LayoutPiece {
   std::int64_t rows = 0;
 };
 
+// The shape in which the reference's processor gives the values of a conversation's pictures: of
+// each picture one input; each picture's inputs, filled up with zeros to the most of any; all
+// inputs; or all inputs as a batch of one.
+enum class PixelShape { kPictures, kPicturesOfInputs, kInputs, kBatchOfInputs };
+
+// Some families give a picture fewer rows where it is not the only one of a conversation.
+enum class ImageUse { kAlone, kOneOfSeveral };
+
 // What is known of a picture from its size alone, before anything is computed.
 struct ImagePlan {
+  image::Size size;    // of the upright picture
+  image::Size canvas;  // pixels of what is cut into tiles; 0: nothing is
   std::vector<std::pair<std::int64_t, std::int64_t>>
       inputs;  // height and width of each tower input
   std::vector<LayoutPiece> layout;
@@ -37,8 +48,6 @@ struct ImagePlan {
   // then take `position_span` positions, whatever their number.
   std::vector<Position> positions;
   std::int64_t position_span = 0;
-  // Pixels of the picture from pixels of what the tower saw: x = (tower_x - left) / scale_x.
-  double scale_x = 1, scale_y = 1, left = 0, top = 0;
 
   std::int64_t rows() const {
     std::int64_t sum = 0;
@@ -84,7 +93,10 @@ class ImageEncoder {
   virtual Status advance() = 0;
   // Once done, once: the embeddings.
   virtual ImageEmbeddings take() = 0;
-  // Once done, for tracing: what the projector took, [rows, width] of the tower's own.
+
+  // For tracing. How many of the image's inputs are through; and what the projector took of the one
+  // that was finished last, [rows, width] of the tower's own, until the next advance().
+  virtual std::int64_t inputs_done() const = 0;
   virtual tensor::ConstMatrix features() const = 0;
 };
 

@@ -78,10 +78,11 @@ Result<bj::object> look(const ServedModel& model, std::span<const std::byte> byt
   OCELLUS_ASSIGN_OR_RETURN(const image::ImageInfo info, image::read_image_info(bytes));
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(bytes));
   const image::Size upright{info.oriented_height(), info.oriented_width()};
+  const models::PictureOptions options = models::picture_options(model.options);
   OCELLUS_ASSIGN_OR_RETURN(const models::ImageFacts facts,
-                           model.description->image_facts(upright, model.options.preprocess));
+                           model.description->image_facts(upright, options));
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<image::Image> inputs,
-                           model.description->tower_inputs(picture, model.options.preprocess));
+                           model.description->tower_inputs(picture, options));
   bj::array tiles;
   for (const image::Image& input : inputs) {
     tiles.push_back(bj::object{{"width", input.width},

@@ -12,6 +12,7 @@ using base::make_error;
 namespace bj = json::bj;
 
 constexpr int kMaxNesting = 16;
+constexpr std::string_view kDigit = R"(\p{N})";
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -82,8 +83,14 @@ PreTokenizer PreTokenizer::sentencepiece(PrefixSpace prefix) {
   return result;
 }
 
-Result<PreTokenizer> PreTokenizer::byte_level(std::string_view pattern) {
+Result<PreTokenizer> PreTokenizer::byte_level(std::string_view pattern, bool digits) {
   PreTokenizer result;
+  if (digits) {
+    Step split{};
+    split.kind = Kind::kSplit;
+    OCELLUS_ASSIGN_OR_RETURN(split.pattern.regex, Regex::compile(kDigit));
+    result.steps_.push_back(std::move(split));
+  }
   Step bytes{};
   bytes.kind = Kind::kByteLevel;
   bytes.use_pattern = pattern.empty();
@@ -169,7 +176,7 @@ Status PreTokenizer::parse_step(const bj::value& value, std::string_view file, i
   } else if (type == "Digits") {
     OCELLUS_ASSIGN_OR_RETURN(const bool each,
                              json::get_bool_or(object, "individual_digits", what, false));
-    OCELLUS_RETURN_IF_ERROR(regex_split(each ? R"(\p{N})" : R"(\p{N}+)", Behavior::kIsolated));
+    OCELLUS_RETURN_IF_ERROR(regex_split(each ? kDigit : R"(\p{N}+)", Behavior::kIsolated));
   } else if (type == "Punctuation") {
     OCELLUS_RETURN_IF_ERROR(regex_split(R"([\p{P}!-/:-@\[-`{-~])", Behavior::kIsolated));
   } else if (type == "WhitespaceSplit") {

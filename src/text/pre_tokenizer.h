@@ -22,9 +22,9 @@ class PreTokenizer {
   static Result<PreTokenizer> parse(const json::bj::value* value, std::string_view file);
   // Metaspace where the prefix is of its kind, else nothing.
   static PreTokenizer sentencepiece(PrefixSpace prefix);
-  // Split by the pattern, then bytes to GPT-2's alphabet; an empty pattern is GPT-2's own.
-  // kUnsupported for a pattern that does not compile.
-  static Result<PreTokenizer> byte_level(std::string_view pattern);
+  // Each digit by itself where `digits`, split by the pattern, then bytes to GPT-2's alphabet; an
+  // empty pattern is GPT-2's own. kUnsupported for a pattern that does not compile.
+  static Result<PreTokenizer> byte_level(std::string_view pattern, bool digits);
 
   // `at_start`: this text begins the whole input (Metaspace's "first" asks).
   std::vector<std::string> apply(std::string text, bool at_start) const;

@@ -11,6 +11,7 @@ struct PreTokenizerKind {
   std::string_view split;  // Split's pattern in tokenizer.json; empty: GPT-2's own
   bool ignore_merges;      // a word that is a token stays whole
   bool nfc;                // Unicode NFC first
+  bool digits = false;     // each digit by itself, before the split
 };
 
 inline constexpr std::string_view kLlama3Split =
@@ -27,6 +28,9 @@ inline constexpr PreTokenizerKind kPreTokenizerKinds[] = {
     {"llama-bpe", kLlama3Split, true, false},
     {"llama3", kLlama3Split, true, false},
     {"qwen2", kQwen2Split, false, true},
+    {"smollm", "", false, false, true},
+    {"refact", "", false, false, true},
+    {"starcoder", "", false, false, true},
 };
 
 }  // namespace ocellus::text

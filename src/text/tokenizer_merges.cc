@@ -32,7 +32,8 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::from_merges(std::span<const 
   for (const std::string& merge : merges) OCELLUS_RETURN_IF_ERROR(bpe.add_merge(merge));
   std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(bpe)));
   if (kind->nfc) tokenizer->normalizer_ = Normalizer::nfc();
-  OCELLUS_ASSIGN_OR_RETURN(tokenizer->pre_tokenizer_, PreTokenizer::byte_level(kind->split));
+  OCELLUS_ASSIGN_OR_RETURN(tokenizer->pre_tokenizer_,
+                           PreTokenizer::byte_level(kind->split, kind->digits));
   tokenizer->decoder_ = TokenDecoder::byte_level();
   tokenizer->added_ = std::move(added);
   OCELLUS_RETURN_IF_ERROR(tokenizer->finish("vocabulary"));

@@ -118,11 +118,15 @@ class TableReader {
   // A byte-level vocabulary's pre-tokenizer, by the name that GGUF files use.
   Status read_pre_tokenizer(const std::vector<const bj::object*>& pre) {
     std::string_view split;
+    bool digits = false;
     for (const bj::object* step : pre) {
       const std::string_view type = text_of(*step, "type");
       if (type == "Split" && split.empty() && text_of(*step, "behavior") == "Isolated" &&
           !flag_of(*step, "invert", false)) {
         split = pattern_of(*step, "Regex");
+      } else if (type == "Digits" && step == pre.front() &&
+                 flag_of(*step, "individual_digits", false)) {
+        digits = true;
       } else if (type != "ByteLevel" || flag_of(*step, "add_prefix_space", true) ||
                  flag_of(*step, "use_regex", true) != split.empty()) {
         return std::unexpected(unsupported(fmt::format("pre_tokenizer {}", type)));
@@ -137,7 +141,8 @@ class TableReader {
     }
     const bool ignore_merges = flag_of(model_, "ignore_merges", false);
     for (const PreTokenizerKind& kind : kPreTokenizerKinds) {
-      if (kind.split == split && kind.ignore_merges == ignore_merges && kind.nfc == nfc) {
+      if (kind.split == split && kind.ignore_merges == ignore_merges && kind.nfc == nfc &&
+          kind.digits == digits) {
         table_.pre_tokenizer = kind.name;
         return {};
       }

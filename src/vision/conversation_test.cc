@@ -45,6 +45,19 @@ TEST(Conversation, ImagesAndTextMayComeInAnyOrder) {
   EXPECT_EQ(text_of(model.ask(picture(), kCount, kGreedy)), alone);
 }
 
+// Only a few pictures are decoded ahead of the tower; all of a question are seen in the end.
+TEST(Conversation, MorePicturesThanAreDecodedAhead) {
+  Model model = open_demo();
+  Message message{Role::kUser, {}};
+  for (const char* name :
+       {"scene.png", "night.gif", "crosses.bmp", "phone.jpg", "seven.webp", "stop.jpg"})
+    message.parts.emplace_back(picture(name));
+  message.parts.emplace_back(std::string(kCount));
+  const auto answer = model.ask({message}, kGreedy)->wait();
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ(answer->stats.image_tokens, 6 * 64);
+}
+
 TEST(Conversation, APromptThatBeginsAlikeComputesTheRestAndAnswersTheSame) {
   Model model = open_demo();
   const AskOptions options = {.max_new_tokens = 6, .temperature = 0, .logprobs = true};

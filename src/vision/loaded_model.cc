@@ -57,8 +57,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   OCELLUS_RETURN_IF_ERROR(loaded->read_settings(*description, options));
   OCELLUS_RETURN_IF_ERROR(loaded->make_prompts(*description, options));
   models::LoadOptions load_options{tensor::dtype_of(options.weights),
-                                   tensor::dtype_of(options.tower_weights), options.preprocess,
-                                   nullptr, stop};
+                                   tensor::dtype_of(options.tower_weights),
+                                   models::picture_options(options), nullptr, stop};
   if (options.progress) {
     load_options.progress = [&options](double fraction) {
       options.progress(fraction, "loading weights");

@@ -18,17 +18,23 @@ void append_rows(std::vector<float>& to, tensor::ConstMatrix rows) {
 
 // From the encoded bytes to the embeddings, every stage noted.
 Result<EncodedImage> encode(const models::Model& model, models::ImageEncoder& encoder,
-                            std::span<const std::byte> bytes, Trace& trace) {
+                            std::span<const std::byte> bytes, models::ImageUse use, Trace& trace) {
   OCELLUS_ASSIGN_OR_RETURN(const image::Image picture, image::decode_image(bytes));
-  OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared, model.prepare_image(picture));
+  OCELLUS_ASSIGN_OR_RETURN(const models::PreparedImage prepared, model.prepare_image(picture, use));
   OCELLUS_RETURN_IF_ERROR(encoder.begin(prepared));
-  while (!encoder.done()) OCELLUS_RETURN_IF_ERROR(encoder.advance());
+  while (!encoder.done()) {
+    const std::int64_t before = encoder.inputs_done();
+    OCELLUS_RETURN_IF_ERROR(encoder.advance());
+    if (encoder.inputs_done() == before) continue;
+    trace.feature_width = encoder.features().cols;
+    append_rows(trace.tower_features, encoder.features());
+  }
   for (const models::TowerInput& input : prepared.inputs) {
     trace.pixel_shapes.push_back(input.shape);
     trace.pixel_values.insert(trace.pixel_values.end(), input.values.begin(), input.values.end());
   }
-  trace.feature_width = encoder.features().cols;
-  append_rows(trace.tower_features, encoder.features());
+  trace.image_inputs.push_back(std::ssize(prepared.inputs));
+  trace.image_sizes.insert(trace.image_sizes.end(), {picture.height, picture.width});
   EncodedImage traced{std::make_shared<const models::ImagePlan>(prepared.plan),
                       std::make_shared<const models::ImageEmbeddings>(encoder.take())};
   trace.image_tokens += traced.embeddings->rows;
@@ -43,10 +49,13 @@ Result<std::vector<EncodedImage>> encode_all(const LoadedModel& model, const Fet
   OCELLUS_ASSIGN_OR_RETURN(const fetch::Fetcher fetcher, make_fetcher(*runtime, policy));
   const auto encoder = model.model()->make_encoder();
   std::vector<EncodedImage> images;
-  for (const Picture* picture : images_of(messages)) {
+  const std::vector<const Picture*> pictures = images_of(messages);
+  const models::ImageUse use = model.model()->image_use(pictures.size());
+  for (const Picture* picture : pictures) {
     OCELLUS_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
                              runtime::block_on(*runtime, fetcher.async_load(source_of(*picture))));
-    OCELLUS_ASSIGN_OR_RETURN(EncodedImage traced, encode(*model.model(), *encoder, bytes, trace));
+    OCELLUS_ASSIGN_OR_RETURN(EncodedImage traced,
+                             encode(*model.model(), *encoder, bytes, use, trace));
     images.push_back(std::move(traced));
   }
   return images;
@@ -78,6 +87,7 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
   OCELLUS_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
                            LoadedModel::load(held, std::move(backend), nullptr));
   Trace trace;
+  trace.pixel_shape = model->model()->facts().pixel_shape;
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<EncodedImage> images,
                            encode_all(*model, model_options.fetch, messages, trace));
   std::vector<std::shared_ptr<const models::ImagePlan>> plans;

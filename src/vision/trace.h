@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/prepared_image.h"
 #include "ocellus/model.h"
 
 namespace ocellus::vision {
@@ -14,9 +15,12 @@ struct Trace {
   // reference's processor gives it: [3, height, width].
   std::vector<float> pixel_values;
   std::vector<std::vector<std::int64_t>> pixel_shapes;
-  std::int64_t image_tokens = 0;  // rows of all images
+  models::PixelShape pixel_shape = models::PixelShape::kPictures;
+  std::vector<std::int64_t> image_inputs;  // tower inputs of each image
+  std::vector<std::int64_t> image_sizes;   // [images, 2]: height and width, upright
+  std::int64_t image_tokens = 0;           // rows of all images
   std::int64_t feature_width = 0, hidden_size = 0;
-  std::vector<float> tower_features;    // [image_tokens, feature_width]: before the projector
+  std::vector<float> tower_features;    // [any, feature_width]: before the projector, all inputs
   std::vector<float> image_embeddings;  // [image_tokens, hidden_size], in the order of the prompt
   std::vector<std::int64_t> input_ids;  // image placeholders expanded
   std::int64_t vocabulary = 0;

@@ -72,7 +72,7 @@ class VisionState {
   void wait_for_work(runtime::Inbox<Request>& inbox);
   void admit(runtime::Inbox<Request>& inbox);
   void take(Request& request, runtime::Inbox<Request>& inbox);
-  ImageLoad start_image(const Picture& picture, ImageGoal goal, const AnswerChannel* answer,
+  ImageLoad start_image(const Picture& picture, ImageWish wish, const AnswerChannel* answer,
                         runtime::Inbox<Request>& inbox);
 
   void advance_loading();

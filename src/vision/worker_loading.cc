@@ -49,16 +49,16 @@ void VisionState::admit(runtime::Inbox<Request>& inbox) {
 }
 
 // Reading an image is the runtime's work.
-ImageLoad VisionState::start_image(const Picture& picture, ImageGoal goal,
+ImageLoad VisionState::start_image(const Picture& picture, ImageWish wish,
                                    const AnswerChannel* answer, runtime::Inbox<Request>& inbox) {
   if (const auto* bytes = std::get_if<Picture::Bytes>(&picture.source()))
-    return {goal, bytes->bytes};
+    return {wish, bytes->bytes};
   runtime::SpawnOptions options;
   if (answer != nullptr) {
     options.cancel = answer->cancel_token();
     options.deadline = answer->deadline();
   }
-  return {goal, inbox.spawn(fetcher_.async_load(source_of(picture)), std::move(options))};
+  return {wish, inbox.spawn(fetcher_.async_load(source_of(picture)), std::move(options))};
 }
 
 void VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
@@ -66,7 +66,7 @@ void VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
   Loading loading{
       .request = CountTokens{}, .images = {}, .prompt = {}, .stats = {}, .taken_at = Clock::now()};
   std::vector<const Picture*> pictures;
-  ImageGoal goal = ImageGoal::kEncode;
+  ImageWish wish;
   const AnswerChannel* answer = nullptr;
   if (Question* question = request.question()) {
     if (const auto reason = question->answer->stop_reason()) {
@@ -78,15 +78,16 @@ void VisionState::take(Request& request, runtime::Inbox<Request>& inbox) {
     tell(loading.question(), Stage::kQueue, 1, 1);
   } else if (auto* count = std::get_if<CountTokens>(&request.body)) {
     loading.request = std::move(*count);
-    goal = ImageGoal::kPlan;
+    wish.goal = ImageGoal::kPlan;
   } else {
     loading.request = std::move(std::get<EmbedImage>(request.body));
     pictures = {&std::get<EmbedImage>(loading.request).picture};
   }
   if (const std::vector<Message>* messages = loading.messages()) pictures = images_of(*messages);
+  wish.use = model_->model()->image_use(pictures.size());
   try {
     for (const Picture* picture : pictures)
-      loading.images.push_back(start_image(*picture, goal, answer, inbox));
+      loading.images.push_back(start_image(*picture, wish, answer, inbox));
     loading_.push_back(std::move(loading));
   } catch (...) {
     loading.fail(runtime::error_from_exception(std::current_exception(), "the request failed"));
@@ -136,7 +137,7 @@ Status VisionState::advance(Loading& loading) {
   for (ImageLoad& image : loading.images) {
     OCELLUS_RETURN_IF_ERROR(image.advance(tools_));
     fetched += image.fetched() || image.planned();
-    decoded += image.planned();
+    decoded += loading.question() == nullptr ? image.planned() : image.decoded();
     planned = planned && image.planned();
   }
   const std::size_t total = loading.images.size();

@@ -390,8 +390,8 @@ TEST_F(PackTest, LoadedTwiceItIsThereOnce) {
   ASSERT_TRUE(one.has_value() && other.has_value());
   const std::string picture = content(golden() / "../../examples/pictures/scene.png");
   for (const auto* model : {&*one, &*other}) {
-    const auto pixels =
-        (*model)->model()->prepare_image(*image::decode_image(std::as_bytes(std::span(picture))));
+    const auto pixels = (*model)->model()->prepare_image(
+        *image::decode_image(std::as_bytes(std::span(picture))), models::ImageUse::kAlone);
     ASSERT_TRUE(pixels.has_value());
     const auto encoder = (*model)->model()->make_encoder();
     ASSERT_TRUE(encoder->begin(*pixels).has_value());

@@ -156,10 +156,10 @@ TEST_F(QuantizeTest, PicturesAreTreatedAlike) {
       const auto pixels = [&](const models::Checkpoint& c) {
         const auto description = *models::describe_model(c);
         const image::Size size{height, width};
-        EXPECT_EQ(description->image_facts(size, Preprocess::kModel)->fit, pad ? "pad" : "exact");
+        EXPECT_EQ(description->image_facts(size, {})->fit, pad ? "pad" : "exact");
         const auto backend = *compute::cpu::make_cpu_backend({.threads = 1});
         const auto loaded = *description->load(*backend, {});
-        return loaded->prepare_image(picture)->inputs.front().values;
+        return loaded->prepare_image(picture, models::ImageUse::kAlone)->inputs.front().values;
       };
       EXPECT_EQ(pixels(*pair), pixels(*directory));
     }

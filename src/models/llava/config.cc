@@ -2,20 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/result.h"
 #include "formats/config_reader.h"
-#include "formats/limits.h"
-#include "models/parts/image_processor.h"
 
 namespace ocellus::models {
 namespace {
 
 using base::make_error;
 using formats::ConfigReader;
-
-constexpr std::size_t kMaxFeatureLayers = 64;
 
 // Checkpoints that say model_type llava and are something else.
 void refuse_others(ConfigReader& r) {
@@ -42,27 +36,6 @@ void refuse_others(ConfigReader& r) {
   }
 }
 
-void read_features(ConfigReader& r, LlavaConfig& c) {
-  c.features.layers = r.integers("vision_feature_layer", {-2}, -c.tower.layers - 1, c.tower.layers);
-  if (c.features.layers.empty() || c.features.layers.size() > kMaxFeatureLayers) {
-    r.fail(ErrorCode::kBadModel,
-           fmt::format("{}: vision_feature_layer: expected 1 to {} layers, found {}", r.where(),
-                       kMaxFeatureLayers, c.features.layers.size()));
-  }
-  const std::string select = r.text("vision_feature_select_strategy", "default");
-  if (select != "default" && select != "full") {
-    r.fail(ErrorCode::kBadModel,
-           fmt::format("{}: vision_feature_select_strategy: expected default or full, found \"{}\"",
-                       r.where(), select));
-  }
-  c.features.drop_first_row = select == "default";
-}
-
-void finish_projector(LlavaConfig& c) {
-  c.projector.in = c.tower.hidden_size * std::ssize(c.features.layers);
-  c.projector.out = c.language.hidden_size;
-}
-
 }  // namespace
 
 Result<LlavaConfig> parse_llava_config(std::string_view text, std::string_view file) {
@@ -71,174 +44,29 @@ Result<LlavaConfig> parse_llava_config(std::string_view text, std::string_view f
   ConfigReader r = document.reader();
   refuse_others(r);
   LlavaConfig c;
-  ConfigReader tower = r.child("vision_config");
-  c.tower = read_vit_config(tower);
-  r.join(tower);
-  ConfigReader language = r.child("text_config");
-  c.language = read_decoder_config(language);
-  const TokenIds ids = read_token_ids(language);
-  r.join(language);
-  OCELLUS_RETURN_IF_ERROR(r.status());
-  // Either place may ask for tying: transformers forwards the inner one to the outer.
-  c.language.tie_word_embeddings |= r.boolean("tie_word_embeddings", false);
-  c.projector.activation = r.activation("projector_hidden_act", tensor::Activation::kGelu);
-  c.projector.bias = r.boolean("multimodal_projector_bias", true);
-  read_features(r, c);
-  finish_projector(c);
-  using formats::kMaxVocabulary;
-  c.tokens.image =
-      r.integer("image_token_id", r.integer("image_token_index", 32000, 0, kMaxVocabulary), 0,
-                kMaxVocabulary);
-  c.tokens.pad = r.integer("pad_token_id", -1, -1, kMaxVocabulary);
-  c.tokens.bos = ids.bos;
-  c.tokens.eos = ids.eos;
+  c.family = "llava";
+  read_mlp_tiled_config(r, {}, c);
   OCELLUS_RETURN_IF_ERROR(r.status());
   return c;
 }
-
-namespace {
-
-constexpr const char* kFeatureLayerKey = "clip.vision.feature_layer";
-
-// Which output of the tower the projector was trained on: what the file says; else the last one of
-// a file from which the converter took the layers after it, together with the norm after them; else
-// LLaVA's, the last but one.
-Status read_features_gguf(const GgufSource& source, LlavaConfig& c) {
-  const formats::GgufMetadata& file = source.metadata;
-  c.features.drop_first_row = c.tower.class_token;
-  if (!file.has(kFeatureLayerKey)) {
-    c.features.layers = {source.has("v.post_ln.weight") ? std::int64_t{-2} : c.tower.layers};
-    return {};
-  }
-  OCELLUS_ASSIGN_OR_RETURN(const std::vector<double> given, file.numbers(kFeatureLayerKey));
-  const auto count = static_cast<double>(c.tower.layers);
-  const bool good = !given.empty() && given.size() <= kMaxFeatureLayers &&
-                    std::ranges::all_of(
-                        given, [&](double layer) { return layer >= -count - 1 && layer <= count; });
-  if (!good) {
-    return make_error(ErrorCode::kBadModel, "{}: {}: expected 1 to {} layers from {} to {}",
-                      file.file(), kFeatureLayerKey, kMaxFeatureLayers, -c.tower.layers - 1,
-                      c.tower.layers);
-  }
-  c.features.layers.clear();
-  for (const double layer : given) c.features.layers.push_back(static_cast<std::int64_t>(layer));
-  return {};
-}
-
-// A GGUF tower of LLaVA-1.6 has the same projector type.
-Status refuse_others(const GgufSource& tower) {
-  const formats::GgufMetadata& file = tower.metadata;
-  for (const std::string_view key :
-       {"clip.vision.image_grid_pinpoints", "clip.vision.mm_patch_merge_type"}) {
-    if (!file.has(key)) continue;
-    if (key.ends_with("type")) {
-      OCELLUS_ASSIGN_OR_RETURN(const std::string type, file.text(key));
-      if (type == "flat") continue;
-    }
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: {}: is LLaVA-1.6 (images in tiles): expected LLaVA-1.5", file.file(),
-                      key);
-  }
-  for (const std::string_view name : {"model.image_newline", "v.image_newline"}) {
-    if (!tower.has(name)) continue;
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: tensor {}: is LLaVA-1.6 (images in tiles): expected LLaVA-1.5",
-                      file.file(), name);
-  }
-  return {};
-}
-
-// The id under which the image stands in a prompt: the one that the file names, the vocabulary's
-// "<image>", else one of our own after its last.
-Result<std::int64_t> image_token(const Checkpoint& c, std::int64_t vocab_size) {
-  const formats::GgufMetadata& file = c.gguf->language;
-  const auto& tokens = c.vocabulary->tokens;
-  if (file.has(formats::kGgufImageTokenKey))
-    return file.integer(formats::kGgufImageTokenKey, 0, std::ssize(tokens) - 1);
-  const auto named = std::ranges::find(tokens, "<image>");
-  if (named != tokens.end()) return named - tokens.begin();
-  return std::max<std::int64_t>(vocab_size, std::ssize(tokens));
-}
-
-Status check_pair(const GgufSource& tower, const LlavaConfig& c, const std::string& language) {
-  const auto found = tower.tensors.find("mm.2.weight");
-  if (found == tower.tensors.end())
-    return make_error(ErrorCode::kBadModel, "{}: tensor mm.2.weight is missing",
-                      tower.metadata.file());
-  const tensor::Shape& shape = found->second.shape;
-  if (shape.rank() == 2 && shape[0] == c.language.hidden_size) return {};
-  return make_error(ErrorCode::kBadModel,
-                    "{}: tensor mm.2.weight: expected {} rows, the width of {}, found shape {}: is "
-                    "this its tower?",
-                    tower.metadata.file(), c.language.hidden_size, language, shape.to_string());
-}
-
-Result<LlavaConfig> read_gguf(const Checkpoint& checkpoint) {
-  const GgufSource language = checkpoint.gguf_language(), tower = checkpoint.gguf_tower();
-  LlavaConfig c;
-  OCELLUS_ASSIGN_OR_RETURN(c.language, read_decoder_gguf(language));
-  OCELLUS_ASSIGN_OR_RETURN(const TokenIds ids,
-                           read_token_ids_gguf(language, c.language.vocab_size));
-  OCELLUS_RETURN_IF_ERROR(refuse_others(tower));
-  OCELLUS_ASSIGN_OR_RETURN(c.tower, read_vit_gguf(tower));
-  c.gguf_ffn_swapped = gguf_swaps_ffn(tower, c.tower);
-  OCELLUS_RETURN_IF_ERROR(read_features_gguf(tower, c));
-  c.projector.bias = tower.has("mm.0.bias");
-  finish_projector(c);
-  OCELLUS_ASSIGN_OR_RETURN(c.images, read_image_processor_gguf(tower, c.tower));
-  OCELLUS_RETURN_IF_ERROR(check_pair(tower, c, language.metadata.file()));
-  OCELLUS_ASSIGN_OR_RETURN(c.tokens.image, image_token(checkpoint, c.language.vocab_size));
-  c.tokens.bos = ids.bos;
-  c.tokens.eos = ids.eos;
-  return c;
-}
-
-}  // namespace
 
 Result<LlavaConfig> read_llava_config(const Checkpoint& checkpoint) {
-  if (checkpoint.gguf) return read_gguf(checkpoint);
-  OCELLUS_ASSIGN_OR_RETURN(LlavaConfig c,
-                           parse_llava_config(checkpoint.text("config.json"),
-                                              (checkpoint.path / "config.json").string()));
+  LlavaConfig c;
+  if (checkpoint.gguf) {
+    c.family = "llava";
+    OCELLUS_RETURN_IF_ERROR(read_mlp_tiled_gguf(checkpoint, c));
+    return c;
+  }
+  OCELLUS_ASSIGN_OR_RETURN(c, parse_llava_config(checkpoint.text("config.json"),
+                                                 (checkpoint.path / "config.json").string()));
   for (const char* name : {"image_newline", "model.image_newline"}) {
     if (!checkpoint.tensors.contains(name)) continue;
     return make_error(ErrorCode::kUnsupported,
                       "{}: tensor {}: is LLaVA-1.6 (images in tiles): expected LLaVA-1.5",
                       checkpoint.path.string(), name);
   }
-  OCELLUS_ASSIGN_OR_RETURN(c.images, read_image_processor(checkpoint, c.tower));
-  c.language.tie_word_embeddings &= !has_own_head(checkpoint.tensors);
+  OCELLUS_RETURN_IF_ERROR(read_mlp_tiled_files(checkpoint, c));
   return c;
-}
-
-Status put_llava_tower_gguf(formats::GgufWriter& w, const LlavaConfig& c, bool has_post_norm,
-                            std::string_view file) {
-  if (c.projector.activation != tensor::Activation::kGelu) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: projector_hidden_act has no GGUF key: expected gelu, found {}", file,
-                      tensor::activation_name(c.projector.activation));
-  }
-  if (c.features.drop_first_row != c.tower.class_token) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: vision_feature_select_strategy has no GGUF key: expected {} for this "
-                      "tower, found {}",
-                      file, c.tower.class_token ? "default" : "full",
-                      c.features.drop_first_row ? "default" : "full");
-  }
-  w.put_bool("clip.has_vision_encoder", true);
-  w.put_bool("clip.has_text_encoder", false);
-  w.put_bool("clip.has_llava_projector", true);
-  w.put_text("clip.projector_type", "mlp");
-  OCELLUS_RETURN_IF_ERROR(put_vit_gguf(w, c.tower, file));
-  w.put_u32("clip.vision.projection_dim", static_cast<std::uint32_t>(c.language.hidden_size));
-  // LLaVA's last layer but one goes without saying, where the norm after the last is in the file.
-  std::vector<std::int32_t> layers;
-  for (const std::int64_t layer : c.features.layers)
-    layers.push_back(static_cast<std::int32_t>(layer >= 0 ? layer : c.tower.layers + 1 + layer));
-  if (!has_post_norm || layers != std::vector{static_cast<std::int32_t>(c.tower.layers - 1)})
-    w.put_i32s(kFeatureLayerKey, layers);
-  put_image_processor_gguf(w, c.images, c.tower, file);
-  return {};
 }
 
 }  // namespace ocellus::models

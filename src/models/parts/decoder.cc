@@ -42,6 +42,11 @@ void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
 
 namespace {
 
+void multiply(compute::Matrix x, float scale) {
+  for (std::int64_t row = 0; row < x.rows; ++row)
+    std::transform(x.row(row), x.row(row) + x.cols, x.row(row), [=](float v) { return v * scale; });
+}
+
 // kBadModel for divisors that are no divisors.
 Result<std::vector<float>> load_rope_divisors(const WeightLoader& loader) {
   constexpr const char* kName = "language.rope_freqs.weight";
@@ -101,7 +106,7 @@ compute::KvGeometry Decoder::kv_geometry(tensor::DType dtype) const {
 // layer's norms and what it attended to; its q, k and v and its gated rows. cos and sin live for a
 // whole step.
 struct Decoder::Scratch final : LanguageModel::Scratch {
-  MatrixBuffer narrow, wide, cos_buffer, sin_buffer, last;
+  MatrixBuffer narrow, wide, added, cos_buffer, sin_buffer, last;
   compute::Matrix cos, sin;  // [rows, rope half]
   std::vector<compute::SequenceRows> sequences;
   std::int64_t decode_rows = 0;
@@ -122,6 +127,7 @@ Status Decoder::begin(const Step& step, LanguageModel::Scratch& buffers) const {
   auto& scratch = static_cast<Scratch&>(buffers);
   OCELLUS_ASSIGN_OR_RETURN(scratch.cos, scratch.cos_buffer.shape(step.x.rows, rope_->half()));
   OCELLUS_ASSIGN_OR_RETURN(scratch.sin, scratch.sin_buffer.shape(step.x.rows, rope_->half()));
+  if (config_.embedding_scale != 1) multiply(step.x, static_cast<float>(config_.embedding_scale));
   scratch.sequences.clear();
   scratch.decode_rows = 0;
   for (const StepRows& rows : step.sequences) {
@@ -140,10 +146,10 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const DecoderConfig& c = config_;
   const compute::Matrix x = step.x;
-  const compute::AttentionShape shape{
-      c.heads,          c.kv_heads,
-      c.head_dim,       1.0f / std::sqrt(static_cast<float>(c.head_dim)),
-      c.sliding_window, facts_.arithmetic};
+  const float scale = c.attention_scale > 0 ? static_cast<float>(c.attention_scale)
+                                            : 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  const compute::AttentionShape shape{c.heads, c.kv_heads,       c.head_dim,
+                                      scale,   c.sliding_window, facts_.arithmetic};
   const std::int64_t q_width = c.heads * c.head_dim, kv_width = c.kv_heads * c.head_dim;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix narrow,
                            scratch.narrow.shape(x.rows, std::max(x.cols, q_width)));
@@ -163,9 +169,7 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
   OCELLUS_RETURN_IF_ERROR(backend_->kv_store({step.geometry, index}, scratch.sequences, k, v));
   OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(
       shape, {step.geometry, index}, scratch.sequences, q, attended, *scratch.workspace));
-  return backend_->linear(*layer.o.weight, attended,
-                          layer.o.epilogue(compute::Activation::kNone, x), x, *scratch.workspace,
-                          scratch.decode_rows);
+  return add_to(x, layer.o, attended, scratch);
 }
 
 Status Decoder::run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const {
@@ -181,9 +185,25 @@ Status Decoder::run_mlp(const Layer& layer, const Step& step, Scratch& scratch) 
   both.gate_bias = layer.gate.bias.empty() ? nullptr : layer.gate.bias.data();
   OCELLUS_RETURN_IF_ERROR(
       backend_->linear(normed, scratch.decode_rows, {&both, 1}, *scratch.workspace));
-  return backend_->linear(*layer.down.weight, gated,
-                          layer.down.epilogue(compute::Activation::kNone, x), x, *scratch.workspace,
-                          scratch.decode_rows);
+  return add_to(x, layer.down, gated, scratch);
+}
+
+Status Decoder::add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
+                       Scratch& scratch) const {
+  if (config_.residual_scale == 1) {
+    return backend_->linear(*linear.weight, input, linear.epilogue(compute::Activation::kNone, x),
+                            x, *scratch.workspace, scratch.decode_rows);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix added, scratch.added.shape(x.rows, x.cols));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(*linear.weight, input, linear.epilogue(), added,
+                                           *scratch.workspace, scratch.decode_rows));
+  const auto scale = static_cast<float>(config_.residual_scale);
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    float* const to = x.row(row);
+    const float* const from = added.row(row);
+    for (std::int64_t i = 0; i < x.cols; ++i) to[i] += from[i] * scale;
+  }
+  return {};
 }
 
 Status Decoder::run_layer(std::int64_t index, const Step& step,

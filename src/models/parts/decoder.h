@@ -1,5 +1,5 @@
-// The decoder part: Llama, Mistral and Qwen2 are one language model with different switches.
-// Reference: transformers, models/{llama,mistral,qwen2}/modeling_*.py.
+// The decoder part: Llama, Mistral, Qwen2 and Granite are one language model with different
+// switches. Reference: transformers, models/{llama,mistral,qwen2,granite}/modeling_*.py.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,9 @@ class Decoder final : public LanguageModel {
 
   struct Scratch;
   Status run_attention(std::int64_t index, const Step& step, Scratch& scratch) const;
+  // x += residual_scale * linear(input)
+  Status add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
+                Scratch& scratch) const;
   Status run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const;
 
   const compute::Backend* backend_ = nullptr;

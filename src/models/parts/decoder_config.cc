@@ -23,6 +23,7 @@ struct DecoderType {
   bool has_layer_windows;       // use_sliding_window: windows of some layers
   bool has_bias_keys;           // attention_bias and mlp_bias
   bool qkv_bias;                // always
+  bool has_scales;              // Granite's multipliers
   std::int64_t bos;             // -1: none
   std::int64_t eos;             // likewise
 };
@@ -38,6 +39,7 @@ constexpr DecoderType kTypes[] = {
      .has_layer_windows = false,
      .has_bias_keys = true,
      .qkv_bias = false,
+     .has_scales = false,
      .bos = 1,
      .eos = 2},
     {.model_type = "mistral",
@@ -50,6 +52,7 @@ constexpr DecoderType kTypes[] = {
      .has_layer_windows = false,
      .has_bias_keys = false,
      .qkv_bias = false,
+     .has_scales = false,
      .bos = 1,
      .eos = 2},
     {.model_type = "qwen2",
@@ -62,12 +65,26 @@ constexpr DecoderType kTypes[] = {
      .has_layer_windows = true,
      .has_bias_keys = false,
      .qkv_bias = true,
+     .has_scales = false,
      .bos = -1,
      .eos = -1},
+    {.model_type = "granite",
+     .gguf_architecture = "granite",
+     .vocab_size = 32000,
+     .intermediate_size = 11008,
+     .kv_heads = 0,
+     .max_position = 2048,
+     .sliding_window = 0,
+     .has_layer_windows = false,
+     .has_bias_keys = true,
+     .qkv_bias = false,
+     .has_scales = true,
+     .bos = 1,
+     .eos = 2},
 };
 
-const DecoderType& type_of(ConfigReader& r) {
-  const std::string name = r.text("model_type", "llama");
+const DecoderType& type_of(ConfigReader& r, std::string_view default_type) {
+  const std::string name = r.text("model_type", default_type);
   const auto* const found = std::ranges::find(kTypes, name, &DecoderType::model_type);
   if (found != std::end(kTypes)) return *found;
   std::vector<std::string_view> known;
@@ -89,9 +106,10 @@ RopeConfig read_rope(ConfigReader& r, std::int64_t head_dim, std::int64_t max_po
     rope.scaling = RopeConfig::Scaling::kLinear;
   } else if (type == "llama3") {
     rope.scaling = RopeConfig::Scaling::kLlama3;
-  } else if (type != "default") {
+  } else if (type != "default" && type != "dynamic") {
+    // "dynamic" begins beyond max_position_embeddings, where no context goes.
     r.fail(ErrorCode::kUnsupported,
-           fmt::format("{}: rope_type: expected default, linear or llama3, found \"{}\"",
+           fmt::format("{}: rope_type: expected default, linear, llama3 or dynamic, found \"{}\"",
                        scaling.where(), type));
   }
   rope.factor = scaling.positive("factor", 1.0);
@@ -135,9 +153,9 @@ bool has_own_head(const StoredTensors& tensors) {
          !std::ranges::equal(head->second.data, embeddings->second.data);
 }
 
-DecoderConfig read_decoder_config(ConfigReader& r) {
+DecoderConfig read_decoder_config(ConfigReader& r, std::string_view default_type) {
   using formats::kMaxHeads, formats::kMaxHidden, formats::kMaxPosition;
-  const DecoderType& type = type_of(r);
+  const DecoderType& type = type_of(r, default_type);
   DecoderConfig c;
   c.name = type.model_type;
   c.gguf_architecture = type.gguf_architecture;
@@ -161,6 +179,12 @@ DecoderConfig read_decoder_config(ConfigReader& r) {
   c.qkv_bias = type.qkv_bias || attention_bias;
   c.output_bias = attention_bias;
   c.mlp_bias = type.has_bias_keys && r.boolean("mlp_bias", false);
+  if (type.has_scales) {
+    c.embedding_scale = r.positive("embedding_multiplier", 1);
+    c.residual_scale = r.positive("residual_multiplier", 1);
+    c.logits_divisor = r.positive("logits_scaling", 1);
+    c.attention_scale = r.positive("attention_multiplier", 1);
+  }
   if (type.sliding_window > 0 && !r.is_null("sliding_window"))
     c.sliding_window = r.integer("sliding_window", type.sliding_window, 1, kMaxPosition);
   if (type.has_layer_windows && r.boolean("use_sliding_window", false)) {
@@ -178,8 +202,8 @@ DecoderConfig read_decoder_config(ConfigReader& r) {
   return c;
 }
 
-TokenIds read_token_ids(ConfigReader& r) {
-  const std::string name = r.text("model_type", "llama");
+TokenIds read_token_ids(ConfigReader& r, std::string_view default_type) {
+  const std::string name = r.text("model_type", default_type);
   const auto* type = std::ranges::find(kTypes, name, &DecoderType::model_type);
   if (type == std::end(kTypes)) type = kTypes;  // read_decoder_config() refuses it
   TokenIds ids;

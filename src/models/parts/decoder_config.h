@@ -1,7 +1,8 @@
 // The settings of the decoder part, and where checkpoints have them: in a Hugging Face
 // configuration (text_config, with the defaults of transformers' configuration classes) or in the
 // metadata of a GGUF language model.
-// Reference: transformers 5, models/{llama,mistral,qwen2}/configuration_*.py; gguf/constants.py.
+// Reference: transformers 5, models/{llama,mistral,qwen2,granite}/configuration_*.py;
+// gguf/constants.py.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,12 @@ struct DecoderConfig {
   bool qkv_bias = false;
   bool output_bias = false;
   bool mlp_bias = false;
+  // Granite's: embeddings (an image's rows, too) and what attention and MLP add are multiplied.
+  double embedding_scale = 1, residual_scale = 1;
+  // For other engines: the reference, whose models of pictures have a head of their own, does not
+  // divide logits.
+  double logits_divisor = 1;
+  double attention_scale = 0;     // of q k; 0: the root of head_dim divides it
   std::string gguf_architecture;  // what general.architecture of its GGUF files is
 
   std::int64_t q_size() const { return heads * head_dim; }
@@ -50,8 +57,9 @@ struct TokenIds {
 
 // Of text_config; absent, it is Llama's of 7B. Errors go to the reader: kUnsupported for another
 // model_type, activation or rope scaling; kBadModel.
-DecoderConfig read_decoder_config(formats::ConfigReader& r);
-TokenIds read_token_ids(formats::ConfigReader& r);
+DecoderConfig read_decoder_config(formats::ConfigReader& r,
+                                  std::string_view default_type = "llama");
+TokenIds read_token_ids(formats::ConfigReader& r, std::string_view default_type = "llama");
 
 // Whether a Hugging Face checkpoint has a head that is not its embeddings: it counts, whatever the
 // configuration says of tying (as in transformers 5).

@@ -15,8 +15,10 @@ using formats::GgufMetadata;
 struct Architecture {
   std::string_view name;
   bool permutes_rope;  // its converter does
+  bool has_scales;     // Granite's multipliers
 };
-constexpr Architecture kArchitectures[] = {{"llama", true}, {"qwen2", false}};
+constexpr Architecture kArchitectures[] = {
+    {"llama", true, false}, {"qwen2", false, false}, {"granite", true, true}};
 
 constexpr const char* kEosKeys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                     "tokenizer.ggml.eom_token_id"};
@@ -28,7 +30,7 @@ Result<const Architecture*> architecture_of(const GgufMetadata& file) {
   std::vector<std::string_view> known;
   for (const Architecture& each : kArchitectures) known.push_back(each.name);
   return make_error(ErrorCode::kUnsupported, "{}: general.architecture: expected {}, found \"{}\"",
-                    file.file(), fmt::join(known, " or "), name);
+                    file.file(), fmt::join(known, ", "), name);
 }
 
 Status check_positive(const GgufMetadata& file, const std::string& key, double value) {
@@ -56,6 +58,17 @@ Result<RopeConfig> read_rope(const GgufMetadata& file, const std::string& arch,
                       file.file(), arch, scaling);
   }
   return rope;
+}
+
+Status read_scales(const GgufMetadata& file, const std::string& arch, DecoderConfig& c) {
+  for (const auto& [key, value] : {std::pair{".embedding_scale", &c.embedding_scale},
+                                   {".residual_scale", &c.residual_scale},
+                                   {".logit_scale", &c.logits_divisor},
+                                   {".attention.scale", &c.attention_scale}}) {
+    OCELLUS_ASSIGN_OR_RETURN(*value, file.number_or(arch + key, 1.0));
+    OCELLUS_RETURN_IF_ERROR(check_positive(file, arch + key, *value));
+  }
+  return {};
 }
 
 Status check_experts(const GgufMetadata& file, const std::string& key) {
@@ -109,6 +122,7 @@ Result<DecoderConfig> read_decoder_gguf(const GgufSource& source) {
   OCELLUS_ASSIGN_OR_RETURN(c.sliding_window,
                            file.integer_or(arch + ".attention.sliding_window", 0, 0, kMaxPosition));
   OCELLUS_RETURN_IF_ERROR(check_experts(file, arch + ".expert_count"));
+  if (architecture->has_scales) OCELLUS_RETURN_IF_ERROR(read_scales(file, arch, c));
   // What no key says: the tensors that are there.
   c.vocab_size = source.rows("token_embd.weight");
   if (c.vocab_size < 1 || c.vocab_size > formats::kMaxVocabulary) {
@@ -163,6 +177,12 @@ Status put_decoder_gguf(formats::GgufWriter& w, const DecoderConfig& c, std::str
   put(".attention.key_length", c.head_dim);
   put(".attention.value_length", c.head_dim);
   w.put_f32(arch + ".attention.layer_norm_rms_epsilon", static_cast<float>(c.rms_norm_eps));
+  if (c.attention_scale > 0) {
+    w.put_f32(arch + ".embedding_scale", static_cast<float>(c.embedding_scale));
+    w.put_f32(arch + ".residual_scale", static_cast<float>(c.residual_scale));
+    w.put_f32(arch + ".logit_scale", static_cast<float>(c.logits_divisor));
+    w.put_f32(arch + ".attention.scale", static_cast<float>(c.attention_scale));
+  }
   if (c.sliding_window > 0) put(".attention.sliding_window", c.sliding_window);
   put(".rope.dimension_count", c.rope.rotated_dims);
   w.put_f32(arch + ".rope.freq_base", static_cast<float>(c.rope.theta));

@@ -25,7 +25,6 @@ constexpr std::int64_t kMaxResize = 16384;
 constexpr image::Filter kFilters[] = {image::Filter::kNearest,  image::Filter::kLanczos,
                                       image::Filter::kBilinear, image::Filter::kBicubic,
                                       image::Filter::kBox,      image::Filter::kHamming};
-constexpr std::int64_t kBicubic = 3;
 
 void resize_exactly(PreprocessSettings& s, std::int64_t height, std::int64_t width) {
   s.resize_to = image::Size{static_cast<int>(height), static_cast<int>(width)};
@@ -41,12 +40,6 @@ void set_clip(PreprocessSettings& s, std::int64_t side) {
   resize_shortest(s, side);
   s.do_center_crop = true;
   s.crop = {static_cast<int>(side), static_cast<int>(side)};
-}
-
-// SiglipImageProcessor at a size: the exact square.
-void set_siglip(PreprocessSettings& s, std::int64_t side) {
-  resize_exactly(s, side, side);
-  s.do_center_crop = false;
 }
 
 void read_size(ConfigReader& r, PreprocessSettings& s) {
@@ -91,35 +84,27 @@ void read_three(ConfigReader& r, std::string_view key, std::span<double, 3> valu
   if (!found.empty()) std::ranges::copy(found, values.begin());
 }
 
-Result<PreprocessSettings> parse(std::string_view text, const std::string& file) {
-  OCELLUS_ASSIGN_OR_RETURN(const ConfigFile document, ConfigFile::parse(text, file));
-  ConfigReader outer = document.reader();
-  ConfigReader r = outer.has("image_processor") ? outer.child("image_processor") : outer;
+Result<PreprocessSettings> parse(ConfigReader r) {
   PreprocessSettings s;
   const std::string type =
       r.text("image_processor_type", r.text("feature_extractor_type", "CLIPImageProcessor"));
   // The classes' defaults.
   constexpr std::int64_t kSide = 224;
   if (type.starts_with("Siglip")) {
-    set_siglip(s, kSide);
+    set_square(s, kSide);
     s.mean.fill(0.5);
     s.std.fill(0.5);
+  } else if (type.starts_with("LlavaOnevision") || type.starts_with("GotOcr2")) {
+    set_square(s, 384);
   } else {
     set_clip(s, kSide);
   }
   read_size(r, s);
   read_crop(r, s);
-  s.do_resize = r.boolean("do_resize", true);
-  s.filter = kFilters[r.integer("resample", kBicubic, 0, std::ssize(kFilters) - 1)];
   s.do_center_crop = r.boolean("do_center_crop", s.do_center_crop);
-  s.do_rescale = r.boolean("do_rescale", true);
-  s.rescale_factor = r.positive("rescale_factor", 1.0 / 255.0);
-  s.do_normalize = r.boolean("do_normalize", true);
   s.pad_to_square = r.boolean("do_pad", false);
-  read_three(r, "image_mean", s.mean, false);
-  read_three(r, "image_std", s.std, true);
-  outer.join(r);
-  OCELLUS_RETURN_IF_ERROR(outer.status());
+  read_pixel_settings(r, s);
+  OCELLUS_RETURN_IF_ERROR(r.status());
   return s;
 }
 
@@ -147,22 +132,68 @@ std::string_view way_of(const PreprocessSettings& s) {
 PreprocessSettings usual_settings(const VitConfig& tower) {
   PreprocessSettings s;
   set_clip(s, tower.image_size);
-  if (!tower.class_token) set_siglip(s, tower.image_size);
+  if (!tower.class_token) set_square(s, tower.image_size);
   return s;
 }
 
 }  // namespace
 
+void set_square(PreprocessSettings& s, std::int64_t side) {
+  resize_exactly(s, side, side);
+  s.do_center_crop = false;
+}
+
+bool is_usual_scale(const PreprocessSettings& s) {
+  return s.do_rescale && s.do_normalize && std::abs(s.rescale_factor * 255 - 1) < 1e-12;
+}
+
+void read_pixel_settings(ConfigReader& r, PreprocessSettings& s) {
+  s.do_resize = r.boolean("do_resize", true);
+  s.filter = kFilters[r.integer("resample", static_cast<std::int64_t>(s.filter), 0,
+                                std::ssize(kFilters) - 1)];
+  s.do_rescale = r.boolean("do_rescale", true);
+  s.rescale_factor = r.positive("rescale_factor", 1.0 / 255.0);
+  s.do_normalize = r.boolean("do_normalize", true);
+  read_three(r, "image_mean", s.mean, false);
+  read_three(r, "image_std", s.std, true);
+}
+
+Result<ImageProcessorFile> ImageProcessorFile::open(const Checkpoint& c) {
+  ImageProcessorFile opened;
+  for (const char* name : {"processor_config.json", "preprocessor_config.json"}) {
+    const std::string_view text = c.text(name);
+    if (text.empty()) continue;
+    const bool is_new = name == std::string_view("processor_config.json");
+    // Older ones have none of its settings.
+    if (is_new && text.find("\"image_processor\"") == std::string_view::npos) continue;
+    opened.file_ = (c.path / name).string();
+    OCELLUS_ASSIGN_OR_RETURN(opened.document_, ConfigFile::parse(text, opened.file_));
+    ConfigReader outer = opened.document_->reader();
+    if (outer.has("image_processor")) outer.join(outer.child("image_processor"));
+    OCELLUS_RETURN_IF_ERROR(outer.status());
+    break;
+  }
+  return opened;
+}
+
+ConfigReader ImageProcessorFile::reader() const {
+  if (!document_) return {nullptr, file_};
+  ConfigReader outer = document_->reader();
+  return outer.has("image_processor") ? outer.child("image_processor") : outer;
+}
+
 Result<PreprocessSettings> read_image_processor(const Checkpoint& c, const VitConfig& tower) {
-  constexpr const char *kNew = "processor_config.json", *kOld = "preprocessor_config.json";
-  if (const std::string_view text = c.text(kNew);
-      text.find("\"image_processor\"") != std::string_view::npos)
-    return parse(text, (c.path / kNew).string());
-  if (const std::string_view text = c.text(kOld); !text.empty())
-    return parse(text, (c.path / kOld).string());
+  OCELLUS_ASSIGN_OR_RETURN(const ImageProcessorFile file, ImageProcessorFile::open(c));
+  const ConfigReader reader = file.reader();
+  if (reader.is_given()) return parse(reader);
   PreprocessSettings s;
   set_clip(s, tower.image_size);
   return s;
+}
+
+Status read_mean_and_std_gguf(const GgufMetadata& file, PreprocessSettings& s) {
+  OCELLUS_RETURN_IF_ERROR(read_three(file, "clip.vision.image_mean", s.mean, false));
+  return read_three(file, "clip.vision.image_std", s.std, true);
 }
 
 Result<PreprocessSettings> read_image_processor_gguf(const GgufSource& source,
@@ -177,16 +208,14 @@ Result<PreprocessSettings> read_image_processor_gguf(const GgufSource& source,
                               kGgufPictureKey, way);
     }
     set_clip(s, tower.image_size);
-    if (way == "exact") set_siglip(s, tower.image_size);
+    if (way == "exact") set_square(s, tower.image_size);
     s.pad_to_square = way == "pad";
   }
-  OCELLUS_RETURN_IF_ERROR(read_three(file, "clip.vision.image_mean", s.mean, false));
-  OCELLUS_RETURN_IF_ERROR(read_three(file, "clip.vision.image_std", s.std, true));
+  OCELLUS_RETURN_IF_ERROR(read_mean_and_std_gguf(file, s));
   return s;
 }
 
-void put_image_processor_gguf(formats::GgufWriter& w, const PreprocessSettings& s,
-                              const VitConfig& tower, std::string_view file) {
+void put_mean_and_std_gguf(formats::GgufWriter& w, const PreprocessSettings& s) {
   const auto floats = [](const std::array<double, 3>& values) {
     std::array<float, 3> narrow{};
     std::ranges::transform(values, narrow.begin(), [](double x) { return static_cast<float>(x); });
@@ -194,14 +223,17 @@ void put_image_processor_gguf(formats::GgufWriter& w, const PreprocessSettings& 
   };
   w.put_f32s("clip.vision.image_mean", floats(s.mean));
   w.put_f32s("clip.vision.image_std", floats(s.std));
+}
+
+void put_image_processor_gguf(formats::GgufWriter& w, const PreprocessSettings& s,
+                              const VitConfig& tower, std::string_view file) {
+  put_mean_and_std_gguf(w, s);
   const int side = static_cast<int>(tower.image_size);
   const image::Size square{side, side};
   const bool sized = s.do_center_crop ? !s.resize_to && s.shortest_edge == side &&
                                             !s.longest_edge && s.crop == square
                                       : s.resize_to == square;
-  const bool by_255 = std::abs(s.rescale_factor * 255 - 1) < 1e-12;
-  if (!sized || !s.do_resize || !s.do_rescale || !s.do_normalize ||
-      s.filter != image::Filter::kBicubic || !by_255) {
+  if (!sized || !s.do_resize || s.filter != image::Filter::kBicubic || !is_usual_scale(s)) {
     base::log(base::LogLevel::kWarning,
               fmt::format("{}: how images are resized has no GGUF key: whoever reads the file does "
                           "as the tower's processor does",

@@ -19,14 +19,14 @@ Result<MlpProjector> MlpProjector::load(const MlpProjectorConfig& config,
   return projector;
 }
 
-Status MlpProjector::project(const compute::Backend& backend, compute::ConstMatrix features,
-                             MatrixBuffer& inner, compute::Workspace& workspace,
-                             compute::Matrix embeddings) const {
-  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix middle,
-                           inner.shape(features.rows, embeddings.cols));
+Status MlpProjector::project(const compute::Backend& backend, tensor::ConstMatrix features,
+                             Scratch& scratch, compute::Workspace& workspace,
+                             tensor::Matrix rows) const {
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix inner,
+                           scratch.first.shape(features.rows, rows.cols));
   OCELLUS_RETURN_IF_ERROR(
-      backend.linear(*first_.weight, features, first_.epilogue(activation_), middle, workspace));
-  return backend.linear(*second_.weight, middle, second_.epilogue(), embeddings, workspace);
+      backend.linear(*first_.weight, features, first_.epilogue(activation_), inner, workspace));
+  return backend.linear(*second_.weight, inner, second_.epilogue(), rows, workspace);
 }
 
 }  // namespace ocellus::models

@@ -1,9 +1,8 @@
-// The projector part: tower features to embeddings of the language model. Paper: LLaVA-1.5,
-// arXiv:2310.03744.
+// LLaVA's connector: two linear layers. Paper: LLaVA-1.5, arXiv:2310.03744.
 #pragma once
 
 #include "compute/backend.h"
-#include "models/parts/matrix_buffer.h"
+#include "models/parts/connector.h"
 #include "models/parts/weight_loader.h"
 #include "models/tensor_table.h"
 
@@ -18,16 +17,14 @@ struct MlpProjectorConfig {
 // Its tensors: "projector.linear_1. ...", "projector.linear_2. ...", by GGUF's names too.
 void add_mlp_projector_tensors(TensorTable& table, const MlpProjectorConfig& config);
 
-// linear, activation, linear. Immutable; any thread with its own buffer.
-class MlpProjector {
+// linear, activation, linear. Immutable; any thread with its own scratch.
+class MlpProjector : public Connector {
  public:
   // Of a table with add_mlp_projector_tensors(). kBadModel, kUnsupported, kOutOfMemory, kCancelled.
   static Result<MlpProjector> load(const MlpProjectorConfig& config, const WeightLoader& loader);
 
-  // features [rows, feature_width] -> embeddings [rows, hidden_size].
-  Status project(const compute::Backend& backend, compute::ConstMatrix features,
-                 MatrixBuffer& inner, compute::Workspace& workspace,
-                 compute::Matrix embeddings) const;
+  Status project(const compute::Backend& backend, tensor::ConstMatrix features, Scratch& scratch,
+                 compute::Workspace& workspace, tensor::Matrix rows) const override;
 
  private:
   compute::Activation activation_ = compute::Activation::kGelu;

@@ -29,34 +29,39 @@ void unfold(const float* pixels, std::int64_t side, std::int64_t patch, compute:
 
 }  // namespace
 
-void add_vision_tower_tensors(TensorTable& table, const VitConfig& c, bool ffn_swapped) {
+void add_vision_tower_tensors(TensorTable& table, const VitConfig& c, const VitOutput& output,
+                              bool ffn_swapped) {
   using enum TensorRole;
   const std::int64_t width = c.hidden_size;
   TableSection whole(table, Part::kTower, "tower.", "v.");
-  whole.add("embeddings.patch_embedding.weight", "patch_embd.weight",
+  const VitNames& n = *c.names;
+  whole.add(fmt::format("{}.weight", n.patches), "patch_embd.weight",
             {width, c.channels, c.patch_size, c.patch_size}, kPatches);
-  if (c.class_token) whole.add("embeddings.class_embedding", "class_embd", {width}, kVector);
+  if (c.class_token) whole.add(n.class_token, "class_embd", {width}, kVector);
   if (c.pre_norm) whole.norm("pre_layrnorm", "pre_ln", width, true);
   if (c.patch_bias)
-    whole.add("embeddings.patch_embedding.bias", "patch_embd.bias", {width}, kVector);
-  whole.add("embeddings.position_embedding.weight", "position_embd.weight", {c.rows(), width},
-            kPositions);
+    whole.add(fmt::format("{}.bias", n.patches), "patch_embd.bias", {width}, kVector);
+  whole.add(n.positions, "position_embd.weight", {c.rows(), width}, kPositions);
   for (std::int64_t i = 0; i < c.layers; ++i) {
-    TableSection layer(table, Part::kTower, fmt::format("tower.encoder.layers.{}.", i),
+    TableSection layer(table, Part::kTower, fmt::format("tower.{}{}.", n.layer, i),
                        fmt::format("v.blk.{}.", i));
-    layer.norm("layer_norm1", "ln1", width, true);
-    layer.linear("self_attn.q_proj", "attn_q", width, width, kLayerMatrix, true);
-    layer.linear("self_attn.k_proj", "attn_k", width, width, kLayerMatrix, true);
-    layer.linear("self_attn.v_proj", "attn_v", width, width, kLayerMatrix, true);
-    layer.linear("self_attn.out_proj", "attn_out", width, width, kLayerMatrix, true);
-    layer.norm("layer_norm2", "ln2", width, true);
+    layer.norm(n.norm1, "ln1", width, true);
+    layer.linear(n.q, "attn_q", width, width, kLayerMatrix, c.qkv_bias);
+    layer.linear(n.k, "attn_k", width, width, kLayerMatrix, c.qkv_bias);
+    layer.linear(n.v, "attn_v", width, width, kLayerMatrix, c.qkv_bias);
+    layer.linear(n.out, "attn_out", width, width, kLayerMatrix, true);
+    if (c.layer_scale) {
+      layer.add(n.scale1, "ls1.weight", {width}, kVector);
+      layer.add(n.scale2, "ls2.weight", {width}, kVector);
+    }
+    layer.norm(n.norm2, "ln2", width, true);
     layer.linear("mlp.fc1", ffn_swapped ? "ffn_down" : "ffn_up", c.intermediate_size, width,
                  kLayerMatrix, true);
     layer.linear("mlp.fc2", ffn_swapped ? "ffn_up" : "ffn_down", width, c.intermediate_size,
                  kLayerMatrix, true);
   }
-  // After the last layer; not computed, for no output is taken after it.
-  whole.norm("post_layernorm", "post_ln", width, true, true);
+  // After the last layer: read where an output is taken after it.
+  whole.norm("post_layernorm", "post_ln", width, true, !output.after_norm);
 }
 
 bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& c) {
@@ -67,6 +72,7 @@ bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& c) {
 
 Result<VisionTower> VisionTower::load(const VitConfig& config, const VitOutput& output,
                                       const WeightLoader& loader) {
+  const VitNames& n = *config.names;
   VisionTower tower;
   tower.config_ = config;
   tower.backend_ = &loader.backend();
@@ -74,31 +80,39 @@ Result<VisionTower> VisionTower::load(const VitConfig& config, const VitOutput& 
   tower.drop_first_ = output.drop_first_row;
   for (const std::int64_t layer : output.layers)
     tower.selected_.push_back(layer >= 0 ? layer : config.layers + 1 + layer);
-  OCELLUS_ASSIGN_OR_RETURN(tower.patch_, loader.matrix("tower.embeddings.patch_embedding.weight"));
-  OCELLUS_ASSIGN_OR_RETURN(tower.positions_,
-                           loader.vector("tower.embeddings.position_embedding.weight"));
+  OCELLUS_ASSIGN_OR_RETURN(tower.patch_, loader.matrix(fmt::format("tower.{}.weight", n.patches)));
+  OCELLUS_ASSIGN_OR_RETURN(tower.positions_, loader.vector(fmt::format("tower.{}", n.positions)));
   if (config.class_token) {
-    OCELLUS_ASSIGN_OR_RETURN(tower.class_token_, loader.vector("tower.embeddings.class_embedding"));
+    OCELLUS_ASSIGN_OR_RETURN(tower.class_token_,
+                             loader.vector(fmt::format("tower.{}", n.class_token)));
   }
   if (config.pre_norm) {
     OCELLUS_ASSIGN_OR_RETURN(tower.pre_norm_, loader.norm("tower.pre_layrnorm"));
   }
   if (config.patch_bias) {
     OCELLUS_ASSIGN_OR_RETURN(tower.patch_bias_,
-                             loader.vector("tower.embeddings.patch_embedding.bias"));
+                             loader.vector(fmt::format("tower.{}.bias", n.patches)));
+  }
+  if (output.after_norm) {
+    OCELLUS_ASSIGN_OR_RETURN(tower.post_norm_, loader.norm("tower.post_layernorm"));
   }
   const std::int64_t needed = *std::ranges::max_element(tower.selected_);
   for (std::int64_t i = 0; i < needed; ++i) {
-    const std::string name = fmt::format("tower.encoder.layers.{}.", i);
+    const std::string prefix = fmt::format("tower.{}{}.", n.layer, i);
+    const auto name = [&](std::string_view of) { return fmt::format("{}{}", prefix, of); };
     Layer layer;
-    OCELLUS_ASSIGN_OR_RETURN(layer.norm1, loader.norm(name + "layer_norm1"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.norm2, loader.norm(name + "layer_norm2"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.out, loader.linear(name + "self_attn.out_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.fc1, loader.linear(name + "mlp.fc1"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.fc2, loader.linear(name + "mlp.fc2"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.norm1, loader.norm(name(n.norm1)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.norm2, loader.norm(name(n.norm2)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name(n.q)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name(n.k)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name(n.v)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.out, loader.linear(name(n.out)));
+    OCELLUS_ASSIGN_OR_RETURN(layer.fc1, loader.linear(name("mlp.fc1")));
+    OCELLUS_ASSIGN_OR_RETURN(layer.fc2, loader.linear(name("mlp.fc2")));
+    if (config.layer_scale) {
+      OCELLUS_ASSIGN_OR_RETURN(layer.scale1, loader.vector(name(n.scale1)));
+      OCELLUS_ASSIGN_OR_RETURN(layer.scale2, loader.vector(name(n.scale2)));
+    }
     tower.layers_.push_back(std::move(layer));
   }
   return tower;
@@ -156,19 +170,33 @@ Status VisionTower::run_layer(const Layer& layer, Run& run) const {
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
   OCELLUS_RETURN_IF_ERROR(backend_->linear(normed, 0, projections, *run.workspace));
   OCELLUS_RETURN_IF_ERROR(backend_->attention(shape, q, k, v, attended, *run.workspace));
-  OCELLUS_RETURN_IF_ERROR(backend_->linear(*layer.out.weight, attended,
-                                           layer.out.epilogue(compute::Activation::kNone, x), x,
-                                           *run.workspace));
+  OCELLUS_RETURN_IF_ERROR(add_to(x, layer.out, attended, layer.scale1, run));
   OCELLUS_RETURN_IF_ERROR(
       backend_->layer_norm(x, layer.norm2.weight.data(), layer.norm2.bias.data(), eps, normed));
   OCELLUS_RETURN_IF_ERROR(backend_->linear(
       *layer.fc1.weight, normed, layer.fc1.epilogue(config_.activation), inner, *run.workspace));
-  return backend_->linear(*layer.fc2.weight, inner,
-                          layer.fc2.epilogue(compute::Activation::kNone, x), x, *run.workspace);
+  return add_to(x, layer.fc2, inner, layer.scale2, run);
 }
 
-void VisionTower::select(std::int64_t hidden_state, compute::ConstMatrix x,
-                         compute::Matrix features) const {
+Status VisionTower::add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
+                           const std::vector<float>& scale, Run& run) const {
+  if (scale.empty()) {
+    return backend_->linear(*linear.weight, input, linear.epilogue(compute::Activation::kNone, x),
+                            x, *run.workspace);
+  }
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix added, run.added.shape(x.rows, x.cols));
+  OCELLUS_RETURN_IF_ERROR(
+      backend_->linear(*linear.weight, input, linear.epilogue(), added, *run.workspace));
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    float* const to = x.row(row);
+    const float* const from = added.row(row);
+    for (std::int64_t i = 0; i < x.cols; ++i) to[i] += scale[static_cast<std::size_t>(i)] * from[i];
+  }
+  return {};
+}
+
+Status VisionTower::select(std::int64_t hidden_state, compute::ConstMatrix x,
+                           compute::Matrix features) const {
   const std::int64_t first = drop_first_ ? 1 : 0;
   for (std::size_t place = 0; place < selected_.size(); ++place) {
     if (selected_[place] != hidden_state) continue;
@@ -177,7 +205,12 @@ void VisionTower::select(std::int64_t hidden_state, compute::ConstMatrix x,
     for (std::int64_t row = 0; row < out.rows; ++row) {
       std::copy_n(x.row(row + first), x.cols, out.row(row));
     }
+    if (post_norm_.weight.empty() || hidden_state != config_.layers) continue;
+    OCELLUS_RETURN_IF_ERROR(backend_->layer_norm(out, post_norm_.weight.data(),
+                                                 post_norm_.bias.data(),
+                                                 static_cast<float>(config_.layer_norm_eps), out));
   }
+  return {};
 }
 
 Status VisionTower::advance(const float* pixels, Run& run, compute::Matrix features) const {
@@ -187,8 +220,7 @@ Status VisionTower::advance(const float* pixels, Run& run, compute::Matrix featu
   } else {
     OCELLUS_RETURN_IF_ERROR(run_layer(layers_[static_cast<std::size_t>(run.steps - 1)], run));
   }
-  select(run.steps++, run.x, features);
-  return {};
+  return select(run.steps++, run.x, features);
 }
 
 }  // namespace ocellus::models

@@ -13,19 +13,21 @@
 
 namespace ocellus::models {
 
-// Its tensors: "tower.embeddings. ...", "tower.encoder.layers.0. ...", by GGUF's names too.
-// `ffn_swapped`: the GGUF file is one of older converters, which wrote a layer's two matrices under
-// each other's name.
-void add_vision_tower_tensors(TensorTable& table, const VitConfig& config, bool ffn_swapped);
-// Whether a GGUF tower is one of those: the shapes tell.
-bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& config);
-
 // What a tower gives to the projector.
 struct VitOutput {
   // Hidden states side by side: 0 is the embeddings, negative ones count from the end.
   std::vector<std::int64_t> layers = {-2};
   bool drop_first_row = true;  // the class token's, or whatever is there
+  bool after_norm = false;     // the last hidden state goes through the tower's last norm
 };
+
+// Its tensors: "tower.embeddings. ...", "tower.encoder.layers.0. ...", by GGUF's names too.
+// `ffn_swapped`: the GGUF file is one of older converters, which wrote a layer's two matrices under
+// each other's name.
+void add_vision_tower_tensors(TensorTable& table, const VitConfig& config, const VitOutput& output,
+                              bool ffn_swapped);
+// Whether a GGUF tower is one of those: the shapes tell.
+bool gguf_swaps_ffn(const GgufSource& source, const VitConfig& config);
 
 // Immutable after loading; any thread, each with its own run.
 class VisionTower {
@@ -34,7 +36,7 @@ class VisionTower {
   // same time shares a buffer, so that more of it stays in the cache: a layer's norms and what it
   // attended to; its q, k and v and its inner rows.
   struct Run {
-    MatrixBuffer patches, hidden, narrow, wide;
+    MatrixBuffer patches, hidden, narrow, wide, added;
     compute::Matrix x;       // [rows, hidden_size]: the hidden state so far
     std::int64_t steps = 0;  // done: the embedding is the first, then every layer
     std::unique_ptr<compute::Workspace> workspace;
@@ -60,11 +62,15 @@ class VisionTower {
   struct Layer {
     Norm norm1, norm2;
     Linear q, k, v, out, fc1, fc2;
+    std::vector<float> scale1, scale2;  // of what attention and MLP add; empty: 1
   };
 
   Status embed(const float* pixels, Run& run) const;
   Status run_layer(const Layer& layer, Run& run) const;
-  void select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
+  // x += scale * linear(input)
+  Status add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
+                const std::vector<float>& scale, Run& run) const;
+  Status select(std::int64_t hidden_state, compute::ConstMatrix x, compute::Matrix features) const;
 
   const compute::Backend* backend_ = nullptr;
   VitConfig config_;
@@ -74,7 +80,7 @@ class VisionTower {
   bool drop_first_ = false;  // of the rows
   std::unique_ptr<compute::Weight> patch_;
   std::vector<float> patch_bias_, class_token_, positions_;
-  Norm pre_norm_;
+  Norm pre_norm_, post_norm_;  // empty where there is none, or it is not used
   std::vector<Layer> layers_;
 };
 

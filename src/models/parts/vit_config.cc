@@ -13,27 +13,108 @@ using formats::ConfigReader;
 using formats::GgufMetadata;
 using tensor::Activation;
 
+constexpr VitNames kNames = {.class_token = "embeddings.class_embedding",
+                             .patches = "embeddings.patch_embedding",
+                             .positions = "embeddings.position_embedding.weight",
+                             .layer = "encoder.layers.",
+                             .norm1 = "layer_norm1",
+                             .q = "self_attn.q_proj",
+                             .k = "self_attn.k_proj",
+                             .v = "self_attn.v_proj",
+                             .out = "self_attn.out_proj",
+                             .scale1 = "",
+                             .norm2 = "layer_norm2",
+                             .scale2 = ""};
+constexpr VitNames kInternVitNames = {.class_token = "embeddings.cls_token",
+                                      .patches = "embeddings.patch_embeddings.projection",
+                                      .positions = "embeddings.position_embeddings",
+                                      .layer = "encoder.layer.",
+                                      .norm1 = "layernorm_before",
+                                      .q = "attention.q_proj",
+                                      .k = "attention.k_proj",
+                                      .v = "attention.v_proj",
+                                      .out = "attention.projection_layer",
+                                      .scale1 = "lambda_1",
+                                      .norm2 = "layernorm_after",
+                                      .scale2 = "lambda_2"};
+
 // What a model_type means: the switches and defaults of its class.
 struct VitType {
   std::string_view name, model_type;
   bool class_token, pre_norm, patch_bias;
-  std::int64_t patch_size;
+  std::int64_t patch_size, hidden_size, heads;
   double layer_norm_eps;
   Activation activation;
+  std::int64_t image_size = 224, intermediate_size = 3072, layers = 12;
+  bool layer_scale = false;
+  const VitNames* names = &kNames;
 };
-constexpr VitType kClip = {"clip", "clip_vision_model",   true, true, false, 32,
-                           1e-5,   Activation::kQuickGelu};
-constexpr VitType kSiglip = {"siglip", "siglip_vision_model", false, false, true, 16,
-                             1e-6,     Activation::kGeluTanh};
+constexpr VitType kTypes[] = {
+    {.name = "clip",
+     .model_type = "clip_vision_model",
+     .class_token = true,
+     .pre_norm = true,
+     .patch_bias = false,
+     .patch_size = 32,
+     .hidden_size = 768,
+     .heads = 12,
+     .layer_norm_eps = 1e-5,
+     .activation = Activation::kQuickGelu},
+    {.name = "siglip",
+     .model_type = "siglip_vision_model",
+     .class_token = false,
+     .pre_norm = false,
+     .patch_bias = true,
+     .patch_size = 16,
+     .hidden_size = 768,
+     .heads = 12,
+     .layer_norm_eps = 1e-6,
+     .activation = Activation::kGeluTanh},
+};
+// SigLIP by another name, with other defaults.
+constexpr VitType kIdefics3 = {.name = "siglip",
+                               .model_type = "idefics3_vision",
+                               .class_token = false,
+                               .pre_norm = false,
+                               .patch_bias = true,
+                               .patch_size = 32,
+                               .hidden_size = 1152,
+                               .heads = 16,
+                               .layer_norm_eps = 1e-6,
+                               .activation = Activation::kGeluTanh};
 
-const VitType& type_of(ConfigReader& r) {
-  const std::string name = r.text("model_type", kClip.model_type);
-  for (const VitType* type : {&kClip, &kSiglip})
-    if (name == type->model_type || name == type->name) return *type;
+constexpr VitType kInternVit = {.name = "internvit",
+                                .model_type = "internvl_vision",
+                                .class_token = true,
+                                .pre_norm = false,
+                                .patch_bias = true,
+                                .patch_size = 14,
+                                .hidden_size = 1024,
+                                .heads = 16,
+                                .layer_norm_eps = 1e-6,
+                                .activation = Activation::kGelu,
+                                .image_size = 448,
+                                .intermediate_size = 4096,
+                                .layers = 24,
+                                .layer_scale = true,
+                                .names = &kInternVitNames};
+
+// Null for a type that a file chooses.
+const VitType* fixed_type(std::string_view model_type) {
+  for (const VitType* type : {&kIdefics3, &kInternVit})
+    if (model_type == type->model_type) return type;
+  return nullptr;
+}
+
+const VitType& type_of(ConfigReader& r, std::string_view default_type) {
+  if (const VitType* const type = fixed_type(default_type)) return *type;
+  const std::string name = r.text("model_type", default_type);
+  for (const VitType& type : kTypes)
+    if (name == type.model_type || name == type.name) return type;
   r.fail(ErrorCode::kUnsupported,
-         fmt::format("{}: model_type: expected {} or {}, found \"{}\"", r.where(), kClip.model_type,
-                     kSiglip.model_type, name));
-  return kClip;
+         fmt::format("{}: model_type: expected {} or {}, found \"{}\"", r.where(),
+                     kTypes[0].model_type, kTypes[1].model_type, name));
+  return kTypes[0];
 }
 
 void take(const VitType& type, VitConfig& c) {
@@ -41,6 +122,8 @@ void take(const VitType& type, VitConfig& c) {
   c.class_token = type.class_token;
   c.pre_norm = type.pre_norm;
   c.patch_bias = type.patch_bias;
+  c.layer_scale = type.layer_scale;
+  c.names = type.names;
 }
 
 // Which function clip.use_gelu means: converters write it for either.
@@ -48,24 +131,49 @@ Activation gguf_gelu(const VitConfig& c) {
   return c.class_token ? Activation::kGelu : Activation::kGeluTanh;
 }
 
+// A side, or both sides, which have to be the same.
+std::int64_t square(ConfigReader& r, std::string_view key, std::int64_t fallback) {
+  const std::vector<std::int64_t> sides = r.integers(key, {fallback}, 1, formats::kMaxImageSide);
+  if (sides.size() == 1 || (sides.size() == 2 && sides[0] == sides[1])) return sides[0];
+  r.fail(ErrorCode::kUnsupported,
+         fmt::format("{}: {}: expected one side or two equal ones", r.where(), key));
+  return fallback;
+}
+
+// Of InternViT only the one of 300 million parameters is built in.
+void check_intern_vit(ConfigReader& r, VitConfig& c) {
+  c.qkv_bias = r.boolean("attention_bias", false);
+  if (r.text("norm_type", "layer_norm") == "layer_norm" && !r.boolean("use_qk_norm", false) &&
+      r.boolean("use_absolute_position_embeddings", true))
+    return;
+  r.fail(
+      ErrorCode::kUnsupported,
+      fmt::format("{}: norm_type, use_qk_norm, use_absolute_position_embeddings: expected "
+                  "layer_norm, false and true: the tower of 6 billion parameters is not built in",
+                  r.where()));
+}
+
 }  // namespace
 
-VitConfig read_vit_config(ConfigReader& r) {
+VitConfig read_vit_config(ConfigReader& r, std::string_view default_type) {
   using formats::kMaxHidden, formats::kMaxImageSide;
-  const VitType& type = type_of(r);
+  const VitType& type = type_of(r, default_type);
   VitConfig c;
   take(type, c);
-  // A vision_config that is there has its own class's defaults.
-  const bool given = r.is_given();
-  c.image_size = r.integer("image_size", given ? 224 : 336, 1, kMaxImageSide);
-  c.patch_size = r.integer("patch_size", given ? type.patch_size : 14, 1, kMaxImageSide);
+  // A vision_config that is there has its own class's defaults; without one LLaVA's CLIP has
+  // others.
+  const bool given = r.is_given() || fixed_type(default_type) != nullptr;
+  c.image_size = square(r, "image_size", given ? type.image_size : 336);
+  c.patch_size = square(r, "patch_size", given ? type.patch_size : 14);
   c.channels = r.integer("num_channels", 3, 3, 3);
-  c.hidden_size = r.integer("hidden_size", given ? 768 : 1024, 1, kMaxHidden);
-  c.intermediate_size = r.integer("intermediate_size", given ? 3072 : 4096, 1, 8 * kMaxHidden);
-  c.layers = r.integer("num_hidden_layers", given ? 12 : 24, 1, formats::kMaxLayers);
-  c.heads = r.integer("num_attention_heads", given ? 12 : 16, 1, formats::kMaxHeads);
+  c.hidden_size = r.integer("hidden_size", given ? type.hidden_size : 1024, 1, kMaxHidden);
+  c.intermediate_size =
+      r.integer("intermediate_size", given ? type.intermediate_size : 4096, 1, 8 * kMaxHidden);
+  c.layers = r.integer("num_hidden_layers", given ? type.layers : 24, 1, formats::kMaxLayers);
+  c.heads = r.integer("num_attention_heads", given ? type.heads : 16, 1, formats::kMaxHeads);
   c.layer_norm_eps = r.positive("layer_norm_eps", type.layer_norm_eps);
   c.activation = r.activation("hidden_act", type.activation);
+  if (type.layer_scale) check_intern_vit(r, c);
   if (c.patch_size > c.image_size) {
     r.fail(ErrorCode::kBadModel,
            fmt::format("{}: patch_size: expected at most image_size {}, found "
@@ -80,12 +188,14 @@ VitConfig read_vit_config(ConfigReader& r) {
   return c;
 }
 
-Result<VitConfig> read_vit_gguf(const GgufSource& source) {
+Result<VitConfig> read_vit_gguf(const GgufSource& source, std::string_view kind) {
   using formats::kMaxHidden;
   const GgufMetadata& file = source.metadata;
   VitConfig c;
   // No key says which it is: the class token does.
-  take(source.has("v.class_embd") ? kClip : kSiglip, c);
+  const VitType* const fixed = fixed_type(kind);
+  take(fixed != nullptr ? *fixed : kTypes[source.has("v.class_embd") ? 0 : 1], c);
+  c.qkv_bias = source.has("v.blk.0.attn_q.bias");
   const auto integer = [&](const char* key, std::int64_t max) {
     return file.integer(std::string("clip.vision.") + key, 1, max);
   };

@@ -16,6 +16,13 @@
 
 namespace ocellus::models {
 
+// What checkpoints call a tower's tensors, where they differ: all but the whole's last norm.
+struct VitNames {
+  std::string_view class_token, patches, positions;
+  std::string_view layer;  // begins the names of a layer's, before its number
+  std::string_view norm1, q, k, v, out, scale1, norm2, scale2;
+};
+
 // Blocks with norms before attention and MLP, learned positions, a square of one size.
 struct VitConfig {
   std::string name;             // for people: "clip"
@@ -31,17 +38,23 @@ struct VitConfig {
   bool class_token = false;  // a first row beside the patches'
   bool pre_norm = false;     // a norm after the embeddings
   bool patch_bias = false;
+  bool qkv_bias = true;
+  bool layer_scale = false;  // what attention and MLP add is multiplied by vectors
+  const VitNames* names = nullptr;
 
   std::int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
   std::int64_t rows() const { return patches() + (class_token ? 1 : 0); }
 };
 
-// Of vision_config; absent, it is LLaVA-1.5's ViT-L/14 at 336. Errors go to the reader:
-// kUnsupported for another model_type or activation; kBadModel.
-VitConfig read_vit_config(formats::ConfigReader& r);
+// Of vision_config; absent, it is LLaVA-1.5's ViT-L/14 at 336. With "idefics3_vision" or
+// "internvl_vision" it is that, whatever the file says. Errors go to the reader: kUnsupported for
+// another model_type or activation; kBadModel.
+VitConfig read_vit_config(formats::ConfigReader& r,
+                          std::string_view default_type = "clip_vision_model");
 
-// Of a GGUF tower. kBadModel naming file and key.
-Result<VitConfig> read_vit_gguf(const GgufSource& source);
+// Of a GGUF tower; `type`: as above, else CLIP or SigLIP as its tensors are. kBadModel naming file
+// and key.
+Result<VitConfig> read_vit_gguf(const GgufSource& source, std::string_view type = {});
 
 // Every key that read_vit_gguf() reads. kUnsupported naming `file` and what has no key.
 Status put_vit_gguf(formats::GgufWriter& writer, const VitConfig& config, std::string_view file);

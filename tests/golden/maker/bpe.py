@@ -157,12 +157,15 @@ def split_step(pattern):
 def byte_level_json(pattern, merges_wanted, extra, bos=None, nfc=False, old_merges=False):
     """tokenizer.json of the byte-level families (Llama 3, Qwen 2): {..} and the id of `bos`.
 
-    extra: contents of the added tokens, which follow the vocabulary. old_merges: merges as
-    "left right" strings, the spelling before tokenizers 0.20.
+    pattern: None splits digits, then as GPT-2 does (SmolLM). extra: contents of the added tokens,
+    which follow the vocabulary. old_merges: merges as "left right" strings, the spelling before
+    tokenizers 0.20.
     """
+    first_step = (pre_tokenizers.Digits(individual_digits=True) if pattern is None
+                  else pre_tokenizers.Split(Regex(pattern), "isolated"))
     splitter = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(pattern), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        first_step,
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern is None)])
     words = collections.Counter()
     for line in training_text():
         for word, _ in splitter.pre_tokenize_str(line):
@@ -175,7 +178,8 @@ def byte_level_json(pattern, merges_wanted, extra, bos=None, nfc=False, old_merg
     first = len(vocabulary)
     tokens = [added(first + i, content) for i, content in enumerate(extra)]
     step = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
-            "use_regex": False}
+            "use_regex": pattern is None}
+    split = {"type": "Digits", "individual_digits": True} if pattern is None else split_step(pattern)
     post = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False,
             "use_regex": True}
     if bos is not None:
@@ -191,7 +195,7 @@ def byte_level_json(pattern, merges_wanted, extra, bos=None, nfc=False, old_merg
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens,
         "normalizer": {"type": "NFC"} if nfc else None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split_step(pattern), step]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, step]},
         "post_processor": post,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                     "use_regex": True},

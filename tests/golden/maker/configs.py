@@ -46,6 +46,33 @@ def llava(language, vision=CLIP_L_336, image=32000, kind="llava", **more):
             "vision_feature_select_strategy": "default", **more}
 
 
+def smolvlm(hidden, inner, heads, kv_heads, **more):
+    return {"architectures": ["Idefics3ForConditionalGeneration"], "image_token_id": 49190,
+            "model_type": "idefics3", "pad_token_id": 128002, "scale_factor": 4,
+            "text_config": {"_flash_attn_2_enabled": True, "architectures": ["VLlama3ForCausalLM"],
+                            "head_dim": 64, "hidden_size": hidden, "intermediate_size": inner,
+                            "is_llama_config": True, "max_position_embeddings": 8192,
+                            "model_type": "llama", "neftune_noise_alpha": 0.0,
+                            "num_attention_heads": heads, "num_key_value_heads": kv_heads,
+                            "pad_token_id": 2, "pixel_shuffle_factor": 4, "qk_layer_norms": False,
+                            "rms_norm_eps": 1e-05, "rope_theta": 100000, "torch_dtype": "bfloat16",
+                            "use_resampler": False, "vocab_size": 49280, **more},
+            "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_cache": True,
+            "vision_config": {"hidden_size": 768, "image_size": 512,
+                              "max_image_size": {"longest_edge": 512}, "model_type": "idefics3",
+                              "num_attention_heads": 12, "patch_size": 16,
+                              "size": {"longest_edge": 2048}, "tie_word_embeddings": False,
+                              "use_base_siglip": False},
+            "vocab_size": 49280}
+
+
+# Rows that one picture gives at most; the reference has no one number for it. Families' arithmetic.
+IMAGE_ROWS = {"llava-v1.6-mistral-7b": 2928, "llava-v1.6-vicuna-7b": 2928,
+              "llava-onevision-qwen2-0.5b": 729 + int(1.1 * 1.1 * 9 * 729) + 162,
+              "smolvlm-256m-instruct": 17 * 64, "smolvlm-500m-instruct": 17 * 64,
+              "internvl3-1b-hf": 13 * 256}
+
+
 def published():
     vicuna13 = vicuna("lmsys/vicuna-13b-v1.5", hidden_size=5120, intermediate_size=13824,
                       num_attention_heads=40, num_hidden_layers=40, num_key_value_heads=40)
@@ -111,6 +138,33 @@ def published():
             vicuna("lmsys/vicuna-7b-v1.5"), kind="llava_next", image_grid_pinpoints=TILES,
             pad_token_id=32001, torch_dtype="float16", transformers_version="4.39.0.dev0",
             use_image_newline_parameter=True, vocab_size=32064),
+        "smolvlm-256m-instruct": smolvlm(576, 1536, 9, 3, num_hidden_layers=30),
+        # The number of layers is the class's.
+        "smolvlm-500m-instruct": smolvlm(960, 2560, 15, 5),
+        "internvl3-1b-hf": {
+            "architectures": ["InternVLForConditionalGeneration"], "downsample_ratio": 0.5,
+            "image_seq_length": 256, "image_token_id": 151667, "model_type": "internvl",
+            "projector_hidden_act": "gelu", "torch_dtype": "bfloat16",
+            "transformers_version": "4.52.0.dev0", "vision_feature_layer": -1,
+            "vision_feature_select_strategy": "default",
+            "text_config": {
+                "architectures": ["Qwen2ForCausalLM"], "attention_dropout": 0.0,
+                "bos_token_id": 151643, "eos_token_id": 151645, "hidden_act": "silu",
+                "hidden_size": 896, "initializer_range": 0.02, "intermediate_size": 4864,
+                "max_position_embeddings": 32768, "max_window_layers": 70, "model_type": "qwen2",
+                "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2,
+                "rms_norm_eps": 1e-06,
+                "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"},
+                "rope_theta": 1000000.0, "sliding_window": None, "torch_dtype": "bfloat16",
+                "use_cache": True, "use_sliding_window": False, "vocab_size": 151674},
+            "vision_config": {
+                "attention_bias": True, "hidden_act": "gelu", "hidden_size": 1024,
+                "image_size": [448, 448], "intermediate_size": 4096, "layer_norm_eps": 1e-06,
+                "layer_scale_init_value": 0.1, "model_type": "internvl_vision",
+                "norm_type": "layer_norm", "num_attention_heads": 16, "num_channels": 3,
+                "num_hidden_layers": 24, "patch_size": [14, 14],
+                "use_absolute_position_embeddings": True, "use_mask_token": False,
+                "use_mean_pooling": True, "use_qk_norm": False}},
         "llava-onevision-qwen2-0.5b": llava(
             qwen2, so400m_26, 151646, "llava_onevision",
             image_grid_pinpoints=[[384 * h, 384 * w] for h in range(1, 7) for w in range(1, 7)],
@@ -121,25 +175,33 @@ def published():
     }
 
 
+def one(side):
+    return side if isinstance(side, int) else side[0]
+
+
+def projector(config):
+    layers = config.vision_feature_layer
+    return {"activation": config.projector_hidden_act, "bias": config.multimodal_projector_bias,
+            "feature_layers": [layers] if isinstance(layers, int) else list(layers),
+            "select": config.vision_feature_select_strategy}
+
+
 def resolved(folder):
     """What the reference takes each field to be."""
     config = transformers.AutoConfig.from_pretrained(folder)
     text, vision = config.text_config, config.vision_config
-    layers = config.vision_feature_layer
     rope = text.rope_parameters
-    patches = (vision.image_size // vision.patch_size) ** 2
+    image, patch = one(vision.image_size), one(vision.patch_size)
+    patches = (image // patch) ** 2
     end = text.eos_token_id
     return {
         "model_type": config.model_type,
         "image_token": config.image_token_id,
         "pad_token": getattr(config, "pad_token_id", None),
         "tie_word_embeddings": bool(config.tie_word_embeddings or text.tie_word_embeddings),
-        "projector": {"activation": config.projector_hidden_act,
-                      "bias": config.multimodal_projector_bias,
-                      "feature_layers": [layers] if isinstance(layers, int) else list(layers),
-                      "select": config.vision_feature_select_strategy},
-        "tower": {"model_type": vision.model_type, "image_size": vision.image_size,
-                  "patch_size": vision.patch_size, "patches": patches,
+        **({"projector": projector(config)} if hasattr(config, "multimodal_projector_bias") else {}),
+        "tower": {"model_type": vision.model_type, "image_size": image,
+                  "patch_size": patch, "patches": patches,
                   "channels": vision.num_channels, "hidden_size": vision.hidden_size,
                   "intermediate_size": vision.intermediate_size,
                   "layers": vision.num_hidden_layers, "heads": vision.num_attention_heads,
@@ -177,6 +239,8 @@ def run(folder, golden_models, write_json):
             write_json(folder / f"{name}.json", dict(sorted(config.items())))
             shutil.copy(folder / f"{name}.json", place / "config.json")
             expected[name] = resolved(place)
+            if name in IMAGE_ROWS:
+                expected[name]["image_rows"] = IMAGE_ROWS[name]
             if name in ("llava-1.5-7b", "joycaption-beta-one"):
                 # The same as transformers 5 saves it.
                 transformers.AutoConfig.from_pretrained(place).save_pretrained(place)

@@ -8,6 +8,9 @@ from . import bpe
 LLAMA3_EXTRA = ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
                 "<|finetune_right_pad_id|>", "<|start_header_id|>", "<|end_header_id|>",
                 "<|eom_id|>", "<|eot_id|>", "<|reserved_special_token_69|>"]
+SMOLVLM_EXTRA = (["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<fake_token_around_image>",
+                  "<image>", "<global-img>", "<end_of_utterance>"] +
+                 [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)])
 QWEN2_EXTRA = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
 
 
@@ -109,12 +112,56 @@ def llama3():
 
 
 @functools.cache
+def llama3_images():
+    """Llama 3 with what Idefics3 adds; the tiles' places are plain text."""
+    extra = LLAMA3_EXTRA[:-1] + ["<fake_token_around_image>", "<image>", "<end_of_utterance>"]
+    file = bpe.byte_level_json(bpe.LLAMA3_SPLIT, 200, extra, bos=extra[0])
+    return _byte_level(file, "<image>", bos_token="<|begin_of_text|>",
+                       eos_token="<|eot_id|>", pad_token="<|finetune_right_pad_id|>",
+                       tokenizer_class="PreTrainedTokenizerFast",
+                       model_input_names=["input_ids", "attention_mask"])
+
+
+@functools.cache
+def smolvlm():
+    file = bpe.byte_level_json(None, 180, SMOLVLM_EXTRA)
+    return _byte_level(file, "<image>", bos_token="<|im_start|>", eos_token="<end_of_utterance>",
+                       pad_token="<|im_end|>", unk_token="<|endoftext|>", add_prefix_space=False,
+                       tokenizer_class="GPT2Tokenizer")
+
+
+@functools.cache
+def granite():
+    extra = ["<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<image>"]
+    file = bpe.byte_level_json(None, 180, extra)
+    return _byte_level(file, "<image>", bos_token="<|end_of_text|>", eos_token="<|end_of_text|>",
+                       pad_token="<|end_of_text|>", unk_token="<|end_of_text|>",
+                       add_prefix_space=False, tokenizer_class="GPT2Tokenizer")
+
+
+@functools.cache
 def qwen2():
     file = bpe.byte_level_json(bpe.QWEN2_SPLIT, 180, QWEN2_EXTRA, nfc=True, old_merges=True)
     return _byte_level(file, "<image>", bos_token=None, eos_token="<|im_end|>",
                        pad_token="<|endoftext|>", unk_token=None, errors="replace",
                        add_prefix_space=False, split_special_tokens=False,
                        tokenizer_class="Qwen2Tokenizer")
+
+
+@functools.cache
+def internvl():
+    extra = QWEN2_EXTRA[:-1] + ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
+    file = bpe.byte_level_json(bpe.QWEN2_SPLIT, 180, extra, nfc=True, old_merges=True)
+    return _byte_level(file, "<IMG_CONTEXT>", bos_token=None, eos_token="<|im_end|>",
+                       pad_token="<|endoftext|>", unk_token=None, errors="replace",
+                       add_prefix_space=False, split_special_tokens=False,
+                       tokenizer_class="Qwen2Tokenizer", start_image_token="<img>",
+                       end_image_token="</img>", context_image_token="<IMG_CONTEXT>",
+                       video_token="<video>",
+                       extra_special_tokens={"start_image_token": "<img>",
+                                             "end_image_token": "</img>",
+                                             "context_image_token": "<IMG_CONTEXT>",
+                                             "video_token": "<video>"})
 
 
 def write(vocabulary, folder, template=None):

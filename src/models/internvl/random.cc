@@ -1,0 +1,27 @@
+#include "models/internvl/random.h"
+
+#include <fmt/format.h>
+
+namespace ocellus::models {
+namespace {
+
+// Source: config.json of OpenGVLab/InternVL3-2B-hf.
+constexpr std::int64_t kLayers = 28;
+
+std::string config(std::int64_t layers) {
+  return fmt::format(
+      R"({{"model_type": "internvl", "vision_config": {{"attention_bias": true}},
+ "text_config": {{"model_type": "qwen2", "hidden_size": 1536, "intermediate_size": 8960,
+ "num_hidden_layers": {}, "num_attention_heads": 12, "num_key_value_heads": 2,
+ "vocab_size": 151674, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6,
+ "rope_theta": 1000000.0}}}})",
+      layers > 0 ? layers : kLayers);
+}
+
+constexpr RandomModel kModels[] = {{"internvl3-2b", kLayers, config}};
+
+}  // namespace
+
+std::span<const RandomModel> internvl_random_models() { return kModels; }
+
+}  // namespace ocellus::models

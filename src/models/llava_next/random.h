@@ -1,0 +1,12 @@
+// LLaVA-NeXT models of well-known sizes, for random weights.
+#pragma once
+
+#include <span>
+
+#include "models/families.h"
+
+namespace ocellus::models {
+
+std::span<const RandomModel> llava_next_random_models();
+
+}  // namespace ocellus::models

@@ -1,0 +1,12 @@
+// OneVision models of well-known sizes, for random weights.
+#pragma once
+
+#include <span>
+
+#include "models/families.h"
+
+namespace ocellus::models {
+
+std::span<const RandomModel> llava_onevision_random_models();
+
+}  // namespace ocellus::models

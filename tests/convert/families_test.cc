@@ -1,0 +1,61 @@
+// Every family written as a GGUF pair and as a packed model answers as its source does, bit for
+// bit.
+#include <gtest/gtest.h>
+
+#include "convert/pack.h"
+#include "convert/quantize.h"
+#include "vision/test_golden.h"
+
+namespace ocellus::convert {
+namespace {
+
+namespace fs = std::filesystem;
+using vision::testing::answer;
+using vision::testing::golden;
+
+class FamiliesTest : public vision::testing::FolderTest,
+                     public ::testing::WithParamInterface<const char*> {
+ protected:
+  fs::path model() const { return golden() / "families" / GetParam() / "model"; }
+
+  static ModelOptions in_f32(const fs::path& path) {
+    return {.path = path, .weights = WeightType::kF32, .tower_weights = WeightType::kF32};
+  }
+};
+
+TEST_P(FamiliesTest, APairInF32ChangesNothing) {
+  const fs::path target = folder_ / "m.gguf";
+  const auto written = quantize_model({.source = model(),
+                                       .mmproj = {},
+                                       .target = target,
+                                       .weights = tensor::DType::kF32,
+                                       .tower_weights = tensor::DType::kF32,
+                                       .threads = 2,
+                                       .progress = {},
+                                       .stop = {}});
+  ASSERT_TRUE(written.has_value()) << written.error().message;
+  const auto source = answer(in_f32(model())), pair = answer(in_f32(target));
+  ASSERT_TRUE(source.has_value()) << source.error().message;
+  ASSERT_TRUE(pair.has_value()) << pair.error().message;
+  vision::testing::expect_same(*pair, *source);
+  EXPECT_GT(source->image_inputs.front(), 1);
+}
+
+TEST_P(FamiliesTest, APackedModelChangesNothing) {
+  const fs::path target = folder_ / "m.ocellus";
+  const auto packed =
+      pack_model({.source = model(), .mmproj = {}, .target = target, .load = {}, .threads = 2});
+  ASSERT_TRUE(packed.has_value()) << packed.error().message;
+  const auto source = answer({.path = model()}), found = answer({.path = target});
+  ASSERT_TRUE(source.has_value()) << source.error().message;
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  vision::testing::expect_same(*found, *source);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, FamiliesTest,
+                         ::testing::Values("llava_next", "llava_onevision", "smolvlm", "idefics3",
+                                           "internvl", "granite_vision"),
+                         [](const auto& model) { return std::string(model.param); });
+
+}  // namespace
+}  // namespace ocellus::convert
