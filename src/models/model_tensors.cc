@@ -43,9 +43,15 @@ Status ModelTensors::bind_hugging_face() {
   for (const NameStyle style : table_.styles()) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < stored_.size(); ++i) {
-      const std::string name = TensorTable::name_in(style, table_.specs()[i]);
+      const TensorSpec& spec = table_.specs()[i];
+      const std::string name = TensorTable::name_in(style, spec.name);
       const auto found = checkpoint_->tensors.find(name);
-      if (found == checkpoint_->tensors.end()) continue;
+      if (found == checkpoint_->tensors.end()) {
+        if (stored_[i] != nullptr) continue;
+        stored_[i] = slice_of(spec, style);
+        count += stored_[i] != nullptr;
+        continue;
+      }
       ++count;
       if (stored_[i] != nullptr && stored_[i] != &found->second) {
         return make_error(ErrorCode::kBadModel,
@@ -61,6 +67,30 @@ Status ModelTensors::bind_hugging_face() {
   return {};
 }
 
+// Null where the checkpoint has no such whole, or one without these rows.
+const StoredTensor* ModelTensors::slice_of(const TensorSpec& spec, NameStyle style) {
+  if (spec.whole.empty()) return nullptr;
+  const auto whole = checkpoint_->tensors.find(TensorTable::name_in(style, spec.whole));
+  if (whole == checkpoint_->tensors.end() || whole->second.packed) return nullptr;
+  const StoredTensor& from = whole->second;
+  const std::int64_t rows = spec.shape[0];
+  if (from.shape.rank() != spec.shape.rank() || from.shape[0] < spec.first_row + rows ||
+      from.data.size() % static_cast<std::size_t>(from.shape[0]) != 0)
+    return nullptr;
+  const std::size_t row_bytes = from.data.size() / static_cast<std::size_t>(from.shape[0]);
+  std::vector<std::int64_t> shape(from.shape.dims().begin(), from.shape.dims().end());
+  shape[0] = rows;
+  const auto sliced = tensor::Shape::from(shape);
+  if (!sliced) return nullptr;
+  StoredTensor& slice = slices_->emplace_back(from);
+  slice.name = TensorTable::name_in(style, spec.name);
+  slice.shape = *sliced;
+  slice.data = from.data.subspan(static_cast<std::size_t>(spec.first_row) * row_bytes,
+                                 static_cast<std::size_t>(rows) * row_bytes);
+  sliced_.insert(whole->first);
+  return &slice;
+}
+
 const StoredTensor* ModelTensors::find(std::string_view name) const {
   const TensorSpec* const spec = table_.find(name);
   return spec == nullptr ? nullptr
@@ -70,7 +100,7 @@ const StoredTensor* ModelTensors::find(std::string_view name) const {
 std::string ModelTensors::stored_name(const TensorSpec& spec) const {
   if (const StoredTensor* const stored = find(spec.name)) return stored->name;
   if (checkpoint_->gguf) return spec.gguf;
-  const std::string name = TensorTable::name_in(style_, spec);
+  const std::string name = TensorTable::name_in(style_, spec.name);
   return name.empty() ? spec.name : name;
 }
 
@@ -105,7 +135,8 @@ std::vector<std::string> ModelTensors::ignored() const {
   std::vector<std::string> names;
   for (const StoredTensors* tensors : {&checkpoint_->tensors, &checkpoint_->tower_tensors}) {
     for (const auto& [name, tensor] : *tensors)
-      if (!bound.contains(&tensor) && !table_.is_unused(name)) names.push_back(name);
+      if (!bound.contains(&tensor) && !sliced_.contains(name) && !table_.is_unused(name))
+        names.push_back(name);
   }
   return names;
 }

@@ -1,6 +1,9 @@
 // The tensors of a checkpoint under a family's names.
 #pragma once
 
+#include <deque>
+#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,11 +49,15 @@ class ModelTensors {
 
   Status bind_gguf();
   Status bind_hugging_face();
+  const StoredTensor* slice_of(const TensorSpec& spec, NameStyle style);
 
   const Checkpoint* checkpoint_;
   TensorTable table_;
   std::vector<const StoredTensor*> stored_;  // of each row of the table; null: none
-  NameStyle style_;                          // the one that most of them follow
+  // Tensors that are rows of one of the checkpoint's, and the names of those.
+  std::shared_ptr<std::deque<StoredTensor>> slices_ = std::make_shared<std::deque<StoredTensor>>();
+  std::set<std::string, std::less<>> sliced_;
+  NameStyle style_;  // the one that most of them follow
 };
 
 }  // namespace ocellus::models

@@ -71,7 +71,7 @@ std::vector<Needed> needed_tensors(const TensorTable& table, DType weights, DTyp
   std::vector<Needed> needed;
   for (const TensorSpec& spec : table.specs()) {
     if (spec.optional) continue;
-    needed.push_back({.name = TensorTable::name_in(table.styles().front(), spec),
+    needed.push_back({.name = TensorTable::name_in(table.styles().front(), spec.name),
                       .shape = spec.shape,
                       .dtype = type_of(spec, weights, tower_weights),
                       .norm = spec.role == TensorRole::kNorm});

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "formats/chat_template_file.h"
 #include "formats/foreign_file.h"
+#include "models/vocabulary_files.h"
 
 namespace ocellus::models {
 namespace {
@@ -48,6 +49,24 @@ Status read_chat_template(Checkpoint& c) {
   return {};
 }
 
+// tokenizer.json counts, then tokenizer.model, then the two files of older tokenizers.
+Status find_vocabulary(Checkpoint& c, const SmallFileSource& read) {
+  if (!c.text("tokenizer.json").empty() || !c.text("tokenizer.model").empty()) return {};
+  OCELLUS_ASSIGN_OR_RETURN(const std::string vocabulary, read("vocab.json", kMaxTokenizerBytes));
+  OCELLUS_ASSIGN_OR_RETURN(const std::string merges, read("merges.txt", kMaxTokenizerBytes));
+  if (vocabulary.empty() || merges.empty()) {
+    return make_error(ErrorCode::kModelNotFound,
+                      "{}: expected tokenizer.json, tokenizer.model, or vocab.json and merges.txt, "
+                      "found none",
+                      c.path.string());
+  }
+  OCELLUS_ASSIGN_OR_RETURN(
+      std::string made,
+      tokenizer_json_of(vocabulary, merges, c.text("tokenizer_config.json"), c.path.string()));
+  c.texts.emplace("tokenizer.json", std::move(made));
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_optional_file(const std::filesystem::path& path, std::size_t max_bytes) {
@@ -71,11 +90,7 @@ Status read_small_files(Checkpoint& c, const SmallFileSource& read) {
     return make_error(ErrorCode::kModelNotFound,
                       "{}: expected a model folder with config.json, found none", c.path.string());
   }
-  if (c.text("tokenizer.json").empty() && c.text("tokenizer.model").empty()) {
-    return make_error(ErrorCode::kModelNotFound,
-                      "{}: expected tokenizer.json or tokenizer.model, found neither",
-                      c.path.string());
-  }
+  OCELLUS_RETURN_IF_ERROR(find_vocabulary(c, read));
   if (const std::string_view text = c.text("generation_config.json"); !text.empty()) {
     OCELLUS_ASSIGN_OR_RETURN(c.generation, formats::parse_generation_config(
                                                text, (c.path / "generation_config.json").string()));

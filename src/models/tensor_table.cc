@@ -50,10 +50,9 @@ bool TensorTable::is_unused(std::string_view stored_name) const {
   });
 }
 
-std::string TensorTable::name_in(NameStyle style, const TensorSpec& spec) {
+std::string TensorTable::name_in(NameStyle style, std::string_view name) {
   for (const auto& [ours, theirs] : style) {
-    if (spec.name.starts_with(ours))
-      return joined(theirs, std::string_view(spec.name).substr(ours.size()));
+    if (name.starts_with(ours)) return joined(theirs, name.substr(ours.size()));
   }
   return {};
 }
@@ -77,6 +76,22 @@ void TableSection::linear(std::string_view name, std::string_view gguf, std::int
     add(joined(name, ".bias"), joined(gguf, ".bias"), {out}, TensorRole::kVector,
         gguf_permuted_heads);
   }
+}
+
+void TableSection::part_of_linear(std::string_view name, std::string_view gguf, std::int64_t out,
+                                  std::int64_t in, TensorRole role, bool bias,
+                                  std::string_view whole, std::int64_t first_row) {
+  const auto add = [&](std::string_view kind, const tensor::Shape& shape, TensorRole of) {
+    table_.add({.name = joined(prefix_, name, kind),
+                .gguf = joined(gguf_prefix_, gguf, kind),
+                .shape = shape,
+                .role = of,
+                .part = part_,
+                .whole = joined(prefix_, whole, kind),
+                .first_row = first_row});
+  };
+  add(".weight", {out, in}, role);
+  if (bias) add(".bias", {out}, TensorRole::kVector);
 }
 
 void TableSection::norm(std::string_view name, std::string_view gguf, std::int64_t size, bool bias,

@@ -40,6 +40,10 @@ struct TensorSpec {
   // Number of heads whose rows GGUF files have in interleaved RoPE order; 0 if not permuted.
   std::int64_t gguf_permuted_heads = 0;
   bool optional = false;  // a checkpoint may leave it out
+  // Some checkpoints have it as rows of another tensor, from that row on: our name of that; empty:
+  // none does.
+  std::string whole = {};
+  std::int64_t first_row = 0;
 };
 
 // How one writer of Hugging Face checkpoints begins names: our prefix, its prefix.
@@ -63,8 +67,8 @@ class TensorTable {
 
   std::span<const NameStyle> styles() const { return styles_; }
   bool is_unused(std::string_view stored_name) const;
-  // The name that a writer gives; empty where the style has none for it.
-  static std::string name_in(NameStyle style, const TensorSpec& spec);
+  // The name that a writer gives to what is called so here; empty where the style has none for it.
+  static std::string name_in(NameStyle style, std::string_view name);
 
  private:
   std::span<const NameStyle> styles_;
@@ -88,6 +92,10 @@ class TableSection {
   // weight [out, in] and, where there is one, bias [out].
   void linear(std::string_view name, std::string_view gguf, std::int64_t out, std::int64_t in,
               TensorRole role, bool bias, std::int64_t gguf_permuted_heads = 0);
+  // The same as rows of another linear layer, which some checkpoints have instead.
+  void part_of_linear(std::string_view name, std::string_view gguf, std::int64_t out,
+                      std::int64_t in, TensorRole role, bool bias, std::string_view whole,
+                      std::int64_t first_row);
   void norm(std::string_view name, std::string_view gguf, std::int64_t size, bool bias,
             bool optional = false);
 

@@ -123,6 +123,20 @@ TEST_P(FamilyGolden, EveryStageEqualsTheReference) {
   }
 }
 
+// InternVL in the layout of its authors: one tensor for queries, keys and values, other names, and
+// the vocabulary in two files.
+TEST(InternVlOwnLayout, AnswersTheSame) {
+  const auto in_f32 = [](const char* name) {
+    return ModelOptions{
+        .path = families() / name, .weights = WeightType::kF32, .tower_weights = WeightType::kF32};
+  };
+  const auto found = testing::answer(in_f32("internvl_own")),
+             expected = testing::answer(in_f32("internvl/model"));
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  ASSERT_TRUE(expected.has_value()) << expected.error().message;
+  testing::expect_same(*found, *expected);
+}
+
 std::vector<std::string> model_names() {
   std::vector<std::string> names;
   if (std::getenv("OCELLUS_SOURCE_DIR") == nullptr) return names;

@@ -11,6 +11,7 @@ Pixels are kept as their SHA-256: they have to be equal, and are large.
 
 import argparse
 import hashlib
+import json
 import pathlib
 import shutil
 import sys
@@ -24,6 +25,7 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
 
 import family_reference
 import make_golden
@@ -85,6 +87,62 @@ def run_cases(family, folder, reference):
     return tensors, cases
 
 
+OWN_NAMES = (("vision_tower.encoder.layer.", "vision_model.encoder.layers."),
+             ("vision_tower.embeddings.cls_token", "vision_model.embeddings.class_embedding"),
+             ("vision_tower.embeddings.patch_embeddings.projection",
+              "vision_model.embeddings.patch_embedding"),
+             ("vision_tower.embeddings.position_embeddings",
+              "vision_model.embeddings.position_embedding"),
+             ("attention.projection_layer", "attn.proj"), ("layernorm_before", "norm1"),
+             ("layernorm_after", "norm2"), ("lambda_1", "ls1"), ("lambda_2", "ls2"),
+             ("multi_modal_projector.layer_norm", "mlp1.0"),
+             ("multi_modal_projector.linear_1", "mlp1.1"),
+             ("multi_modal_projector.linear_2", "mlp1.3"))
+
+
+def write_internvl_own():
+    """The golden InternVL model in the layout of its authors, vocabulary in two files."""
+    source, folder = FOLDER / "internvl" / "model", FOLDER / "internvl_own"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    stored, tensors = load_file(source / "model.safetensors"), {}
+    for name, value in stored.items():
+        if "attention.q_proj" in name:
+            value = torch.cat([stored[name.replace("q_proj", part)]
+                               for part in ("q_proj", "k_proj", "v_proj")])
+            name = name.replace("attention.q_proj", "attn.qkv")
+        elif "vision_tower" in name and ("k_proj" in name or "v_proj" in name):
+            continue
+        for theirs, own in OWN_NAMES:
+            name = name.replace(theirs, own)
+        tensors[name] = value.contiguous()
+    weights.save(dict(sorted(tensors.items())), folder, 1, bpe.write_json)
+    config = json.loads((source / "config.json").read_text())
+    vision = config["vision_config"]
+    bpe.write_json(folder / "config.json", {
+        "architectures": ["InternVLChatModel"], "model_type": "internvl_chat",
+        "downsample_ratio": 0.5, "dynamic_image_size": True, "force_image_size": 28,
+        "max_dynamic_patch": 6, "min_dynamic_patch": 1, "ps_version": "v2", "select_layer": -1,
+        "template": "internvl2_5", "use_thumbnail": True, "llm_config": config["text_config"],
+        "vision_config": {
+            "architectures": ["InternVisionModel"], "hidden_act": "gelu",
+            "hidden_size": vision["hidden_size"], "image_size": 28,
+            "intermediate_size": vision["intermediate_size"], "layer_norm_eps": 1e-6,
+            "model_type": "intern_vit_6b", "norm_type": "layer_norm",
+            "num_attention_heads": vision["num_attention_heads"],
+            "num_hidden_layers": vision["num_hidden_layers"], "patch_size": 7,
+            "qk_normalization": False, "qkv_bias": True}})
+    tokenizer = json.loads((source / "tokenizer.json").read_text())
+    bpe.write_json(folder / "vocab.json", tokenizer["model"]["vocab"])
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(
+        merge if isinstance(merge, str) else " ".join(merge)
+        for merge in tokenizer["model"]["merges"]) + "\n", encoding="utf-8")
+    bpe.write_json(folder / "added_tokens.json",
+                   {token["content"]: token["id"] for token in tokenizer["added_tokens"]})
+    for name in ("tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        shutil.copy(source / name, folder / name)
+
+
 def quality(tensors):
     """(smallest relative gap of a greedy choice, fewest different tokens of a full answer)."""
     gap, varied = 1.0, MAX_TOKENS
@@ -111,6 +169,8 @@ def make_model(name):
     save_file(tensors, folder / "expected.safetensors", metadata=make_golden.VERSIONS)
     bpe.write_json(folder / "cases.json", cases)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if name == "internvl":
+        write_internvl_own()
     print(f"{name}: {len(cases)} cases, {size / 1e6:.2f} MB, smallest gap {gap:.2g}, "
           f"at least {varied} different tokens")
 

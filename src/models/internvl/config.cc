@@ -16,6 +16,8 @@ using base::make_error;
 using formats::ConfigReader;
 
 constexpr std::int64_t kMaxTiles = 64;
+constexpr std::int64_t kImage = 151667;
+constexpr std::string_view kOwnType = "internvl_chat";
 constexpr const char* kScaleKey = "clip.vision.projector.scale_factor";
 constexpr const char *kMinKey = "clip.vision.preproc_min_tiles",
                      *kMaxKey = "clip.vision.preproc_max_tiles";
@@ -29,7 +31,8 @@ InternVlConfig start() {
 
 // Which hidden state of the tower; the last goes through its last norm, where it has one.
 void read_features(ConfigReader& r, bool has_norm, InternVlConfig& c) {
-  c.features.layers = r.integers("vision_feature_layer", {-1}, -c.tower.layers - 1, c.tower.layers);
+  c.features.layers = r.integers(c.own_layout ? "select_layer" : "vision_feature_layer", {-1},
+                                 -c.tower.layers - 1, c.tower.layers);
   if (c.features.layers.size() != 1) {
     r.fail(ErrorCode::kUnsupported,
            fmt::format("{}: vision_feature_layer: expected one layer", r.where()));
@@ -71,6 +74,38 @@ Status read_files(const Checkpoint& checkpoint, InternVlConfig& c) {
   return {};
 }
 
+// The id of "<IMG_CONTEXT>", which the configuration does not have.
+Result<std::int64_t> own_image_token(const Checkpoint& checkpoint) {
+  const std::string_view text = checkpoint.text("added_tokens.json");
+  if (text.empty()) return kImage;
+  OCELLUS_ASSIGN_OR_RETURN(
+      const formats::ConfigFile file,
+      formats::ConfigFile::parse(text, (checkpoint.path / "added_tokens.json").string()));
+  ConfigReader r = file.reader();
+  const std::int64_t id = r.integer("<IMG_CONTEXT>", kImage, 0, formats::kMaxVocabulary);
+  OCELLUS_RETURN_IF_ERROR(r.status());
+  return id;
+}
+
+// InternVL's own layout: the switches that its pictures are treated by.
+void read_own_pictures(ConfigReader& r, InternVlConfig& c) {
+  c.min_tiles = r.integer("min_dynamic_patch", 1, 0, kMaxTiles);
+  c.max_tiles = r.integer("max_dynamic_patch", 6, 1, kMaxTiles);
+  if (!r.boolean("dynamic_image_size", false)) c.max_tiles = 1;
+  const std::int64_t side =
+      r.integer("force_image_size", c.tower.image_size, 1, formats::kMaxImageSide);
+  if ((c.max_tiles > 1 && !r.boolean("use_thumbnail", false)) ||
+      r.text("ps_version", "v1") != "v2" || side != c.tower.image_size) {
+    r.fail(ErrorCode::kUnsupported,
+           fmt::format("{}: use_thumbnail, ps_version, force_image_size: expected true, v2 and the "
+                       "tower's {} pixels",
+                       r.where(), c.tower.image_size));
+  }
+  set_square(c.images, c.tower.image_size);
+  c.images.mean = {0.485, 0.456, 0.406};
+  c.images.std = {0.229, 0.224, 0.225};
+}
+
 Result<InternVlConfig> read_gguf(const Checkpoint& checkpoint) {
   const GgufSource language = checkpoint.gguf_language(), tower = checkpoint.gguf_tower();
   const formats::GgufMetadata& file = tower.metadata;
@@ -110,20 +145,21 @@ Result<InternVlConfig> parse_internvl_config(std::string_view text, std::string_
                            formats::ConfigFile::parse(text, file));
   ConfigReader r = document.reader();
   InternVlConfig c = start();
+  c.own_layout = r.text("model_type", "") == kOwnType;
   ConfigReader tower = r.child("vision_config");
-  c.tower = read_vit_config(tower, "internvl_vision");
-  const bool has_norm = !tower.boolean("use_mean_pooling", true);
+  c.tower = read_vit_config(tower, c.own_layout ? "intern_vit_6b" : "internvl_vision");
+  const bool has_norm = !c.own_layout && !tower.boolean("use_mean_pooling", true);
   r.join(tower);
-  ConfigReader language = r.child("text_config");
+  ConfigReader language = r.child(c.own_layout ? "llm_config" : "text_config");
   c.language = read_decoder_config(language, "qwen2");
   const TokenIds ids = read_token_ids(language, "qwen2");
   r.join(language);
   OCELLUS_RETURN_IF_ERROR(r.status());
-  c.language.tie_word_embeddings |= r.boolean("tie_word_embeddings", true);
+  c.language.tie_word_embeddings |= r.boolean("tie_word_embeddings", !c.own_layout);
   c.activation = r.activation("projector_hidden_act", tensor::Activation::kGelu);
   read_features(r, has_norm, c);
+  if (c.own_layout) read_own_pictures(r, c);
   read_shuffle(r, c);
-  constexpr std::int64_t kImage = 151667;
   c.tokens.image = r.integer("image_token_id", kImage, 0, formats::kMaxVocabulary);
   c.tokens.pad = r.integer("pad_token_id", -1, -1, formats::kMaxVocabulary);
   c.tokens.bos = ids.bos;
@@ -137,6 +173,11 @@ Result<InternVlConfig> read_internvl_config(const Checkpoint& checkpoint) {
   OCELLUS_ASSIGN_OR_RETURN(InternVlConfig c,
                            parse_internvl_config(checkpoint.text("config.json"),
                                                  (checkpoint.path / "config.json").string()));
+  if (c.own_layout) {
+    OCELLUS_ASSIGN_OR_RETURN(c.tokens.image, own_image_token(checkpoint));
+    c.language.tie_word_embeddings &= !has_own_head(checkpoint.tensors);
+    return c;
+  }
   OCELLUS_RETURN_IF_ERROR(read_files(checkpoint, c));
   return c;
 }

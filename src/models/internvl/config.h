@@ -1,4 +1,4 @@
-// The settings of InternVL 2.5 and 3 in transformers' layout.
+// The settings of InternVL 2.5 and 3, in transformers' layout ("-hf") or their own.
 // Reference: transformers 5, models/internvl/configuration_internvl.py and
 // models/got_ocr2/image_processing_pil_got_ocr2.py; llama.cpp's converters.
 #pragma once
@@ -19,6 +19,7 @@ struct InternVlConfig : TiledConfig {
   tensor::Activation activation = tensor::Activation::kGelu;  // between the connector's layers
   image::PreprocessSettings images;
   std::int64_t min_tiles = 1, max_tiles = 12;
+  bool own_layout = false;  // the checkpoint is in InternVL's, not in transformers'
 
   std::int64_t tile_rows() const { return tower.patches() / (shuffle * shuffle); }
   // Tiles, and the whole picture beside several.

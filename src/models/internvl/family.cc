@@ -10,7 +10,7 @@
 namespace ocellus::models {
 namespace {
 
-constexpr std::string_view kModelTypes[] = {"internvl"};
+constexpr std::string_view kModelTypes[] = {"internvl", "internvl_chat"};
 constexpr std::string_view kProjectorTypes[] = {"internvl"};
 
 using Prefix = std::pair<std::string_view, std::string_view>;
@@ -29,11 +29,20 @@ constexpr Prefix kInner[] = {
     {"language.", "model.language_model."},
     {"lm_head.", "lm_head."},
 };
-constexpr NameStyle kStyles[] = {kPublished, kInner};
+// InternVL's own layout.
+constexpr Prefix kOwn[] = {
+    {"tower.", "vision_model."},
+    {"projector.layer_norm.", "mlp1.0."},
+    {"projector.linear_1.", "mlp1.1."},
+    {"projector.linear_2.", "mlp1.3."},
+    {"language.", "language_model.model."},
+    {"lm_head.", "language_model.lm_head."},
+};
+constexpr NameStyle kStyles[] = {kPublished, kInner}, kOwnStyles[] = {kOwn};
 constexpr std::string_view kUnused[] = {".inv_freq", "embeddings.mask_token"};
 
 TensorTable tensors_of(const InternVlConfig& c) {
-  TensorTable table(kStyles, kUnused);
+  TensorTable table(c.own_layout ? std::span<const NameStyle>(kOwnStyles) : kStyles, kUnused);
   add_vision_tower_tensors(table, c.tower, c.features, c.gguf_ffn_swapped);
   add_internvl_connector_tensors(table, c);
   add_decoder_tensors(table, c.language);

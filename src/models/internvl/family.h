@@ -1,5 +1,5 @@
-// InternVL 2.5 and 3 in transformers' layout. Paper: arXiv:2412.05271. Reference: transformers,
-// models/internvl/.
+// InternVL 2.5 and 3, in transformers' layout or their own. Paper: arXiv:2412.05271. Reference:
+// transformers, models/internvl/.
 #pragma once
 
 #include "models/families.h"

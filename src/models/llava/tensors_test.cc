@@ -33,7 +33,7 @@ Checkpoint checkpoint_in(std::size_t style) {
   c.texts.emplace("config.json", kConfig);
   const TensorTable table = mlp_tiled_tensors(*parse_llava_config(kConfig, "config.json"));
   for (const TensorSpec& spec : table.specs()) {
-    const std::string name = TensorTable::name_in(table.styles()[style], spec);
+    const std::string name = TensorTable::name_in(table.styles()[style], spec.name);
     c.tensors.emplace(name, stored(name, spec.shape));
   }
   return c;

@@ -46,9 +46,17 @@ void add_vision_tower_tensors(TensorTable& table, const VitConfig& c, const VitO
     TableSection layer(table, Part::kTower, fmt::format("tower.{}{}.", n.layer, i),
                        fmt::format("v.blk.{}.", i));
     layer.norm(n.norm1, "ln1", width, true);
-    layer.linear(n.q, "attn_q", width, width, kLayerMatrix, c.qkv_bias);
-    layer.linear(n.k, "attn_k", width, width, kLayerMatrix, c.qkv_bias);
-    layer.linear(n.v, "attn_v", width, width, kLayerMatrix, c.qkv_bias);
+    const std::pair<std::string_view, const char*> projections[] = {
+        {n.q, "attn_q"}, {n.k, "attn_k"}, {n.v, "attn_v"}};
+    for (std::int64_t part = 0; part < std::ssize(projections); ++part) {
+      const auto& [name, gguf] = projections[part];
+      if (n.qkv.empty()) {
+        layer.linear(name, gguf, width, width, kLayerMatrix, c.qkv_bias);
+      } else {
+        layer.part_of_linear(name, gguf, width, width, kLayerMatrix, c.qkv_bias, n.qkv,
+                             part * width);
+      }
+    }
     layer.linear(n.out, "attn_out", width, width, kLayerMatrix, true);
     if (c.layer_scale) {
       layer.add(n.scale1, "ls1.weight", {width}, kVector);

@@ -38,6 +38,21 @@ constexpr VitNames kInternVitNames = {.class_token = "embeddings.cls_token",
                                       .norm2 = "layernorm_after",
                                       .scale2 = "lambda_2"};
 
+// In InternVL's own layout.
+constexpr VitNames kInternVitOwnNames = {.class_token = "embeddings.class_embedding",
+                                         .patches = "embeddings.patch_embedding",
+                                         .positions = "embeddings.position_embedding",
+                                         .layer = "encoder.layers.",
+                                         .norm1 = "norm1",
+                                         .q = "attn.q",
+                                         .k = "attn.k",
+                                         .v = "attn.v",
+                                         .out = "attn.proj",
+                                         .scale1 = "ls1",
+                                         .norm2 = "norm2",
+                                         .scale2 = "ls2",
+                                         .qkv = "attn.qkv"};
+
 // What a model_type means: the switches and defaults of its class.
 struct VitType {
   std::string_view name, model_type;
@@ -99,9 +114,26 @@ constexpr VitType kInternVit = {.name = "internvit",
                                 .layer_scale = true,
                                 .names = &kInternVitNames};
 
+// Of InternVL's own configuration class. Its defaults are those of the larger tower; files say all.
+constexpr VitType kInternVitOwn = {.name = "internvit",
+                                   .model_type = "intern_vit_6b",
+                                   .class_token = true,
+                                   .pre_norm = false,
+                                   .patch_bias = true,
+                                   .patch_size = 14,
+                                   .hidden_size = 3200,
+                                   .heads = 25,
+                                   .layer_norm_eps = 1e-6,
+                                   .activation = Activation::kGelu,
+                                   .image_size = 224,
+                                   .intermediate_size = 12800,
+                                   .layers = 48,
+                                   .layer_scale = true,
+                                   .names = &kInternVitOwnNames};
+
 // Null for a type that a file chooses.
 const VitType* fixed_type(std::string_view model_type) {
-  for (const VitType* type : {&kIdefics3, &kInternVit})
+  for (const VitType* type : {&kIdefics3, &kInternVit, &kInternVitOwn})
     if (model_type == type->model_type) return type;
   return nullptr;
 }
@@ -142,8 +174,10 @@ std::int64_t square(ConfigReader& r, std::string_view key, std::int64_t fallback
 
 // Of InternViT only the one of 300 million parameters is built in.
 void check_intern_vit(ConfigReader& r, VitConfig& c) {
-  c.qkv_bias = r.boolean("attention_bias", false);
-  if (r.text("norm_type", "layer_norm") == "layer_norm" && !r.boolean("use_qk_norm", false) &&
+  const bool own = !c.names->qkv.empty();
+  c.qkv_bias = own ? r.boolean("qkv_bias", false) : r.boolean("attention_bias", false);
+  const bool qk_norm = own ? r.boolean("qk_normalization", true) : r.boolean("use_qk_norm", false);
+  if (r.text("norm_type", own ? "rms_norm" : "layer_norm") == "layer_norm" && !qk_norm &&
       r.boolean("use_absolute_position_embeddings", true))
     return;
   r.fail(

@@ -21,6 +21,7 @@ struct VitNames {
   std::string_view class_token, patches, positions;
   std::string_view layer;  // begins the names of a layer's, before its number
   std::string_view norm1, q, k, v, out, scale1, norm2, scale2;
+  std::string_view qkv = {};  // holds the rows of q, k and v in some checkpoints
 };
 
 // Blocks with norms before attention and MLP, learned positions, a square of one size.
@@ -46,9 +47,9 @@ struct VitConfig {
   std::int64_t rows() const { return patches() + (class_token ? 1 : 0); }
 };
 
-// Of vision_config; absent, it is LLaVA-1.5's ViT-L/14 at 336. With "idefics3_vision" or
-// "internvl_vision" it is that, whatever the file says. Errors go to the reader: kUnsupported for
-// another model_type or activation; kBadModel.
+// Of vision_config; absent, it is LLaVA-1.5's ViT-L/14 at 336. With "idefics3_vision",
+// "internvl_vision" or "intern_vit_6b" (InternVL's own layout) it is that, whatever the file says.
+// Errors go to the reader: kUnsupported for another model_type or activation; kBadModel.
 VitConfig read_vit_config(formats::ConfigReader& r,
                           std::string_view default_type = "clip_vision_model");
 
