@@ -26,7 +26,7 @@ TEST(Families, ModelTypesOfNoFamilyAreNamed) {
     c.texts["config.json"] = std::string(R"({"model_type":")") + type + "\"}";
     EXPECT_EQ(refusal(c),
               std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
-                          "llava, idefics3, smolvlm, internvl, found \"") +
+                          "llava, idefics3, smolvlm, internvl, internvl_chat, found \"") +
                   type + "\"");
   }
 }
