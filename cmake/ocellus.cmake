@@ -31,7 +31,7 @@ endif()
 if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
   set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 endif()
-# Of the libraries, where OCELLUS_PRECOMPILE says so; builds without it show what a file forgot to include.
+# Of the libraries, unless OCELLUS_PRECOMPILE is off: a build without shows what a file forgot to include.
 set(OCELLUS_COMMON_HEADERS
   <algorithm> <array> <chrono> <cmath> <cstdint> <cstring> <expected> <filesystem> <functional> <map> <memory> <optional> <span>
   <string> <string_view> <unordered_map> <vector> <fmt/format.h>)

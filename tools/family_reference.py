@@ -12,7 +12,7 @@ import torch
 import transformers
 
 # Named in the order of tools/compare_reference.py.
-PIXELS = ("pixel_values", "image_sizes")
+PIXELS = ("pixel_values", "image_sizes", "image_grid_thw")
 
 
 def end_tokens(folder, config):
@@ -51,7 +51,7 @@ class FamilyReference:
     def embeddings(self, inputs):
         """Rows that replace image tokens, all pictures, in the order of the prompt."""
         given = {name: value for name, value in inputs.items()
-                 if name in ("pixel_values", "image_sizes", "batch_num_images",
+                 if name in ("pixel_values", "image_sizes", "image_grid_thw", "batch_num_images",
                              "pixel_attention_mask")}
         found = self.model.model.get_image_features(**given, return_dict=True).pooler_output
         rows = list(found) if isinstance(found, (list, tuple)) else [found]

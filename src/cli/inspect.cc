@@ -131,8 +131,8 @@ Status InspectCommand::inspect_model() const {
       subject, one_line(summary.family), tower.name, tower.layers, tower.hidden_size, tower.heads,
       tower.image_size, tower.image_size, tower.patch_size, language.name, language.layers,
       language.hidden_size, language.heads, language.kv_heads, language.head_dim,
-      language.vocab_size, language.max_position, summary.tiles ? "up to " : "", summary.image_rows,
-      static_cast<double>(parameters) / 1e6, stored.size(),
+      language.vocab_size, language.max_position, summary.several_rows ? "up to " : "",
+      summary.image_rows, static_cast<double>(parameters) / 1e6, stored.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");

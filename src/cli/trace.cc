@@ -82,6 +82,11 @@ std::vector<formats::NamedTensor> pixel_tensors(vision::Trace& t) {
   if (t.pixel_shapes.empty()) return {};
   if (t.pixel_shape == kPictures) return pixels_of_images(t);
   std::vector<std::int64_t> shape = t.pixel_shapes.front();
+  if (t.pixel_shape == kPatches) {
+    for (std::size_t i = 1; i < t.pixel_shapes.size(); ++i) shape[0] += t.pixel_shapes[i][0];
+    return {tensor("pixel_values", "F32", std::move(shape), t.pixel_values),
+            tensor("image_grid_thw", "I64", {std::ssize(t.image_inputs), 3}, t.image_grids)};
+  }
   if (t.pixel_shape == kPicturesOfInputs) {
     const std::int64_t most = std::ranges::max(t.image_inputs);
     pad_inputs(t, most);

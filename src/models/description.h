@@ -41,7 +41,7 @@ struct ModelSummary {
   Tower tower;
   Language language;
   std::int64_t image_rows = 0;  // rows that one image gives at most
-  bool tiles = false;           // how many depends on the image
+  bool several_rows = false;    // how many depends on the image
 
   std::string architecture() const;  // "llava: clip 24x1024 + llama 32x4096"
 };

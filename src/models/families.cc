@@ -11,6 +11,7 @@
 #include "models/llava/family.h"
 #include "models/llava_next/family.h"
 #include "models/llava_onevision/family.h"
+#include "models/qwen_vl/family.h"
 
 namespace ocellus::models {
 namespace {
@@ -20,7 +21,7 @@ using Names = std::span<const std::string_view>;
 
 // Of those with one projector type the general one last.
 constexpr const Family* kFamilies[] = {
-    &kLlavaOnevision, &kLlavaNext, &kLlava, &kIdefics3, &kInternVl,
+    &kLlavaOnevision, &kLlavaNext, &kLlava, &kIdefics3, &kInternVl, &kQwenVl,
 };
 
 Result<const Family*> find_family(Names Family::*names, std::string_view found,

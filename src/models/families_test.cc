@@ -22,11 +22,12 @@ std::string refusal(const Checkpoint& checkpoint) {
 TEST(Families, ModelTypesOfNoFamilyAreNamed) {
   Checkpoint c;
   c.path = "model";
-  for (const char* type : {"qwen2_vl", "llama", "llava_next_video"}) {
+  for (const char* type : {"qwen2_audio", "llama", "llava_next_video"}) {
     c.texts["config.json"] = std::string(R"({"model_type":")") + type + "\"}";
     EXPECT_EQ(refusal(c),
               std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
-                          "llava, idefics3, smolvlm, internvl, internvl_chat, found \"") +
+                          "llava, idefics3, smolvlm, internvl, internvl_chat, qwen2_vl, qwen2_5_vl, "
+                          "qwen3_vl, found \"") +
                   type + "\"");
   }
 }

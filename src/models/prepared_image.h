@@ -31,8 +31,8 @@ struct LayoutPiece {
 
 // The shape in which the reference's processor gives the values of a conversation's pictures: of
 // each picture one input; each picture's inputs, filled up with zeros to the most of any; all
-// inputs; or all inputs as a batch of one.
-enum class PixelShape { kPictures, kPicturesOfInputs, kInputs, kBatchOfInputs };
+// inputs; all inputs as a batch of one; or the patches of all.
+enum class PixelShape { kPictures, kPicturesOfInputs, kInputs, kBatchOfInputs, kPatches };
 
 // Some families give a picture fewer rows where it is not the only one of a conversation.
 enum class ImageUse { kAlone, kOneOfSeveral };

@@ -1,5 +1,7 @@
 #include "vision/trace.h"
 
+#include <cmath>
+
 #include "base/result.h"
 #include "compute/cpu/cpu_backend.h"
 #include "image/image.h"
@@ -34,6 +36,13 @@ Result<EncodedImage> encode(const models::Model& model, models::ImageEncoder& en
     trace.pixel_values.insert(trace.pixel_values.end(), input.values.begin(), input.values.end());
   }
   trace.image_inputs.push_back(std::ssize(prepared.inputs));
+  if (trace.pixel_shape == models::PixelShape::kPatches) {
+    const auto [height, width] = prepared.plan.inputs.front();
+    const auto patches = static_cast<double>(prepared.inputs.front().shape[0]);
+    const auto patch = static_cast<std::int64_t>(
+        std::lround(std::sqrt(static_cast<double>(height * width) / patches)));
+    trace.image_grids.insert(trace.image_grids.end(), {1, height / patch, width / patch});
+  }
   trace.image_sizes.insert(trace.image_sizes.end(), {picture.height, picture.width});
   EncodedImage traced{std::make_shared<const models::ImagePlan>(prepared.plan),
                       std::make_shared<const models::ImageEmbeddings>(encoder.take())};

@@ -18,6 +18,8 @@ struct Trace {
   models::PixelShape pixel_shape = models::PixelShape::kPictures;
   std::vector<std::int64_t> image_inputs;  // tower inputs of each image
   std::vector<std::int64_t> image_sizes;   // [images, 2]: height and width, upright
+  // Of models that take patches, [images, 3]: frames, rows and columns of them.
+  std::vector<std::int64_t> image_grids;
   std::int64_t image_tokens = 0;           // rows of all images
   std::int64_t feature_width = 0, hidden_size = 0;
   std::vector<float> tower_features;    // [any, feature_width]: before the projector, all inputs

@@ -34,9 +34,12 @@ void VisionState::run(runtime::Inbox<Request>& inbox) {
       base::log(base::LogLevel::kError, error.message);
       fail_all(error.code, error.message);
     }
-    // The worker ends: the next request loads the file as it is then.
-    if (const Status intact = model_->intact(); !intact)
+    // The worker ends: the next request loads the file as it is then, so the mailbox closes before
+    // anyone hears of it.
+    if (const Status intact = model_->intact(); !intact) {
+      inbox.close();
       return fail_all(intact.error().code, intact.error().message);
+    }
   }
   fail_all(ErrorCode::kUnavailable, "the model is being unloaded");
 }

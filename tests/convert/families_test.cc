@@ -41,7 +41,9 @@ TEST_P(FamiliesTest, APairInF32ChangesNothing) {
   EXPECT_GT(source->image_inputs.front(), 1);
 }
 
-TEST_P(FamiliesTest, APackedModelChangesNothing) {
+class PackedTest : public FamiliesTest {};
+
+TEST_P(PackedTest, APackedModelChangesNothing) {
   const fs::path target = folder_ / "m.ocellus";
   const auto packed =
       pack_model({.source = model(), .mmproj = {}, .target = target, .load = {}, .threads = 2});
@@ -55,6 +57,12 @@ TEST_P(FamiliesTest, APackedModelChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(Models, FamiliesTest,
                          ::testing::Values("llava_next", "llava_onevision", "smolvlm", "idefics3",
                                            "internvl", "granite_vision"),
+                         [](const auto& model) { return std::string(model.param); });
+
+INSTANTIATE_TEST_SUITE_P(Models, PackedTest,
+                         ::testing::Values("llava_next", "llava_onevision", "smolvlm", "idefics3",
+                                           "internvl", "granite_vision", "qwen2_vl", "qwen2_5_vl",
+                                           "qwen3_vl"),
                          [](const auto& model) { return std::string(model.param); });
 
 }  // namespace

@@ -29,7 +29,7 @@ constexpr const char* kSplitKey = "ocellus.image_splitting";
 Idefics3Config start() {
   Idefics3Config c;
   c.family = "idefics3";
-  c.cuts = true;
+  c.several_rows = true;
   c.features = {.layers = {-1}, .drop_first_row = false, .after_norm = true};
   c.images.filter = image::Filter::kLanczos;
   c.images.mean.fill(0.5);

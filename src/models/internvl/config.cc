@@ -25,7 +25,7 @@ constexpr const char *kMinKey = "clip.vision.preproc_min_tiles",
 InternVlConfig start() {
   InternVlConfig c;
   c.family = "internvl";
-  c.cuts = true;
+  c.several_rows = true;
   return c;
 }
 

@@ -9,7 +9,7 @@
 #include "formats/gguf_writer.h"
 #include "image/preprocess.h"
 #include "models/checkpoint.h"
-#include "models/parts/tiled_model.h"
+#include "models/parts/tiled_pictures.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {

@@ -46,7 +46,7 @@ Status finish(AnyresModelConfig& c, const std::string& where) {
 AnyresModelConfig with(const AnyresDefaults& defaults) {
   AnyresModelConfig c;
   c.family = defaults.family;
-  c.cuts = true;
+  c.several_rows = true;
   c.gguf_newline = kNewline;
   c.anyres.grids = defaults.grids;
   c.anyres.averaged_above = defaults.averaged_above;

@@ -27,6 +27,10 @@ void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
     layer.linear("self_attn.k_proj", "attn_k", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias,
                  permuted ? c.kv_heads : 0);
     layer.linear("self_attn.v_proj", "attn_v", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias);
+    if (c.qk_norm) {
+      layer.norm("self_attn.q_norm", "attn_q_norm", c.head_dim, false);
+      layer.norm("self_attn.k_norm", "attn_k_norm", c.head_dim, false);
+    }
     layer.linear("self_attn.o_proj", "attn_output", hidden, c.q_size(), kLayerMatrix,
                  c.output_bias);
     layer.norm("post_attention_layernorm", "ffn_norm", hidden, false);
@@ -80,6 +84,10 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const DecoderConfig& config,
     OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
     OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
     OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
+    if (config.qk_norm) {
+      OCELLUS_ASSIGN_OR_RETURN(layer.q_norm, loader.norm(name + "self_attn.q_norm"));
+      OCELLUS_ASSIGN_OR_RETURN(layer.k_norm, loader.norm(name + "self_attn.k_norm"));
+    }
     OCELLUS_ASSIGN_OR_RETURN(layer.o, loader.linear(name + "self_attn.o_proj"));
     OCELLUS_ASSIGN_OR_RETURN(layer.gate, loader.linear(name + "mlp.gate_proj"));
     OCELLUS_ASSIGN_OR_RETURN(layer.up, loader.linear(name + "mlp.up_proj"));
@@ -135,7 +143,7 @@ Status Decoder::begin(const Step& step, LanguageModel::Scratch& buffers) const {
     if (rows.cache.decode) scratch.decode_rows += rows.cache.rows;
     for (std::int64_t i = 0; i < rows.cache.rows; ++i) {
       const std::int64_t row = rows.cache.first_row + i;
-      rope_->fill(rows.positions[static_cast<std::size_t>(i)][0], scratch.cos.row(row),
+      rope_->fill(rows.positions[static_cast<std::size_t>(i)], scratch.cos.row(row),
                   scratch.sin.row(row));
     }
   }
@@ -164,12 +172,25 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
   const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
   OCELLUS_RETURN_IF_ERROR(
       backend_->linear(normed, scratch.decode_rows, projections, *scratch.workspace));
+  if (c.qk_norm) {
+    OCELLUS_RETURN_IF_ERROR(norm_heads(q, layer.q_norm));
+    OCELLUS_RETURN_IF_ERROR(norm_heads(k, layer.k_norm));
+  }
   OCELLUS_RETURN_IF_ERROR(backend_->rope(q, c.heads, c.head_dim, scratch.cos, scratch.sin));
   OCELLUS_RETURN_IF_ERROR(backend_->rope(k, c.kv_heads, c.head_dim, scratch.cos, scratch.sin));
   OCELLUS_RETURN_IF_ERROR(backend_->kv_store({step.geometry, index}, scratch.sequences, k, v));
   OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(
       shape, {step.geometry, index}, scratch.sequences, q, attended, *scratch.workspace));
   return add_to(x, layer.o, attended, scratch);
+}
+
+Status Decoder::norm_heads(compute::Matrix x, const Norm& norm) const {
+  for (std::int64_t first = 0; first < x.cols; first += config_.head_dim) {
+    const compute::Matrix head = x.slice_cols(first, config_.head_dim);
+    OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(head, norm.weight.data(),
+                                               static_cast<float>(config_.rms_norm_eps), head));
+  }
+  return {};
 }
 
 Status Decoder::run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const {

@@ -42,7 +42,7 @@ class Decoder final : public LanguageModel {
 
  private:
   struct Layer {
-    Norm attention_norm, mlp_norm;
+    Norm attention_norm, mlp_norm, q_norm, k_norm;
     Linear q, k, v, o, gate, up, down;
   };
 
@@ -51,6 +51,7 @@ class Decoder final : public LanguageModel {
   // x += residual_scale * linear(input)
   Status add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
                 Scratch& scratch) const;
+  Status norm_heads(compute::Matrix x, const Norm& norm) const;
   Status run_mlp(const Layer& layer, const Step& step, Scratch& scratch) const;
 
   const compute::Backend* backend_ = nullptr;

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "formats/limits.h"
 
@@ -26,7 +28,35 @@ struct DecoderType {
   bool has_scales;              // Granite's multipliers
   std::int64_t bos;             // -1: none
   std::int64_t eos;             // likewise
+  std::int64_t hidden_size = 4096, layers = 32, heads = 32;
+  std::int64_t head_dim = 0;  // 0: hidden_size / heads
+  double rms_norm_eps = 1e-6, rope_theta = 10000;
+  bool qk_norm = false;
+  std::array<std::int64_t, 3> sections = {};  // of M-RoPE; 0: none
 };
+
+// Qwen2-VL's and 2.5-VL's text models have one class's defaults by four names.
+constexpr DecoderType qwen2_vl(std::string_view model_type) {
+  return {.model_type = model_type,
+          .gguf_architecture = "qwen2vl",
+          .vocab_size = 152064,
+          .intermediate_size = 29568,
+          .kv_heads = 8,
+          .max_position = 32768,
+          .sliding_window = 0,
+          .has_layer_windows = true,
+          .has_bias_keys = false,
+          .qkv_bias = true,
+          .has_scales = false,
+          .bos = 151643,
+          .eos = 151645,
+          .hidden_size = 8192,
+          .layers = 80,
+          .heads = 64,
+          .rms_norm_eps = 1e-5,
+          .rope_theta = 1e6,
+          .sections = {16, 24, 24}};
+}
 
 constexpr DecoderType kTypes[] = {
     {.model_type = "llama",
@@ -81,6 +111,27 @@ constexpr DecoderType kTypes[] = {
      .has_scales = true,
      .bos = 1,
      .eos = 2},
+    qwen2_vl("qwen2_vl"),
+    qwen2_vl("qwen2_vl_text"),
+    qwen2_vl("qwen2_5_vl"),
+    qwen2_vl("qwen2_5_vl_text"),
+    {.model_type = "qwen3_vl_text",
+     .gguf_architecture = "qwen3vl",
+     .vocab_size = 151936,
+     .intermediate_size = 22016,
+     .kv_heads = 32,
+     .max_position = 128000,
+     .sliding_window = 0,
+     .has_layer_windows = false,
+     .has_bias_keys = true,
+     .qkv_bias = false,
+     .has_scales = false,
+     .bos = -1,
+     .eos = -1,
+     .head_dim = 128,
+     .rope_theta = 5e5,
+     .qk_norm = true,
+     .sections = {24, 20, 20}},
 };
 
 const DecoderType& type_of(ConfigReader& r, std::string_view default_type) {
@@ -94,11 +145,12 @@ const DecoderType& type_of(ConfigReader& r, std::string_view default_type) {
   return kTypes[0];
 }
 
-RopeConfig read_rope(ConfigReader& r, std::int64_t head_dim, std::int64_t max_position) {
+RopeConfig read_rope(ConfigReader& r, const DecoderType& decoder, std::int64_t head_dim,
+                     std::int64_t max_position) {
   RopeConfig rope;
   // transformers 4 has rope_theta beside rope_scaling, 5 has both in rope_parameters.
   ConfigReader scaling = r.child(r.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
-  rope.theta = scaling.positive("rope_theta", r.positive("rope_theta", 10000.0));
+  rope.theta = scaling.positive("rope_theta", r.positive("rope_theta", decoder.rope_theta));
   const double rotated =
       scaling.positive("partial_rotary_factor", r.positive("partial_rotary_factor", 1.0));
   const std::string type = scaling.text("rope_type", scaling.text("type", "default"));
@@ -106,7 +158,7 @@ RopeConfig read_rope(ConfigReader& r, std::int64_t head_dim, std::int64_t max_po
     rope.scaling = RopeConfig::Scaling::kLinear;
   } else if (type == "llama3") {
     rope.scaling = RopeConfig::Scaling::kLlama3;
-  } else if (type != "default" && type != "dynamic") {
+  } else if (type != "default" && type != "dynamic" && type != "mrope") {
     // "dynamic" begins beyond max_position_embeddings, where no context goes.
     r.fail(ErrorCode::kUnsupported,
            fmt::format("{}: rope_type: expected default, linear, llama3 or dynamic, found \"{}\"",
@@ -129,6 +181,18 @@ RopeConfig read_rope(ConfigReader& r, std::int64_t head_dim, std::int64_t max_po
     r.fail(ErrorCode::kBadModel,
            fmt::format("{}: high_freq_factor: expected more than low_freq_factor {}, found {}",
                        scaling.where(), rope.low_freq_factor, rope.high_freq_factor));
+  }
+  if (decoder.sections[0] > 0) {
+    const std::vector<std::int64_t> usual(decoder.sections.begin(), decoder.sections.end());
+    rope.sections = scaling.integers("mrope_section", usual, 0, formats::kMaxHidden);
+    rope.interleaved = decoder.qk_norm;  // whatever mrope_interleaved says, as in the reference
+    const std::int64_t sum = std::accumulate(rope.sections.begin(), rope.sections.end(), 0L);
+    if (rope.sections.size() != 3 || sum != rope.rotated_dims / 2) {
+      scaling.fail(ErrorCode::kBadModel,
+                   fmt::format("{}: mrope_section: expected three numbers with the sum {}, half of "
+                               "the head's size, found {} with {}",
+                               scaling.where(), rope.rotated_dims / 2, rope.sections.size(), sum));
+    }
   }
   r.join(scaling);
   return rope;
@@ -160,24 +224,26 @@ DecoderConfig read_decoder_config(ConfigReader& r, std::string_view default_type
   c.name = type.model_type;
   c.gguf_architecture = type.gguf_architecture;
   c.vocab_size = r.integer("vocab_size", type.vocab_size, 1, formats::kMaxVocabulary);
-  c.hidden_size = r.integer("hidden_size", 4096, 1, kMaxHidden);
+  c.hidden_size = r.integer("hidden_size", type.hidden_size, 1, kMaxHidden);
   c.intermediate_size = r.integer("intermediate_size", type.intermediate_size, 1, 8 * kMaxHidden);
-  c.layers = r.integer("num_hidden_layers", 32, 1, formats::kMaxLayers);
-  c.heads = r.integer("num_attention_heads", 32, 1, kMaxHeads);
+  c.layers = r.integer("num_hidden_layers", type.layers, 1, formats::kMaxLayers);
+  c.heads = r.integer("num_attention_heads", type.heads, 1, kMaxHeads);
   // Where the key is there but null, the classes take as many as query heads.
   const bool as_heads = type.kv_heads == 0 || r.is_null("num_key_value_heads");
   c.kv_heads = r.integer("num_key_value_heads", as_heads ? c.heads : type.kv_heads, 1, kMaxHeads);
-  if (!r.has("head_dim"))
+  if (!r.has("head_dim") && type.head_dim == 0)
     check_multiple(r, "hidden_size", c.hidden_size, "num_attention_heads", c.heads);
-  c.head_dim = r.integer("head_dim", c.hidden_size / c.heads, 1, kMaxHidden);
+  c.head_dim = r.integer("head_dim", type.head_dim > 0 ? type.head_dim : c.hidden_size / c.heads, 1,
+                         kMaxHidden);
   c.max_position = r.integer("max_position_embeddings", type.max_position, 1, kMaxPosition);
-  c.rms_norm_eps = r.positive("rms_norm_eps", 1e-6);
+  c.rms_norm_eps = r.positive("rms_norm_eps", type.rms_norm_eps);
   c.activation = r.activation("hidden_act", Activation::kSilu);
-  c.rope = read_rope(r, c.head_dim, c.max_position);
+  c.rope = read_rope(r, type, c.head_dim, c.max_position);
   c.tie_word_embeddings = r.boolean("tie_word_embeddings", false);
   const bool attention_bias = type.has_bias_keys && r.boolean("attention_bias", false);
   c.qkv_bias = type.qkv_bias || attention_bias;
   c.output_bias = attention_bias;
+  c.qk_norm = type.qk_norm;
   c.mlp_bias = type.has_bias_keys && r.boolean("mlp_bias", false);
   if (type.has_scales) {
     c.embedding_scale = r.positive("embedding_multiplier", 1);

@@ -37,6 +37,7 @@ struct DecoderConfig {
   bool qkv_bias = false;
   bool output_bias = false;
   bool mlp_bias = false;
+  bool qk_norm = false;  // queries and keys go through a norm, head by head
   // Granite's: embeddings (an image's rows, too) and what attention and MLP add are multiplied.
   double embedding_scale = 1, residual_scale = 1;
   // For other engines: the reference, whose models of pictures have a head of their own, does not

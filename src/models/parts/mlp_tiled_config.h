@@ -11,7 +11,7 @@
 #include "image/preprocess.h"
 #include "models/checkpoint.h"
 #include "models/parts/mlp_projector.h"
-#include "models/parts/tiled_model.h"
+#include "models/parts/tiled_pictures.h"
 #include "ocellus/error.h"
 
 namespace ocellus::models {

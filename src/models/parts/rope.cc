@@ -1,5 +1,6 @@
 #include "models/parts/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -23,6 +24,23 @@ float scale_llama3(float frequency, const RopeConfig& c) {
 float plain_frequency(const RopeConfig& config, std::int64_t i, std::int64_t dim) {
   const float exponent = static_cast<float>(i) / static_cast<float>(dim);
   return static_cast<float>(1.0 / std::pow(config.theta, static_cast<double>(exponent)));
+}
+
+// By which of its numbers each frequency turns a position.
+std::vector<std::uint8_t> axes_of(const RopeConfig& config, std::size_t half) {
+  std::vector<std::uint8_t> axes(half, 0);
+  if (config.sections.size() != 3) return axes;
+  std::size_t next = 0;
+  for (std::uint8_t axis = 0; axis < 3; ++axis) {
+    const auto count = static_cast<std::size_t>(config.sections[axis]);
+    if (config.interleaved) {
+      for (std::size_t i = axis; axis > 0 && i < std::min(half, 3 * count); i += 3) axes[i] = axis;
+    } else {
+      for (const std::size_t end = std::min(half, next + count); next < end; ++next)
+        axes[next] = axis;
+    }
+  }
+  return axes;
 }
 
 }  // namespace
@@ -53,11 +71,12 @@ Rope::Rope(const RopeConfig& config, std::span<const float> divisors) {
     if (at < divisors.size()) frequency /= divisors[at];
     frequencies_.push_back(frequency);
   }
+  axes_ = axes_of(config, frequencies_.size());
 }
 
-void Rope::fill(std::int64_t position, float* cos, float* sin) const {
+void Rope::fill(const Position& position, float* cos, float* sin) const {
   for (std::size_t i = 0; i < frequencies_.size(); ++i) {
-    const float angle = static_cast<float>(position) * frequencies_[i];
+    const float angle = static_cast<float>(position[axes_[i]]) * frequencies_[i];
     cos[i] = static_cast<float>(std::cos(static_cast<double>(angle)));
     sin[i] = static_cast<float>(std::sin(static_cast<double>(angle)));
   }

@@ -61,6 +61,8 @@ class WeightLoader {
   // How attention, which has no weights, is to be computed beside them.
   compute::Arithmetic arithmetic() const { return choice_.arithmetic; }
 
+  // Whether weights go to a sink.
+  bool packs() const { return sink_ != nullptr; }
   bool has(std::string_view name) const { return tensors_.has(name); }
   // name.weight [out, in] and, where the table has one, name.bias [out].
   Result<Linear> linear(const std::string& name) const;

@@ -266,5 +266,100 @@ def granite_vision():
         [], dtype=torch.bfloat16, spelling="native")
 
 
+def qwen_vl_config(kind, known, vision, language, flat=False, **more):
+    """`flat`: the text model's keys beside the tower's, as the first releases have them."""
+    config = {"architectures": [kind + "ForConditionalGeneration"],
+              "image_token_id": known.ids["<|image_pad|>"],
+              "video_token_id": known.ids["<|video_pad|>"],
+              "vision_start_token_id": known.ids["<|vision_start|>"],
+              "vision_end_token_id": known.ids["<|vision_end|>"], "vision_config": vision,
+              "transformers_version": "4.41.2", **more}
+    language = {name: value for name, value in language.items() if name != "model_type" or not flat}
+    return {**language, **config} if flat else {**config, "text_config": language}
+
+
+def qwen_vl_processor(patch, least, most, **more):
+    return {"preprocessor_config.json": {
+        "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "merge_size": 2, "patch_size": patch,
+        "temporal_patch_size": 2, "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2VLProcessor", **more,
+        **({"min_pixels": least, "max_pixels": most} if patch == 4 else
+           {"size": {"shortest_edge": least, "longest_edge": most}})}}
+
+
+def qwen2_vl():
+    known = vocabularies.qwen_vl()
+    return Family(
+        "qwen2_vl", "Qwen2-VL as published: text settings beside the tower's, min_pixels and "
+        "max_pixels; BF16", 2, known,
+        qwen_vl_config(
+            "Qwen2VL", known,
+            {"depth": 2, "embed_dim": 32, "hidden_size": 48, "num_heads": 4, "in_chans": 3,
+             "mlp_ratio": 2, "patch_size": 4, "spatial_patch_size": 4, "temporal_patch_size": 2,
+             "spatial_merge_size": 2},
+            text("qwen2_vl", known.rows, num_key_value_heads=2, rms_norm_eps=1e-6,
+                 rope_theta=1000000.0, max_position_embeddings=4096,
+                 rope_scaling={"type": "mrope", "mrope_section": [1, 2, 3]},
+                 sliding_window=128, use_sliding_window=False, max_window_layers=2,
+                 bos_token_id=known.ids["<|endoftext|>"], eos_token_id=known.ids["<|im_end|>"]),
+            flat=True, model_type="qwen2_vl", tie_word_embeddings=False, torch_dtype="bfloat16"),
+        qwen_vl_processor(4, 16 * 64, 100 * 64), ("chat_template.json", templates.QWEN2_VL),
+        [limit("tokens", "odd", image_tokens=24,
+               processor={"min_pixels": 16 * 64, "max_pixels": 24 * 64})],
+        dtype=torch.bfloat16, spelling="qwen",
+        generation={"eos_token_id": [known.ids["<|im_end|>"], known.ids["<|endoftext|>"]]})
+
+
+def qwen2_5_vl():
+    known = vocabularies.qwen_vl()
+    return Family(
+        "qwen2_5_vl", "Qwen2.5-VL: windows of 2 x 2 rows, ragged at the edges, and one layer that "
+        "sees all; gated tower; F32", 17, known,
+        qwen_vl_config(
+            "Qwen2_5_VL", known,
+            {"depth": 3, "hidden_size": 32, "intermediate_size": 44, "num_heads": 4,
+             "in_chans": 3, "out_hidden_size": 48, "patch_size": 5, "spatial_patch_size": 5,
+             "temporal_patch_size": 2, "spatial_merge_size": 2, "tokens_per_second": 2,
+             "window_size": 20, "fullatt_block_indexes": [1], "hidden_act": "silu",
+             "model_type": "qwen2_5_vl"},
+            text("qwen2_5_vl_text", known.rows, num_key_value_heads=2, rms_norm_eps=1e-6,
+                 rope_theta=1000000.0, max_position_embeddings=4096,
+                 rope_scaling={"type": "mrope", "mrope_section": [2, 2, 2]},
+                 bos_token_id=known.ids["<|endoftext|>"], eos_token_id=known.ids["<|im_end|>"]),
+            model_type="qwen2_5_vl", tie_word_embeddings=True, torch_dtype="float32"),
+        qwen_vl_processor(5, 12 * 100, 90 * 100), ("chat_template.json", templates.QWEN2_VL),
+        [limit("tokens", "square", image_tokens=30,
+               processor={"size": {"shortest_edge": 12 * 100, "longest_edge": 30 * 100}})],
+        spelling="qwen", generation={"eos_token_id": known.ids["<|im_end|>"]})
+
+
+def qwen3_vl():
+    known = vocabularies.qwen_vl()
+    return Family(
+        "qwen3_vl", "Qwen3-VL: a table of positions stretched to the grid, norms of queries and "
+        "keys, interleaved M-RoPE, two inner layers fed by the tower; BF16", 21, known,
+        qwen_vl_config(
+            "Qwen3VL", known,
+            {"deepstack_visual_indexes": [0, 2], "depth": 4, "hidden_act": "gelu_pytorch_tanh",
+             "hidden_size": 32, "in_channels": 3, "intermediate_size": 44,
+             "model_type": "qwen3_vl", "num_heads": 4, "num_position_embeddings": 36,
+             "out_hidden_size": 48, "patch_size": 6, "spatial_merge_size": 2,
+             "temporal_patch_size": 2},
+            text("qwen3_vl_text", known.rows, layers=3, num_key_value_heads=2, head_dim=16,
+                 rms_norm_eps=1e-6, rope_theta=5000000, max_position_embeddings=4096,
+                 rope_scaling={"mrope_interleaved": True, "mrope_section": [4, 2, 2],
+                               "rope_type": "default"},
+                 bos_token_id=known.ids["<|endoftext|>"], eos_token_id=known.ids["<|im_end|>"]),
+            model_type="qwen3_vl", tie_word_embeddings=False, torch_dtype="bfloat16"),
+        qwen_vl_processor(6, 12 * 144, 80 * 144, image_mean=[0.5, 0.5, 0.5],
+                          image_std=[0.5, 0.5, 0.5],
+                          image_processor_type="Qwen2VLImageProcessorFast"),
+        ("chat_template.json", templates.QWEN3_VL),
+        [limit("tokens", "square", image_tokens=20,
+               processor={"size": {"shortest_edge": 12 * 144, "longest_edge": 20 * 144}})],
+        dtype=torch.bfloat16, spelling="native",
+        generation={"eos_token_id": known.ids["<|im_end|>"]})
+
+
 ALL = {make.__name__: make for make in (llava_next, llava_onevision, smolvlm, idefics3, internvl,
-                                       granite_vision)}
+                                       granite_vision, qwen2_vl, qwen2_5_vl, qwen3_vl)}

@@ -149,6 +149,17 @@ def qwen2():
 
 
 @functools.cache
+def qwen_vl():
+    extra = QWEN2_EXTRA[:-1] + ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+                                "<|video_pad|>"]
+    file = bpe.byte_level_json(bpe.QWEN2_SPLIT, 180, extra, nfc=True, old_merges=True)
+    return _byte_level(file, "<|image_pad|>", bos_token=None, eos_token="<|im_end|>",
+                       pad_token="<|endoftext|>", unk_token=None, errors="replace",
+                       add_prefix_space=False, split_special_tokens=False,
+                       tokenizer_class="Qwen2Tokenizer")
+
+
+@functools.cache
 def internvl():
     extra = QWEN2_EXTRA[:-1] + ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
     file = bpe.byte_level_json(bpe.QWEN2_SPLIT, 180, extra, nfc=True, old_merges=True)

@@ -46,6 +46,8 @@ def fill(model, seed, dtype):
 def spell(name, spelling):
     """A tensor's name in the checkpoint, from its name in the reference."""
     inner = name.removeprefix("model.")
+    if spelling == "qwen":  # Qwen2-VL as published
+        return inner.replace("language_model.", "model.", 1)
     tower = inner.startswith("vision_tower.")
     if tower:
         inner = inner.replace("vision_tower.vision_model.", "vision_tower.")
