@@ -49,7 +49,7 @@ function(ocellus_library folder)
   target_link_libraries(ocellus_${folder} PUBLIC ${ARG_DEPS} PRIVATE ocellus_options ${ARG_PRIVATE_DEPS})
   if(OCELLUS_PRECOMPILE AND folder STREQUAL "base")
     target_precompile_headers(ocellus_base PRIVATE ${OCELLUS_COMMON_HEADERS})
-  elseif(OCELLUS_PRECOMPILE)
+  elseif(OCELLUS_PRECOMPILE AND NOT folder STREQUAL "capi")  # which knows nothing of fmt
     target_precompile_headers(ocellus_${folder} REUSE_FROM ocellus_base)
   endif()
 endfunction()

@@ -284,7 +284,7 @@ def compare(reference, other, tolerance=TOLERANCE):
 
 def run_ocellus(binary, model_dir, image, question, out, max_tokens, dtype, preprocess):
     command = [binary, "trace", str(image), question, "--model", str(model_dir), "--out", str(out),
-               "--max-tokens", str(max_tokens), "--temperature", "0", "--dtype", dtype]
+               "--image-tokens", "model", "--max-tokens", str(max_tokens), "--temperature", "0", "--dtype", dtype]
     if preprocess:
         command += ["--preprocess", preprocess]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -22,8 +22,11 @@ class AnswerChannel;
 enum class FinishReason : std::uint8_t { kStop, kLength };
 
 struct AnswerStats {
-  std::int64_t prompt_tokens = 0;     // all of them, images included
-  std::int64_t image_tokens = 0;      // of these, the images'
+  std::int64_t prompt_tokens = 0;  // all of them, images included
+  std::int64_t image_tokens = 0;   // of these, the images'
+  // What the images would take without the usual bound (kUsualImageTokens); where it did not act,
+  // image_tokens.
+  std::int64_t unbounded_image_tokens = 0;
   std::int64_t cached_tokens = 0;     // of all, those whose keys and values were known already
   std::int64_t generated_tokens = 0;  // without the end token
   std::int64_t drafted_tokens = 0;    // proposed from the text so far and tried ahead

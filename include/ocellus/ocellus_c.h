@@ -173,15 +173,18 @@ typedef struct ocellus_model_options {
      instead of refusing the model */
   int32_t sample_instead;
   int32_t reserved;
-  /* of one picture, for models that cut pictures into tiles; 0: as the model's files say */
+  /* of one picture, for models where the picture decides: at most so many tiles, or tokens; 0: as
+     the model's files say, but of models that take a picture in its own size at most 1280 tokens */
   int64_t max_tiles;
-  int64_t image_tokens;
+  int64_t image_tokens; /* -1: as the model's files say, always */
+  int64_t
+      min_image_tokens; /* at least so many, where small pictures are enlarged; 0: as the files */
 } ocellus_model_options;
 
 #define OCELLUS_MODEL_OPTIONS_INIT                                                                 \
   {                                                                                                \
     sizeof(ocellus_model_options), NULL, NULL, 0, 0, 0, 0, NULL, -1.0f, 1, 0, 0, 1, 1, NULL, 0, 0, \
-        0, 0, NULL, NULL, -1, 0, 0, 0, 0                                                           \
+        0, 0, NULL, NULL, -1, 0, 0, 0, 0, 0                                                        \
   }
 
 /* Checks that the path is there; loading waits for ocellus_model_load() or the first question. The
@@ -409,10 +412,11 @@ typedef struct ocellus_stats {
   double first_token_seconds; /* from the question to the first token */
   double total_seconds;
   int64_t cached_tokens; /* of the prompt's, those whose keys and values were known already */
+  int64_t unbounded_image_tokens; /* the pictures' without the usual bound of image_tokens */
 } ocellus_stats;
 
 #define OCELLUS_STATS_INIT \
-  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0 }
+  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0 }
 
 /* What is known so far; complete once the end has been read. */
 OCELLUS_API ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream,

@@ -39,6 +39,8 @@ struct FetchPolicy {
 // Told during loading, from the model's worker thread; must not block. `fraction` is 0 to 1.
 using LoadProgress = std::function<void(double fraction, const char* stage)>;
 
+inline constexpr std::int64_t kUsualImageTokens = 1280, kCheckpointImageTokens = -1;
+
 struct ModelOptions {
   // A Hugging Face directory, a GGUF language model, a directory with such and its mmproj file, or
   // a packed model, whose weights stay as they were packed: kAuto goes with it.
@@ -47,11 +49,15 @@ struct ModelOptions {
   WeightType weights = WeightType::kAuto;
   WeightType tower_weights = WeightType::kAuto;
   Preprocess preprocess = Preprocess::kModel;
-  // Of one picture, for models that cut pictures into tiles: at most so many tiles, or tokens.
-  // 0: as the checkpoint says. The most that the family's own setting allows within the limit;
-  // kInvalidArgument where not even its least does.
+  // Of one picture, for models where the picture decides: at most so many tiles, or tokens. The
+  // most that the family's own setting allows within the limit; kInvalidArgument where not even its
+  // least does. 0: as the checkpoint says; but models that take a picture in its own size, which
+  // allow more than contexts hold, no more than kUsualImageTokens. kCheckpointImageTokens: as the
+  // checkpoint says, always.
   std::int64_t max_tiles = 0;
   std::int64_t image_tokens = 0;
+  // At least so many tokens, where small pictures are enlarged; 0: as the checkpoint says.
+  std::int64_t min_image_tokens = 0;
   std::string prompt_template = {};  // empty: the checkpoint's own; a known name or a template text
   std::optional<float> temperature = {};            // else generation_config.json, else 0.2
   std::optional<std::int64_t> max_new_tokens = {};  // else generation_config.json, else 512

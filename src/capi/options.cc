@@ -10,9 +10,9 @@ namespace {
 
 // Structs grow at their end only: these are the sizes that programs have been compiled with.
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 168 &&
+              (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 176 &&
                sizeof(ocellus_ask_options) == 176 && sizeof(ocellus_model_info) == 88 &&
-               sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 112));
+               sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 120));
 
 static_assert(OCELLUS_WEIGHTS_AUTO == static_cast<int>(WeightType::kAuto) &&
               OCELLUS_WEIGHTS_F32 == static_cast<int>(WeightType::kF32) &&
@@ -67,6 +67,12 @@ Status read_count(std::int64_t value, const char* name, Integer& out) {
     return invalid(std::string(name) + ": expected 0 or more, found " + std::to_string(value));
   }
   if (value > 0) out = static_cast<Integer>(value);
+  return {};
+}
+
+Status read_image_tokens(std::int64_t value, std::int64_t& out) {
+  if (value != kCheckpointImageTokens) return read_count(value, "image_tokens", out);
+  out = value;
   return {};
 }
 
@@ -130,7 +136,8 @@ Result<ModelOptions> read_model_options(const ocellus_model_options* given) {
            read_count(o.max_sequences, "max_sequences", options.max_sequences),
            read_count(o.slice_ms, "slice_ms", slice),
            read_count(o.max_tiles, "max_tiles", options.max_tiles),
-           read_count(o.image_tokens, "image_tokens", options.image_tokens),
+           read_image_tokens(o.image_tokens, options.image_tokens),
+           read_count(o.min_image_tokens, "min_image_tokens", options.min_image_tokens),
            check_reserved(o.reserved, "reserved"),
        }) {
     if (!status) return std::unexpected(status.error());

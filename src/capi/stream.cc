@@ -223,6 +223,7 @@ ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream, ocellus_st
     filled.first_token_seconds = found.first_token_seconds;
     filled.total_seconds = found.total_seconds;
     filled.cached_tokens = found.cached_tokens;
+    filled.unbounded_image_tokens = found.unbounded_image_tokens;
     return write_struct(filled, stats, "stats");
   });
 }

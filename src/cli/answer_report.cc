@@ -42,6 +42,7 @@ bj::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs) {
   if (logprobs) all.emplace("logprobs", to_json(answer.tokens));
   all.emplace("tokens", bj::object{{"prompt", stats.prompt_tokens},
                                    {"image", stats.image_tokens},
+                                   {"unbounded_image", stats.unbounded_image_tokens},
                                    {"cached", stats.cached_tokens},
                                    {"generated", stats.generated_tokens},
                                    {"drafted", stats.drafted_tokens},

@@ -87,52 +87,60 @@ Status InspectCommand::inspect_model() const {
   const auto assumed = description->assumed();
   const std::int64_t context = usual_context(language);
   const std::int64_t cache = kv_bytes_per_token(language) * context;
+  const std::int64_t usual = summary.usual_rows > 0 ? summary.usual_rows : summary.image_rows;
   if (json) {
-    return print_json({{"kind", "model"},
-                       {"path", subject},
-                       {"model_type", summary.family},
-                       {"tower",
-                        {{"kind", tower.name},
-                         {"image_size", tower.image_size},
-                         {"patch_size", tower.patch_size},
-                         {"layers", tower.layers},
-                         {"hidden_size", tower.hidden_size},
-                         {"heads", tower.heads}}},
-                       {"language",
-                        {{"kind", language.name},
-                         {"layers", language.layers},
-                         {"hidden_size", language.hidden_size},
-                         {"intermediate_size", language.intermediate_size},
-                         {"heads", language.heads},
-                         {"kv_heads", language.kv_heads},
-                         {"head_dim", language.head_dim},
-                         {"vocabulary", language.vocab_size},
-                         {"max_position", language.max_position}}},
-                       {"image_tokens", summary.image_rows},
-                       {"assumed", bj::array(assumed.begin(), assumed.end())},
-                       {"parameters", parameters},
-                       {"weight_bytes", weights},
-                       {"kv_cache_bytes", cache},
-                       {"context_tokens", context},
-                       {"has_chat_template", c.chat_template.has_value()},
-                       {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
-                       {"verified", verify},
-                       {"tensors", std::move(listed)}});
+    return print_json(
+        {{"kind", "model"},
+         {"path", subject},
+         {"model_type", summary.family},
+         {"tower",
+          {{"kind", tower.name},
+           {"image_size", tower.image_size > 0 ? bj::value(tower.image_size) : bj::value()},
+           {"patch_size", tower.patch_size},
+           {"layers", tower.layers},
+           {"hidden_size", tower.hidden_size},
+           {"heads", tower.heads}}},
+         {"language",
+          {{"kind", language.name},
+           {"layers", language.layers},
+           {"hidden_size", language.hidden_size},
+           {"intermediate_size", language.intermediate_size},
+           {"heads", language.heads},
+           {"kv_heads", language.kv_heads},
+           {"head_dim", language.head_dim},
+           {"vocabulary", language.vocab_size},
+           {"max_position", language.max_position}}},
+         {"image_tokens", usual},
+         {"unbounded_image_tokens", summary.image_rows},
+         {"assumed", bj::array(assumed.begin(), assumed.end())},
+         {"parameters", parameters},
+         {"weight_bytes", weights},
+         {"kv_cache_bytes", cache},
+         {"context_tokens", context},
+         {"has_chat_template", c.chat_template.has_value()},
+         {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
+         {"verified", verify},
+         {"tensors", std::move(listed)}});
   }
   std::string report = fmt::format(
       "{}: {}\n"
-      "  tower       {} {} layers, width {}, {} heads, {} x {} pixels in patches of {}\n"
+      "  tower       {} {} layers, width {}, {} heads, {} in patches of {}\n"
       "  language    {} {} layers, width {}, {} heads ({} key-value) of {}, vocabulary {}, up to "
       "{} tokens\n"
-      "  picture     {}{} tokens\n"
+      "  picture     {}{} tokens{}\n"
       "  parameters  {:.1f} million in {} tensors\n"
       "  memory      {} weights {}, {} key-value cache for {} tokens\n"
       "  template    {}\n",
       subject, one_line(summary.family), tower.name, tower.layers, tower.hidden_size, tower.heads,
-      tower.image_size, tower.image_size, tower.patch_size, language.name, language.layers,
-      language.hidden_size, language.heads, language.kv_heads, language.head_dim,
-      language.vocab_size, language.max_position, summary.several_rows ? "up to " : "",
-      summary.image_rows, static_cast<double>(parameters) / 1e6, stored.size(),
+
+      tower.image_size > 0 ? fmt::format("{0} x {0} pixels", tower.image_size)
+                           : "pictures of any size",
+      tower.patch_size, language.name, language.layers, language.hidden_size, language.heads,
+      language.kv_heads, language.head_dim, language.vocab_size, language.max_position,
+      summary.several_rows ? "up to " : "", usual,
+      usual < summary.image_rows ? fmt::format(", {} with --image-tokens model", summary.image_rows)
+                                 : "",
+      static_cast<double>(parameters) / 1e6, stored.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");
@@ -171,6 +179,15 @@ std::string seen_as(const models::ImageFacts& facts) {
                      facts.enlarged.width, facts.enlarged.height);
 }
 
+std::string what_it_costs(const models::ImageFacts& facts) {
+  if (facts.tiles.height > 0) {
+    return fmt::format(": {} of the whole picture, {} of its tiles", facts.whole_rows,
+                       facts.rows - facts.whole_rows);
+  }
+  if (facts.unbounded_rows == 0) return "";
+  return fmt::format("; {} with --image-tokens model", facts.unbounded_rows);
+}
+
 // The picture, and what a model makes of it: the one given with --model, or the demo model.
 Status InspectCommand::inspect_picture() const {
   constexpr std::size_t kMaxPicture = std::size_t{20} << 20;
@@ -206,22 +223,20 @@ Status InspectCommand::inspect_picture() const {
          {"resized", {{"width", facts.resized.width}, {"height", facts.resized.height}}},
          {"seen", {{"width", facts.seen.width}, {"height", facts.seen.height}}},
          {"tiles", tiles_of(facts)},
-         {"image_tokens", facts.rows}});
+         {"image_tokens", facts.rows},
+         {"unbounded_image_tokens", std::max(facts.rows, facts.unbounded_rows)}});
   }
-  return print(fmt::format(
-      "{}: {}, {}, {} bit{}{}, {}\n"
-      "  size        {} x {} (stored {} x {}, orientation {})\n"
-      "  model sees  {}  ({})\n"
-      "  costs       {} image tokens{}\n",
-      subject, image::format_name(info.format), info.color_mode, info.bits,
-      info.has_alpha ? ", transparent" : "",
-      info.animated() ? fmt::format(", {} frames, the first is used", info.frames) : "",
-      human_bytes(static_cast<double>(info.encoded_bytes)), info.oriented_width(),
-      info.oriented_height(), info.width, info.height, info.orientation, seen_as(facts),
-      options.path.string(), facts.rows,
-      facts.tiles.height > 0 ? fmt::format(": {} of the whole picture, {} of its tiles",
-                                           facts.whole_rows, facts.rows - facts.whole_rows)
-                             : ""));
+  return print(
+      fmt::format("{}: {}, {}, {} bit{}{}, {}\n"
+                  "  size        {} x {} (stored {} x {}, orientation {})\n"
+                  "  model sees  {}  ({})\n"
+                  "  costs       {} image tokens{}\n",
+                  subject, image::format_name(info.format), info.color_mode, info.bits,
+                  info.has_alpha ? ", transparent" : "",
+                  info.animated() ? fmt::format(", {} frames, the first is used", info.frames) : "",
+                  human_bytes(static_cast<double>(info.encoded_bytes)), info.oriented_width(),
+                  info.oriented_height(), info.width, info.height, info.orientation, seen_as(facts),
+                  options.path.string(), facts.rows, what_it_costs(facts)));
 }
 
 Status InspectCommand::verify_packed() const {

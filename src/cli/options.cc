@@ -41,6 +41,32 @@ Result<Preprocess> parse_preprocess(const std::string& name) {
                           "--preprocess: expected model, crop or pad, found {}", name);
 }
 
+// "[MIN:]MAX" or "model"; empty: the usual.
+Status parse_image_tokens(const std::string& text, ModelOptions& options) {
+  if (text.empty()) return {};
+  if (text == "model") {
+    options.image_tokens = kCheckpointImageTokens;
+    return {};
+  }
+  constexpr std::int64_t kMost = std::int64_t{1} << 20;
+  const auto number = [](std::string_view digits, std::int64_t& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc() && end == digits.data() + digits.size() && out > 0 && out <= kMost;
+  };
+  const std::size_t colon = text.find(':');
+  const std::string_view all = text;
+  const bool good = colon == std::string::npos
+                        ? number(all, options.image_tokens)
+                        : number(all.substr(0, colon), options.min_image_tokens) &&
+                              number(all.substr(colon + 1), options.image_tokens) &&
+                              options.min_image_tokens <= options.image_tokens;
+  if (good) return {};
+  return base::make_error(ErrorCode::kInvalidArgument,
+                          "--image-tokens: expected model, MAX or MIN:MAX, from 1 to {}, found "
+                          "\"{}\"",
+                          kMost, text);
+}
+
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
@@ -121,10 +147,11 @@ void ModelFlags::add_files_to(CLI::App& command) {
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1024}));
   add("--image-tokens", image_tokens,
-      "Spend no more than N tokens on a picture, where the model has a choice (default: as the "
-      "checkpoint says)")
-      ->type_name("N")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+      "Spend no more than MAX tokens on a picture, and no fewer than MIN, where the model has a "
+      "choice; model: as the checkpoint says (default: the same, but at most 1280 where pictures "
+      "are "
+      "taken in their own size)")
+      ->type_name("[MIN:]MAX|model");
 }
 
 void ModelFlags::add_to(CLI::App& command) {
@@ -203,7 +230,7 @@ Result<ModelOptions> ModelFlags::options() const {
   OCELLUS_ASSIGN_OR_RETURN(options.kv_type, parse_kv(kv));
   OCELLUS_ASSIGN_OR_RETURN(options.preprocess, parse_preprocess(preprocess));
   options.max_tiles = max_tiles;
-  options.image_tokens = image_tokens;
+  OCELLUS_RETURN_IF_ERROR(parse_image_tokens(image_tokens, options));
   options.prompt_template = prompt_template;
   options.fetch.allow_hosts = allow_hosts;
   options.fetch.connect_timeout = milliseconds(connect_timeout);

@@ -16,7 +16,8 @@ struct ModelFlags {
   std::string tower_dtype = "auto";
   std::string kv = "auto";
   std::string preprocess = "model";
-  std::int64_t max_tiles = 0, image_tokens = 0;
+  std::int64_t max_tiles = 0;
+  std::string image_tokens;  // "[MIN:]MAX" or "model"; empty: the usual
   std::string prompt_template;
   std::vector<std::string> allow_hosts;
   double connect_timeout = 3, download_timeout = 15;  // seconds

@@ -92,8 +92,11 @@ class Converter {
 
   float row(const ExportTensor& t, std::int64_t rows, std::int64_t row, std::int64_t cols,
             std::size_t at) {
-    const std::int64_t from =
-        t.permute_heads > 0 ? source_row(row, rows / t.permute_heads / 2) : row;
+    std::int64_t from = t.permute_heads > 0 ? source_row(row, rows / t.permute_heads / 2) : row;
+    if (t.frames > 1) {
+      const std::int64_t height = t.source.shape[2];
+      from = (row / height * t.frames + t.frame) * height + row % height;
+    }
     std::byte* const to = buffer_.data() + at;
     if (t.source.dtype != t.type) return convert_row(t.source, from, cols, t.type, to);
     const std::size_t bytes = bytes_of(t.type, cols);

@@ -15,9 +15,16 @@ using models::TensorSpec;
 using tensor::DType;
 
 void add(GgufExport& out, const TensorSpec& spec, const tensor::TensorView& view, DType weights) {
-  const DType type = exported_type(spec.role, view.dtype, spec.shape, weights);
-  out.writer.add_tensor(spec.gguf, type, spec.shape);
-  out.tensors.push_back({spec.gguf, view, type, spec.gguf_permuted_heads});
+  const std::int64_t frames = std::max<std::int64_t>(1, spec.gguf_frames);
+  tensor::TensorView source = view;
+  if (const tensor::Shape& s = spec.shape; spec.gguf_frames > 0)
+    source.shape = {s[0], s[1], s[3], s[4]};
+  const DType type = exported_type(spec.role, view.dtype, source.shape, weights);
+  for (std::int64_t frame = 0; frame < frames; ++frame) {
+    const std::string name = models::TensorTable::gguf_frame(spec, frame);
+    out.writer.add_tensor(name, type, source.shape);
+    out.tensors.push_back({name, source, type, spec.gguf_permuted_heads, frame, frames});
+  }
 }
 
 // Every tensor of the table that is of this file, in the table's order.

@@ -23,6 +23,8 @@ struct ExportTensor {
   tensor::DType type;         // in the file
   // Not 0: rows are put into interleaved RoPE order on the way, of so many heads.
   std::int64_t permute_heads = 0;
+  // One of so many frames of the source, whose bytes hold all of them.
+  std::int64_t frame = 0, frames = 1;
 };
 
 // One file, described and not yet written. Borrows the checkpoint.

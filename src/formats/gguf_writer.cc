@@ -115,6 +115,13 @@ void GgufWriter::put_f32s(std::string_view key, std::span<const float> values) {
   append(metadata_, values.data(), values.size_bytes());
 }
 
+void GgufWriter::put_bools(std::string_view key, const std::vector<bool>& values) {
+  if (!begin_entry(key, kArray)) return;
+  begin_array(kBool, values.size());
+  const std::vector<std::uint8_t> bytes(values.begin(), values.end());
+  append(metadata_, bytes.data(), bytes.size());
+}
+
 void GgufWriter::put(const GgufEntry& entry) {
   if (entry.key == "general.alignment") return;
   if (begin_entry(entry.key, entry.type)) append(metadata_, entry.value.data(), entry.value.size());

@@ -41,6 +41,7 @@ class GgufWriter {
   void put_texts(std::string_view key, std::span<const std::string_view> values);
   void put_i32s(std::string_view key, std::span<const std::int32_t> values);
   void put_f32s(std::string_view key, std::span<const float> values);
+  void put_bools(std::string_view key, const std::vector<bool>& values);
   // As another file has it, in the same bytes; general.alignment is passed over, for this file has
   // its own.
   void put(const GgufEntry& entry);

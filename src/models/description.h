@@ -41,6 +41,7 @@ struct ModelSummary {
   Tower tower;
   Language language;
   std::int64_t image_rows = 0;  // rows that one image gives at most
+  std::int64_t usual_rows = 0;  // the same within the usual bound, where it acts; else 0
   bool several_rows = false;    // how many depends on the image
 
   std::string architecture() const;  // "llava: clip 24x1024 + llama 32x4096"
@@ -65,8 +66,9 @@ struct ImageFacts {
   // borders.
   image::Size tiles = {};
   image::Size enlarged = {};
-  std::int64_t whole_rows = 0;  // tokens of the whole picture, beside those of its tiles
-  std::int64_t rows = 0;        // tokens of the prompt, all of them
+  std::int64_t whole_rows = 0;      // tokens of the whole picture, beside those of its tiles
+  std::int64_t rows = 0;            // tokens of the prompt, all of them
+  std::int64_t unbounded_rows = 0;  // ImagePlan
 };
 
 // Immutable; any thread. The checkpoint must outlive it, where it is.

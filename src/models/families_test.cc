@@ -24,11 +24,12 @@ TEST(Families, ModelTypesOfNoFamilyAreNamed) {
   c.path = "model";
   for (const char* type : {"qwen2_audio", "llama", "llava_next_video"}) {
     c.texts["config.json"] = std::string(R"({"model_type":")") + type + "\"}";
-    EXPECT_EQ(refusal(c),
-              std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
-                          "llava, idefics3, smolvlm, internvl, internvl_chat, qwen2_vl, qwen2_5_vl, "
-                          "qwen3_vl, found \"") +
-                  type + "\"");
+    EXPECT_EQ(
+        refusal(c),
+        std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
+                    "llava, idefics3, smolvlm, internvl, internvl_chat, qwen2_vl, qwen2_5_vl, "
+                    "qwen3_vl, found \"") +
+            type + "\"");
   }
 }
 
@@ -48,18 +49,20 @@ TEST(Families, GgufPairsOfNoFamilyAreNamed) {
               ldp = metadata({{"general.architecture", "clip"}, {"clip.projector_type", "ldp"}}),
               vision = metadata({{"general.architecture", "clip"},
                                  {"clip.projector_type", "mlp"},
-                                 {"clip.vision.projector_type", "qwen2vl_merger"}}),
+                                 {"clip.vision.projector_type", "pixtral"}}),
               mlp = metadata({{"general.architecture", "clip"}});
   Checkpoint c;
   c.vocabulary.emplace();
   c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(ldp, "mmproj.gguf")};
   EXPECT_EQ(refusal(c),
-            "mmproj.gguf: clip.projector_type: expected mlp, idefics3, internvl, found \"ldp\"");
+            "mmproj.gguf: clip.projector_type: expected mlp, idefics3, internvl, qwen2vl_merger, "
+            "qwen2.5vl_merger, qwen3vl_merger, found \"ldp\"");
   c.gguf = Checkpoint::GgufPair{parse(llama, "lm.gguf"), parse(vision, "mmproj.gguf")};
-  EXPECT_THAT(refusal(c), HasSubstr("internvl, found \"qwen2vl_merger\""));
+  EXPECT_THAT(refusal(c), HasSubstr("qwen3vl_merger, found \"pixtral\""));
   c.gguf = Checkpoint::GgufPair{parse(gemma, "lm.gguf"), parse(mlp, "mmproj.gguf")};
   EXPECT_EQ(refusal(c),
-            "lm.gguf: general.architecture: expected llama, qwen2, granite, found \"gemma3\"");
+            "lm.gguf: general.architecture: expected llama, qwen2, qwen3, qwen2vl, qwen3vl, "
+            "granite, found \"gemma3\"");
 }
 
 }  // namespace

@@ -22,7 +22,22 @@ bool is_stored_in_blocks(const ModelTensors& tensors) {
 }  // namespace
 
 PictureOptions picture_options(const ModelOptions& options) {
-  return {options.preprocess, options.max_tiles, options.image_tokens};
+  return {options.preprocess, options.max_tiles, options.image_tokens, options.min_image_tokens};
+}
+
+Status check_no_minimum(const PictureOptions& options) {
+  if (options.min_rows == 0) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    "image tokens: expected no least number, which this family has no setting for, "
+                    "found {}",
+                    options.min_rows);
+}
+
+Status check_preprocess_is_models(const PictureOptions& options) {
+  if (options.preprocess == Preprocess::kModel) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    "preprocess: expected model: pictures of this family are no squares, found {}",
+                    options.preprocess == Preprocess::kPad ? "pad" : "crop");
 }
 
 compute::WeightFormat storage_type(TensorRole role, DType stored, std::int64_t in,

@@ -22,12 +22,17 @@ using Progress = std::function<void(double fraction)>;
 // What the caller wants of pictures, other than the checkpoint's own settings.
 struct PictureOptions {
   Preprocess preprocess = Preprocess::kModel;  // what happens to images that are not square
-  // At most so many tiles, or rows, of one picture; 0: as the checkpoint says.
+  // At most so many tiles, or rows, of one picture. As ModelOptions has them.
   std::int64_t max_tiles = 0;
   std::int64_t max_rows = 0;
+  std::int64_t min_rows = 0;
 };
 
 PictureOptions picture_options(const ModelOptions& options);
+// kInvalidArgument for settings that a family whose pictures cannot be made smaller or larger, or
+// are not brought to a square, has no use for.
+Status check_no_minimum(const PictureOptions& options);
+Status check_preprocess_is_models(const PictureOptions& options);
 
 struct LoadOptions {
   // How the language model's matrices are held; nothing: as stored. bf16 that is asked for is

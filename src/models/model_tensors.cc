@@ -33,9 +33,54 @@ Status ModelTensors::bind_gguf() {
   for (std::size_t i = 0; i < stored_.size(); ++i) {
     const TensorSpec& spec = table_.specs()[i];
     const StoredTensors& from = spec.part == Part::kLanguage ? language.tensors : tower.tensors;
-    if (const auto found = from.find(spec.gguf); found != from.end()) stored_[i] = &found->second;
+    const auto found = from.find(spec.gguf);
+    if (found == from.end()) continue;
+    stored_[i] = &found->second;
+    if (spec.gguf_frames > 0 && !found->second.packed) {
+      OCELLUS_ASSIGN_OR_RETURN(stored_[i], join_frames(spec, from));
+    }
   }
   return {};
+}
+
+// The file has a kernel's frames apart: they are put back where they stand in it.
+Result<const StoredTensor*> ModelTensors::join_frames(const TensorSpec& spec,
+                                                      const StoredTensors& from) {
+  const tensor::Shape& s = spec.shape;
+  const tensor::Shape frame_shape{s[0], s[1], s[3], s[4]};
+  std::vector<const StoredTensor*> frames;
+  for (std::int64_t i = 0; i < spec.gguf_frames; ++i) {
+    const std::string name = TensorTable::gguf_frame(spec, i);
+    const auto found = from.find(name);
+    if (found == from.end()) {
+      return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing",
+                        checkpoint_->file_of(*frames.front()), name);
+    }
+    const StoredTensor& frame = found->second;
+    const bool floats = frame.dtype && tensor::is_plain_float(*frame.dtype);
+    if (!floats || frame.shape != frame_shape || frame.type != from.at(spec.gguf).type) {
+      return make_error(ErrorCode::kBadModel,
+                        "{}: tensor {}: expected shape {} in f32, f16 or bf16, all frames alike, "
+                        "found {} in {}",
+                        checkpoint_->file_of(frame), name, frame_shape.to_string(),
+                        frame.shape.to_string(), frame.type);
+    }
+    frames.push_back(&frame);
+    made_of_.insert(name);
+  }
+  Made& made = made_->emplace_back(Made{*frames.front()});
+  made.tensor.shape = s;
+  const std::size_t piece = tensor::bytes_of(*made.tensor.dtype, s[3] * s[4]);
+  const std::size_t pieces = made.tensor.data.size() / piece;
+  made.bytes.reserve(pieces * frames.size() * piece);
+  for (std::size_t i = 0; i < pieces; ++i) {
+    for (const StoredTensor* const frame : frames) {
+      const auto part = frame->data.subspan(i * piece, piece);
+      made.bytes.insert(made.bytes.end(), part.begin(), part.end());
+    }
+  }
+  made.tensor.data = made.bytes;
+  return &made.tensor;
 }
 
 Status ModelTensors::bind_hugging_face() {
@@ -82,12 +127,12 @@ const StoredTensor* ModelTensors::slice_of(const TensorSpec& spec, NameStyle sty
   shape[0] = rows;
   const auto sliced = tensor::Shape::from(shape);
   if (!sliced) return nullptr;
-  StoredTensor& slice = slices_->emplace_back(from);
+  StoredTensor& slice = made_->emplace_back(Made{from}).tensor;
   slice.name = TensorTable::name_in(style, spec.name);
   slice.shape = *sliced;
   slice.data = from.data.subspan(static_cast<std::size_t>(spec.first_row) * row_bytes,
                                  static_cast<std::size_t>(rows) * row_bytes);
-  sliced_.insert(whole->first);
+  made_of_.insert(whole->first);
   return &slice;
 }
 
@@ -135,7 +180,7 @@ std::vector<std::string> ModelTensors::ignored() const {
   std::vector<std::string> names;
   for (const StoredTensors* tensors : {&checkpoint_->tensors, &checkpoint_->tower_tensors}) {
     for (const auto& [name, tensor] : *tensors)
-      if (!bound.contains(&tensor) && !sliced_.contains(name) && !table_.is_unused(name))
+      if (!bound.contains(&tensor) && !made_of_.contains(name) && !table_.is_unused(name))
         names.push_back(name);
   }
   return names;

@@ -48,15 +48,21 @@ class ModelTensors {
       : checkpoint_(&checkpoint), table_(std::move(table)) {}
 
   Status bind_gguf();
+  Result<const StoredTensor*> join_frames(const TensorSpec& spec, const StoredTensors& from);
   Status bind_hugging_face();
   const StoredTensor* slice_of(const TensorSpec& spec, NameStyle style);
 
   const Checkpoint* checkpoint_;
   TensorTable table_;
   std::vector<const StoredTensor*> stored_;  // of each row of the table; null: none
-  // Tensors that are rows of one of the checkpoint's, and the names of those.
-  std::shared_ptr<std::deque<StoredTensor>> slices_ = std::make_shared<std::deque<StoredTensor>>();
-  std::set<std::string, std::less<>> sliced_;
+  // Tensors that are rows of one of the checkpoint's, or several of them in one, and the names of
+  // those.
+  struct Made {
+    StoredTensor tensor;
+    std::vector<std::byte> bytes = {};  // of what is no part of the checkpoint's
+  };
+  std::shared_ptr<std::deque<Made>> made_ = std::make_shared<std::deque<Made>>();
+  std::set<std::string, std::less<>> made_of_;
   NameStyle style_;  // the one that most of them follow
 };
 

@@ -48,6 +48,8 @@ struct ImagePlan {
   // then take `position_span` positions, whatever their number.
   std::vector<Position> positions;
   std::int64_t position_span = 0;
+  // Rows that there would be without the usual bound; 0: as many.
+  std::int64_t unbounded_rows = 0;
 
   std::int64_t rows() const {
     std::int64_t sum = 0;

@@ -146,10 +146,10 @@ TEST(RandomCheckpoint, RefusesWhatIsNoModel) {
 
 TEST(RandomModels, HaveTheSizesOfTheModelsByTheirNames) {
   const std::map<std::string, std::int64_t> rows_of = {
-      {"llava-1.5-7b", 576},  {"llava-1.5-13b", 576},   {"tinyllama-1.1b", 576},
-      {"llava-1.6-7b", 2928}, {"onevision-0.5b", 8829}, {"smolvlm-256m", 1088},
-      {"smolvlm-500m", 1088}, {"smolvlm2-2.2b", 1377},  {"internvl3-2b", 3328},
-      {"qwen2.5-vl-3b", 1280}, {"qwen3-vl-2b", 980}};
+      {"llava-1.5-7b", 576},    {"llava-1.5-13b", 576},   {"tinyllama-1.1b", 576},
+      {"llava-1.6-7b", 2928},   {"onevision-0.5b", 8829}, {"smolvlm-256m", 1088},
+      {"smolvlm-500m", 1088},   {"smolvlm2-2.2b", 1377},  {"internvl3-2b", 3328},
+      {"internvl3.5-2b", 3328}, {"qwen2.5-vl-3b", 1280},  {"qwen3-vl-2b", 980}};
   for (const std::string& name : random_model_names()) {
     const RandomModel* const model = find_random_model(name);
     ASSERT_NE(model, nullptr) << name;

@@ -39,9 +39,16 @@ const TensorSpec* TensorTable::find(std::string_view name) const {
 
 const TensorSpec* TensorTable::find_gguf(std::string_view gguf, bool tower_file) const {
   const auto found = std::ranges::find_if(specs_, [&](const TensorSpec& spec) {
-    return spec.gguf == gguf && (spec.part != Part::kLanguage) == tower_file;
+    if ((spec.part != Part::kLanguage) != tower_file) return false;
+    for (std::int64_t frame = 1; frame < spec.gguf_frames; ++frame)
+      if (gguf_frame(spec, frame) == gguf) return true;
+    return spec.gguf == gguf;
   });
   return found == specs_.end() ? nullptr : &*found;
+}
+
+std::string TensorTable::gguf_frame(const TensorSpec& spec, std::int64_t frame) {
+  return frame == 0 ? spec.gguf : spec.gguf + "." + std::to_string(frame);
 }
 
 bool TensorTable::is_unused(std::string_view stored_name) const {
@@ -66,6 +73,16 @@ void TableSection::add(std::string_view name, std::string_view gguf, const tenso
               .part = part_,
               .gguf_permuted_heads = gguf_permuted_heads,
               .optional = optional});
+}
+
+void TableSection::frames(std::string_view name, std::string_view gguf,
+                          const tensor::Shape& shape) {
+  table_.add({.name = joined(prefix_, name),
+              .gguf = joined(gguf_prefix_, gguf),
+              .shape = shape,
+              .role = TensorRole::kPatches,
+              .part = part_,
+              .gguf_frames = shape[2]});
 }
 
 void TableSection::linear(std::string_view name, std::string_view gguf, std::int64_t out,

@@ -40,6 +40,9 @@ struct TensorSpec {
   // Number of heads whose rows GGUF files have in interleaved RoPE order; 0 if not permuted.
   std::int64_t gguf_permuted_heads = 0;
   bool optional = false;  // a checkpoint may leave it out
+  // Not 0: GGUF files have one tensor for each index of dimension 2, of which there are so many;
+  // all but the first with ".1", ".2" ... behind the name.
+  std::int64_t gguf_frames = 0;
   // Some checkpoints have it as rows of another tensor, from that row on: our name of that; empty:
   // none does.
   std::string whole = {};
@@ -64,6 +67,8 @@ class TensorTable {
   // Null where there is none.
   const TensorSpec* find(std::string_view name) const;
   const TensorSpec* find_gguf(std::string_view gguf, bool tower_file) const;
+  // What the GGUF file calls one of a tensor's frames, or all of one that has none.
+  static std::string gguf_frame(const TensorSpec& spec, std::int64_t frame);
 
   std::span<const NameStyle> styles() const { return styles_; }
   bool is_unused(std::string_view stored_name) const;
@@ -89,6 +94,8 @@ class TableSection {
 
   void add(std::string_view name, std::string_view gguf, const tensor::Shape& shape,
            TensorRole role, std::int64_t gguf_permuted_heads = 0, bool optional = false);
+  // A convolution's kernel [out, channels, frames, height, width].
+  void frames(std::string_view name, std::string_view gguf, const tensor::Shape& shape);
   // weight [out, in] and, where there is one, bias [out].
   void linear(std::string_view name, std::string_view gguf, std::int64_t out, std::int64_t in,
               TensorRole role, bool bias, std::int64_t gguf_permuted_heads = 0);

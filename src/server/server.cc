@@ -56,6 +56,7 @@ void add_facts(const ResponseWriter::Facts& facts, bj::object& line) {
   line["model"] = facts.model;
   line["tokens"] = bj::object{{"prompt", s.prompt_tokens},
                               {"image", s.image_tokens},
+                              {"unbounded_image", s.unbounded_image_tokens},
                               {"cached", s.cached_tokens},
                               {"generated", s.generated_tokens}};
   line["stages"] = bj::object{{"queue", s.queue_seconds},

@@ -167,6 +167,8 @@ Result<Prompt> PromptBuilder::build(
     from = at + 1;
   }
   if (from != ids.end()) add({.tokens = {from, ids.end()}}, -1);
+  for (const auto& plan : plans)
+    prompt.unbounded_image_tokens += std::max(plan->rows(), plan->unbounded_rows);
   return prompt;
 }
 

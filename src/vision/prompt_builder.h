@@ -18,7 +18,8 @@ struct Prompt {
   std::vector<models::Segment> segments;  // those of images without embeddings until attach()
   std::vector<int> image_of;              // which image a segment belongs to; -1: text
   std::int64_t tokens = 0;
-  std::int64_t image_tokens = 0;  // of these
+  std::int64_t image_tokens = 0;            // of these
+  std::int64_t unbounded_image_tokens = 0;  // AnswerStats
 
   // `content`: Segment::content.
   void attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings,

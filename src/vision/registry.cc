@@ -25,9 +25,9 @@ constexpr std::size_t kDecodeQueue = 64;
 bool same_settings(const ModelOptions& a, const ModelOptions& b) {
   const auto settings = [](const ModelOptions& o) {
     return std::tie(o.path, o.mmproj, o.weights, o.tower_weights, o.preprocess, o.max_tiles,
-                    o.image_tokens, o.prompt_template, o.temperature, o.max_new_tokens,
-                    o.context_tokens, o.kv_type, o.kv_cache, o.prefix_cache_bytes, o.speculation,
-                    o.sample_instead, o.mailbox_capacity, o.max_sequences, o.slice,
+                    o.image_tokens, o.min_image_tokens, o.prompt_template, o.temperature,
+                    o.max_new_tokens, o.context_tokens, o.kv_type, o.kv_cache, o.prefix_cache_bytes,
+                    o.speculation, o.sample_instead, o.mailbox_capacity, o.max_sequences, o.slice,
                     o.fetch.allow_urls, o.fetch.allow_hosts, o.fetch.explain_errors,
                     o.fetch.connect_timeout, o.fetch.download_timeout);
   };

@@ -20,7 +20,7 @@ struct Trace {
   std::vector<std::int64_t> image_sizes;   // [images, 2]: height and width, upright
   // Of models that take patches, [images, 3]: frames, rows and columns of them.
   std::vector<std::int64_t> image_grids;
-  std::int64_t image_tokens = 0;           // rows of all images
+  std::int64_t image_tokens = 0;  // rows of all images
   std::int64_t feature_width = 0, hidden_size = 0;
   std::vector<float> tower_features;    // [any, feature_width]: before the projector, all inputs
   std::vector<float> image_embeddings;  // [image_tokens, hidden_size], in the order of the prompt

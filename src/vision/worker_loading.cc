@@ -201,6 +201,7 @@ Status VisionState::start_sequence(Loading& loading) {
                            loading.images[i].digest());
   loading.stats.prompt_tokens = loading.prompt->tokens;
   loading.stats.image_tokens = loading.prompt->image_tokens;
+  loading.stats.unbounded_image_tokens = loading.prompt->unbounded_image_tokens;
   OCELLUS_ASSIGN_OR_RETURN(engine::SequenceRequest request,
                            model_->request(*std::move(loading.prompt), question.options));
   if (question.grammar) {

@@ -465,6 +465,24 @@ class Inspect(unittest.TestCase):
         self.assertEqual(report["format"], "PNG")
         self.assertGreater(report["image_tokens"], 0)
 
+    def test_picture_budget(self):
+        model = SOURCE / "tests/golden/families/qwen2_5_vl/model"
+
+        def tokens(*arguments):
+            result = run("inspect", some_picture(), "--model", model, "--json", *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return json.loads(result.stdout)["image_tokens"]
+
+        self.assertLessEqual(tokens("--image-tokens", "20"), 20)
+        self.assertGreaterEqual(tokens("--image-tokens", "40:60"), 40)
+        self.assertEqual(tokens("--image-tokens", "model"), tokens())
+        for wrong in ("0", "9:8", "12-40", "many", "8:"):
+            result = run("inspect", some_picture(), "--model", model, "--image-tokens", wrong)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f'found "{wrong}"'.encode(), result.stderr)
+        refused = run("inspect", some_picture(), "--image-tokens", "9:900")
+        self.assertIn(b"expected no least number", refused.stderr)
+
 
 class Pack(unittest.TestCase):
     """One file in place of a model: the same answers, and everything that is wrong with it said."""

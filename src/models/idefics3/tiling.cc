@@ -149,6 +149,7 @@ class Idefics3Tiling final : public Tiling {
 Result<std::unique_ptr<const Tiling>> make_idefics3_tiling(const Idefics3Config& config,
                                                            const PictureOptions& options) {
   OCELLUS_RETURN_IF_ERROR(check_preprocess_is_models(options));
+  OCELLUS_RETURN_IF_ERROR(check_no_minimum(options));
   Idefics3Config c = config;
   // A picture that fills the grid has a square number of tiles.
   const auto within = [&] {

@@ -114,6 +114,7 @@ class InternVlTiling final : public Tiling {
 Result<std::unique_ptr<const Tiling>> make_internvl_tiling(const InternVlConfig& config,
                                                            const PictureOptions& options) {
   OCELLUS_RETURN_IF_ERROR(check_preprocess_is_models(options));
+  OCELLUS_RETURN_IF_ERROR(check_no_minimum(options));
   InternVlConfig c = config;
   if (options.max_tiles > 0) c.max_tiles = std::min(c.max_tiles, options.max_tiles);
   while (options.max_rows > 0 && c.max_rows() > options.max_rows && c.max_tiles > 1) --c.max_tiles;

@@ -50,6 +50,7 @@ class LlavaTiling final : public Tiling {
 
 Result<std::unique_ptr<const Tiling>> make_llava_tiling(const LlavaConfig& config,
                                                         const PictureOptions& options) {
+  OCELLUS_RETURN_IF_ERROR(check_no_minimum(options));
   const std::int64_t rows = config.feature_rows();
   if (options.max_rows > 0 && options.max_rows < rows) {
     return base::make_error(ErrorCode::kInvalidArgument,

@@ -21,6 +21,7 @@ class AnyresDescription final : public TiledDescription {
  protected:
   Result<std::unique_ptr<const Tiling>> make_tiling(const PictureOptions& options) const override {
     OCELLUS_RETURN_IF_ERROR(check_preprocess_is_models(options));
+    OCELLUS_RETURN_IF_ERROR(check_no_minimum(options));
     OCELLUS_ASSIGN_OR_RETURN(const AnyresConfig anyres, limited(config_->anyres, options));
     return make_anyres_tiling(anyres, config_->images);
   }

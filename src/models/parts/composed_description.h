@@ -33,6 +33,7 @@ class ComposedDescription : public ModelDescription {
   virtual Result<std::unique_ptr<const Pictures>> load_pictures(
       const PictureOptions& options, const WeightLoader& loader) const = 0;
 
+  void set_usual_rows(std::int64_t rows) { summary_.usual_rows = rows; }
   std::string path() const { return tensors_.checkpoint().path.string(); }
 
  private:

@@ -185,11 +185,19 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
 }
 
 Status Decoder::norm_heads(compute::Matrix x, const Norm& norm) const {
-  for (std::int64_t first = 0; first < x.cols; first += config_.head_dim) {
-    const compute::Matrix head = x.slice_cols(first, config_.head_dim);
-    OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(head, norm.weight.data(),
-                                               static_cast<float>(config_.rms_norm_eps), head));
+  const std::int64_t width = config_.head_dim, heads = x.cols / width;
+  const auto normalise = [&](compute::Matrix values) {
+    return backend_->rms_norm(values, norm.weight.data(), static_cast<float>(config_.rms_norm_eps),
+                              values);
+  };
+  // As few calls as there can be: all heads of a row, or one head of all rows.
+  if (x.rows < heads) {
+    for (std::int64_t row = 0; row < x.rows; ++row)
+      OCELLUS_RETURN_IF_ERROR(normalise({x.row(row), heads, width, width}));
+    return {};
   }
+  for (std::int64_t first = 0; first < x.cols; first += width)
+    OCELLUS_RETURN_IF_ERROR(normalise(x.slice_cols(first, width)));
   return {};
 }
 

@@ -14,11 +14,18 @@ using formats::GgufMetadata;
 
 struct Architecture {
   std::string_view name;
-  bool permutes_rope;  // its converter does
-  bool has_scales;     // Granite's multipliers
+  bool permutes_rope = false;  // its converter does
+  bool has_scales = false;     // Granite's multipliers
+  bool qk_norm = false;
+  bool has_sections = false;  // M-RoPE
 };
 constexpr Architecture kArchitectures[] = {
-    {"llama", true, false}, {"qwen2", false, false}, {"granite", true, true}};
+    {.name = "llama", .permutes_rope = true},
+    {.name = "qwen2"},
+    {.name = "qwen3", .qk_norm = true},
+    {.name = "qwen2vl", .has_sections = true},
+    {.name = "qwen3vl", .qk_norm = true, .has_sections = true},
+    {.name = "granite", .permutes_rope = true, .has_scales = true}};
 
 constexpr const char* kEosKeys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                     "tokenizer.ggml.eom_token_id"};
@@ -58,6 +65,26 @@ Result<RopeConfig> read_rope(const GgufMetadata& file, const std::string& arch,
                       file.file(), arch, scaling);
   }
   return rope;
+}
+
+// Four counts of dimension pairs, for time, height, width and nothing.
+Status read_sections(const GgufMetadata& file, const Architecture& architecture, RopeConfig& rope) {
+  const std::string key = std::string(architecture.name) + ".rope.dimension_sections";
+  OCELLUS_ASSIGN_OR_RETURN(const std::vector<double> found, file.numbers(key));
+  double sum = 0;
+  for (const double count : found) sum += count;
+  const bool good = found.size() >= 3 && sum == static_cast<double>(rope.rotated_dims / 2) &&
+                    std::ranges::all_of(found, [](double n) { return n >= 0; }) &&
+                    std::all_of(found.begin() + 3, found.end(), [](double n) { return n == 0; });
+  if (!good) {
+    return make_error(ErrorCode::kBadModel,
+                      "{}: {}: expected three numbers with the sum {}, half of the head's size, "
+                      "found {}",
+                      file.file(), key, rope.rotated_dims / 2, fmt::join(found, ", "));
+  }
+  for (int i = 0; i < 3; ++i) rope.sections.push_back(static_cast<std::int64_t>(found[i]));
+  rope.interleaved = architecture.qk_norm;
+  return {};
 }
 
 Status read_scales(const GgufMetadata& file, const std::string& arch, DecoderConfig& c) {
@@ -134,7 +161,10 @@ Result<DecoderConfig> read_decoder_gguf(const GgufSource& source) {
   c.qkv_bias = source.has("blk.0.attn_q.bias");
   c.output_bias = source.has("blk.0.attn_output.bias");
   c.mlp_bias = source.has("blk.0.ffn_down.bias");
+  c.qk_norm = architecture->qk_norm;
   OCELLUS_ASSIGN_OR_RETURN(c.rope, read_rope(file, arch, c.head_dim));
+  if (architecture->has_sections)
+    OCELLUS_RETURN_IF_ERROR(read_sections(file, *architecture, c.rope));
   return c;
 }
 
@@ -186,6 +216,11 @@ Status put_decoder_gguf(formats::GgufWriter& w, const DecoderConfig& c, std::str
   if (c.sliding_window > 0) put(".attention.sliding_window", c.sliding_window);
   put(".rope.dimension_count", c.rope.rotated_dims);
   w.put_f32(arch + ".rope.freq_base", static_cast<float>(c.rope.theta));
+  if (!c.rope.sections.empty()) {
+    std::vector<std::int32_t> sections(c.rope.sections.begin(), c.rope.sections.end());
+    sections.push_back(0);
+    w.put_i32s(arch + ".rope.dimension_sections", sections);
+  }
   // Llama 3.1's scaling is a tensor, rope_freqs.weight.
   if (c.rope.scaling == RopeConfig::Scaling::kLinear) {
     w.put_text(arch + ".rope.scaling.type", "linear");

@@ -29,6 +29,13 @@ Place place(std::int64_t index, std::int64_t size, std::int64_t side) {
   return {std::min(first, side - 1), std::min(first + 1, side - 1), at - static_cast<float>(first)};
 }
 
+constexpr std::string_view kQkv[] = {"attn.qkv"}, kQkvApart[] = {"attn.q", "attn.k", "attn.v"},
+                           kGgufQkvApart[] = {"attn_q", "attn_k", "attn_v"};
+std::span<const std::string_view> qkv_names(const GridTowerConfig& c) {
+  if (c.gguf_qkv_apart) return kQkvApart;
+  return kQkv;
+}
+
 // Groups of `merge` rows, in another order.
 void reorder(tensor::ConstMatrix from, std::int64_t merge, const std::vector<std::int64_t>& order,
              tensor::Matrix to) {
@@ -46,8 +53,8 @@ void add_grid_tower_tensors(TensorTable& table, const GridTowerConfig& c) {
   const std::int64_t width = c.hidden_size, square = width * c.merge * c.merge;
   const GridTowerNames& n = *c.names;
   TableSection whole(table, Part::kTower, "tower.", "v.");
-  whole.add("patch_embed.proj.weight", "patch_embd.weight", {width, 3, c.frames, c.patch, c.patch},
-            kPatches);
+  whole.frames("patch_embed.proj.weight", "patch_embd.weight",
+               {width, 3, c.frames, c.patch, c.patch});
   if (c.patch_bias) whole.add("patch_embed.proj.bias", "patch_embd.bias", {width}, kVector);
   if (c.table_side > 0) {
     whole.add("pos_embed.weight", "position_embd.weight", {c.table_side * c.table_side, width},
@@ -57,25 +64,33 @@ void add_grid_tower_tensors(TensorTable& table, const GridTowerConfig& c) {
     TableSection layer(table, Part::kTower, fmt::format("tower.blocks.{}.", i),
                        fmt::format("v.blk.{}.", i));
     layer.norm("norm1", "ln1", width, !c.rms_norm);
-    layer.linear("attn.qkv", "attn_qkv", 3 * width, width, kLayerMatrix, true);
+    if (c.gguf_qkv_apart) {
+      for (std::int64_t part = 0; part < 3; ++part) {
+        layer.part_of_linear(kQkvApart[part], kGgufQkvApart[part], width, width, kLayerMatrix, true,
+                             "attn.qkv", part * width);
+      }
+    } else {
+      layer.linear("attn.qkv", "attn_qkv", 3 * width, width, kLayerMatrix, true);
+    }
     layer.linear("attn.proj", "attn_out", width, width, kLayerMatrix, true);
     layer.norm("norm2", "ln2", width, !c.rms_norm);
     if (!n.gate.empty())
       layer.linear(n.gate, "ffn_gate", c.intermediate_size, width, kLayerMatrix, true);
-    layer.linear(n.up, "ffn_up", c.intermediate_size, width, kLayerMatrix, true);
-    layer.linear(n.down, "ffn_down", width, c.intermediate_size, kLayerMatrix, true);
+    const char *up = "ffn_up", *down = "ffn_down";
+    if (c.gguf_ffn_swapped) std::swap(up, down);
+    layer.linear(n.up, up, c.intermediate_size, width, kLayerMatrix, true);
+    layer.linear(n.down, down, width, c.intermediate_size, kLayerMatrix, true);
   }
-  const auto merger = [&](const std::string& prefix, const std::string& gguf,
-                          const GridTowerNames& names, std::int64_t normed) {
-    TableSection section(table, Part::kProjector, prefix, gguf);
-    section.norm(names.merger_norm, "norm", normed, !c.rms_norm);
-    section.linear(names.merger_first, "fc1", square, square, kProjector, true);
-    section.linear(names.merger_second, "fc2", c.out, square, kProjector, true);
-  };
-  merger("tower.merger.", "v.merger.", n, width);
+  TableSection merger(table, Part::kProjector, "tower.merger.", "");
+  merger.norm(n.merger_norm, "v.post_ln", width, !c.rms_norm);
+  merger.linear(n.merger_first, "mm.0", square, square, kProjector, true);
+  merger.linear(n.merger_second, "mm.2", c.out, square, kProjector, true);
   for (std::size_t i = 0; i < c.deep_layers.size(); ++i) {
-    merger(fmt::format("tower.deepstack_merger_list.{}.", i),
-           fmt::format("v.deepstack.{}.", c.deep_layers[i]), n, square);
+    TableSection deep(table, Part::kProjector, fmt::format("tower.deepstack_merger_list.{}.", i),
+                      fmt::format("v.deepstack.{}.", c.deep_layers[i]));
+    deep.norm(n.merger_norm, "norm", square, !c.rms_norm);
+    deep.linear(n.merger_first, "fc1", square, square, kProjector, true);
+    deep.linear(n.merger_second, "fc2", c.out, square, kProjector, true);
   }
 }
 
@@ -106,7 +121,10 @@ Result<GridTower> GridTower::load(const GridTowerConfig& config, const WeightLoa
     Layer layer;
     OCELLUS_ASSIGN_OR_RETURN(layer.norm1, loader.norm(name("norm1")));
     OCELLUS_ASSIGN_OR_RETURN(layer.norm2, loader.norm(name("norm2")));
-    OCELLUS_ASSIGN_OR_RETURN(layer.qkv, loader.linear(name("attn.qkv")));
+    for (const std::string_view part : qkv_names(config)) {
+      OCELLUS_ASSIGN_OR_RETURN(Linear linear, loader.linear(name(part)));
+      layer.qkv.push_back(std::move(linear));
+    }
     OCELLUS_ASSIGN_OR_RETURN(layer.out, loader.linear(name("attn.proj")));
     if (!n.gate.empty()) {
       OCELLUS_ASSIGN_OR_RETURN(layer.gate, loader.linear(name(n.gate)));
@@ -229,8 +247,12 @@ Status GridTower::run_layer(std::int64_t index, Run& run) const {
   const compute::Matrix qkv = wide.slice_cols(0, 3 * x.cols),
                         inner = wide.slice_cols(0, c.intermediate_size);
   OCELLUS_RETURN_IF_ERROR(norm(x, layer.norm1, normed));
-  OCELLUS_RETURN_IF_ERROR(
-      backend_->linear(*layer.qkv.weight, normed, layer.qkv.epilogue(), qkv, *run.workspace));
+  std::vector<compute::LinearCall> projections;
+  const std::int64_t part_cols = qkv.cols / std::ssize(layer.qkv);
+  for (const Linear& part : layer.qkv)
+    projections.push_back(
+        part.call(qkv.slice_cols(std::ssize(projections) * part_cols, part_cols)));
+  OCELLUS_RETURN_IF_ERROR(backend_->linear(normed, 0, projections, *run.workspace));
   for (const std::int64_t part : {0, 1}) {
     OCELLUS_RETURN_IF_ERROR(backend_->rope(qkv.slice_cols(part * x.cols, x.cols), c.heads,
                                            c.head_dim(), run.cos, run.sin));

@@ -37,6 +37,8 @@ struct GridTowerConfig {
   std::vector<std::int64_t> full_layers;  // that see everything, where there is a window
   std::vector<std::int64_t> deep_layers;  // whose output goes to inner layers of the language model
   const GridTowerNames* names = nullptr;
+  bool gguf_qkv_apart = false;    // GGUF files have queries, keys and values apart
+  bool gguf_ffn_swapped = false;  // an older GGUF file has fc1 as "ffn_down"
 
   std::int64_t patch_values() const { return 3 * frames * patch * patch; }
   std::int64_t head_dim() const { return hidden_size / heads; }
@@ -78,7 +80,8 @@ class GridTower {
  private:
   struct Layer {
     Norm norm1, norm2;
-    Linear qkv, out, gate, up, down;
+    std::vector<Linear> qkv;  // one matrix, or three
+    Linear out, gate, up, down;
   };
   // A norm, squares of rows put side by side, two linear layers.
   struct Merger {

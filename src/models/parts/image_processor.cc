@@ -143,10 +143,6 @@ void set_square(PreprocessSettings& s, std::int64_t side) {
   s.do_center_crop = false;
 }
 
-bool is_usual_scale(const PreprocessSettings& s) {
-  return s.do_rescale && s.do_normalize && std::abs(s.rescale_factor * 255 - 1) < 1e-12;
-}
-
 void read_pixel_settings(ConfigReader& r, PreprocessSettings& s) {
   s.do_resize = r.boolean("do_resize", true);
   s.filter = kFilters[r.integer("resample", static_cast<std::int64_t>(s.filter), 0,
@@ -189,6 +185,10 @@ Result<PreprocessSettings> read_image_processor(const Checkpoint& c, const VitCo
   PreprocessSettings s;
   set_clip(s, tower.image_size);
   return s;
+}
+
+bool is_usual_scale(const PreprocessSettings& s) {
+  return s.do_rescale && s.do_normalize && std::abs(s.rescale_factor * 255 - 1) < 1e-12;
 }
 
 Status read_mean_and_std_gguf(const GgufMetadata& file, PreprocessSettings& s) {

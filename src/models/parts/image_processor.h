@@ -54,6 +54,9 @@ Result<image::PreprocessSettings> read_image_processor(const Checkpoint& checkpo
 Result<image::PreprocessSettings> read_image_processor_gguf(const GgufSource& source,
                                                             const VitConfig& tower);
 
+// Whether values go from 0..255 to 0..1 and then by mean and deviation: what no GGUF key says.
+bool is_usual_scale(const image::PreprocessSettings& s);
+
 // The two keys that all towers have.
 Status read_mean_and_std_gguf(const formats::GgufMetadata& file, image::PreprocessSettings& s);
 void put_mean_and_std_gguf(formats::GgufWriter& writer, const image::PreprocessSettings& s);

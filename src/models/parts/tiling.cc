@@ -6,14 +6,6 @@
 
 namespace ocellus::models {
 
-Status check_preprocess_is_models(const PictureOptions& options) {
-  if (options.preprocess == Preprocess::kModel) return {};
-  return base::make_error(ErrorCode::kInvalidArgument,
-                          "preprocess: expected model: pictures of this family become tiles, found "
-                          "{}",
-                          options.preprocess == Preprocess::kPad ? "pad" : "crop");
-}
-
 image::Image tile_at(const image::Image& picture, int top, int left, int side) {
   image::Image tile = image::make_image(side, side);
   for (int y = 0; y < side; ++y) {

@@ -33,10 +33,6 @@ class Tiling {
   virtual const image::PreprocessSettings& settings() const = 0;
 };
 
-// For families that cut pictures into tiles: kInvalidArgument where the caller asks for another way
-// with pictures that are not square.
-Status check_preprocess_is_models(const PictureOptions& options);
-
 // The square of `side` pixels whose upper left corner is there.
 image::Image tile_at(const image::Image& picture, int top, int left, int side);
 

@@ -46,6 +46,7 @@ GridTowerConfig read_tower_2(ConfigReader& r) {
   c.out = r.integer("hidden_size", 3584, 1, formats::kMaxHidden);
   c.patch = r.integer("patch_size", 14, 1, formats::kMaxImageSide);
   c.activation = r.activation("hidden_act", Activation::kQuickGelu);
+  c.gguf_qkv_apart = true;
   return c;
 }
 
@@ -60,6 +61,7 @@ GridTowerConfig read_tower_25(ConfigReader& r) {
   c.out = r.integer("out_hidden_size", 3584, 1, formats::kMaxHidden);
   c.patch = r.integer("patch_size", 14, 1, formats::kMaxImageSide);
   c.activation = r.activation("hidden_act", Activation::kSilu);
+  c.gguf_qkv_apart = true;
   c.window = r.integer("window_size", 112, 1, 1 << 20);  // pixels until the square is known
   c.full_layers = r.integers("fullatt_block_indexes", {7, 15, 23, 31}, 0, formats::kMaxLayers);
   return c;
@@ -116,7 +118,7 @@ void finish_tower(ConfigReader& r, GridTowerConfig& c) {
 Status read_images(const Checkpoint& checkpoint, QwenVlConfig& c) {
   OCELLUS_ASSIGN_OR_RETURN(const ImageProcessorFile file, ImageProcessorFile::open(checkpoint));
   ConfigReader r = file.reader();
-  constexpr std::int64_t kMaxPixels = std::int64_t{1} << 40;
+  constexpr std::int64_t kMaxPixels = kMaxQwenVlPixels;
   ConfigReader size = r.child("size");
   c.min_pixels =
       r.integer("min_pixels", size.integer("shortest_edge", 56 * 56, 1, kMaxPixels), 1, kMaxPixels);
@@ -134,14 +136,10 @@ Status read_images(const Checkpoint& checkpoint, QwenVlConfig& c) {
                     "{} and {}, found {}, {} and {}",
                     r.where(), c.tower.patch, c.tower.merge, c.tower.frames, patch, merge, frames));
   }
-  if (c.min_pixels > c.max_pixels || c.max_rows() < 1 || c.max_rows() > kMaxRows ||
-      !c.images.do_resize) {
-    r.fail(ErrorCode::kUnsupported,
-           fmt::format("{}: size, do_resize: expected shortest_edge at most longest_edge, pixels "
-                       "for 1 to {} tokens, and true, found {} and {} pixels",
-                       r.where(), kMaxRows, c.min_pixels, c.max_pixels));
-  }
-  return r.status();
+  if (!c.images.do_resize)
+    r.fail(ErrorCode::kUnsupported, fmt::format("{}: do_resize: expected true", r.where()));
+  OCELLUS_RETURN_IF_ERROR(r.status());
+  return check_qwen_vl_pixels(c, r.where());
 }
 
 }  // namespace
@@ -149,6 +147,22 @@ Status read_images(const Checkpoint& checkpoint, QwenVlConfig& c) {
 std::int64_t QwenVlConfig::max_rows() const {
   const double rows = static_cast<double>(max_pixels) / static_cast<double>(unit() * unit());
   return static_cast<std::int64_t>(std::max(rows, std::ceil(std::sqrt(kMaxAspect * rows))));
+}
+
+Status check_qwen_vl_pixels(const QwenVlConfig& c, std::string_view where) {
+  const std::int64_t rows = c.max_rows();
+  if (c.min_pixels <= c.max_pixels && c.max_pixels >= c.unit() * c.unit() && rows <= kMaxRows)
+    return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "{}: min_pixels, max_pixels: expected at most max_pixels, and those for 1 to "
+                    "{} tokens of {} x {}, found {} and {}",
+                    where, kMaxRows, c.unit(), c.unit(), c.min_pixels, c.max_pixels);
+}
+
+GridTowerConfig usual_qwen_vl_tower(std::string_view model_type) {
+  const auto nothing = formats::ConfigFile::parse("{}", "");
+  ConfigReader r = nothing->reader();
+  return std::ranges::find(kKinds, model_type, &Kind::model_type)->read_tower(r);
 }
 
 Result<QwenVlConfig> parse_qwen_vl_config(std::string_view text, std::string_view file) {
@@ -193,12 +207,7 @@ Result<QwenVlConfig> parse_qwen_vl_config(std::string_view text, std::string_vie
 }
 
 Result<QwenVlConfig> read_qwen_vl_config(const Checkpoint& checkpoint) {
-  if (checkpoint.gguf) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: GGUF files of this family are not read yet: expected its Hugging Face "
-                      "folder",
-                      checkpoint.gguf->tower.file());
-  }
+  if (checkpoint.gguf) return read_qwen_vl_gguf(checkpoint);
   OCELLUS_ASSIGN_OR_RETURN(QwenVlConfig c,
                            parse_qwen_vl_config(checkpoint.text("config.json"),
                                                 (checkpoint.path / "config.json").string()));

@@ -10,6 +10,8 @@ namespace ocellus::models {
 namespace {
 
 constexpr std::string_view kModelTypes[] = {"qwen2_vl", "qwen2_5_vl", "qwen3_vl"};
+constexpr std::string_view kProjectorTypes[] = {"qwen2vl_merger", "qwen2.5vl_merger",
+                                                "qwen3vl_merger"};
 
 using Prefix = std::pair<std::string_view, std::string_view>;
 
@@ -40,15 +42,21 @@ class QwenVlDescription final : public ComposedDescription {
                              .patch_size = config->tower.patch,
                              .image_size = 0},
                             config->max_rows(), std::move(tensors)),
-        config_(std::move(config)) {}
+        config_(std::move(config)) {
+    const auto usual = within_limits(*config_, {});
+    if (usual && usual->unbounded_pixels > 0) set_usual_rows(usual->max_rows());
+  }
 
   Result<ImageFacts> image_facts(image::Size size, const PictureOptions& options) const override {
     OCELLUS_ASSIGN_OR_RETURN(const QwenVlConfig c, limited(options));
     OCELLUS_ASSIGN_OR_RETURN(const image::Size seen, qwen_vl_size(c, size));
+    OCELLUS_ASSIGN_OR_RETURN(const image::Size most, qwen_vl_unbounded_size(c, size));
+    const auto rows = [&](image::Size s) { return s.height / c.unit() * (s.width / c.unit()); };
     return ImageFacts{.fit = "exact",
                       .resized = seen,
                       .seen = seen,
-                      .rows = seen.height / c.unit() * (seen.width / c.unit())};
+                      .rows = rows(seen),
+                      .unbounded_rows = most == seen ? 0 : rows(most)};
   }
 
   Result<std::vector<image::Image>> tower_inputs(const image::Image& picture,
@@ -60,8 +68,18 @@ class QwenVlDescription final : public ComposedDescription {
     return inputs;
   }
 
-  Status put_gguf_language(formats::GgufWriter&) const override { return not_written(); }
-  Status put_gguf_tower(formats::GgufWriter&) const override { return not_written(); }
+  Status put_gguf_language(formats::GgufWriter& writer) const override {
+    OCELLUS_RETURN_IF_ERROR(ComposedDescription::put_gguf_language(writer));
+    if (const std::size_t deep = config_->tower.deep_layers.size(); deep > 0) {
+      writer.put_u32(std::string(gguf_architecture()) + ".n_deepstack_layers",
+                     static_cast<std::uint32_t>(deep));
+    }
+    return {};
+  }
+
+  Status put_gguf_tower(formats::GgufWriter& writer) const override {
+    return put_qwen_vl_gguf(writer, *config_, path());
+  }
 
  protected:
   Result<std::unique_ptr<const Pictures>> load_pictures(const PictureOptions& options,
@@ -75,11 +93,6 @@ class QwenVlDescription final : public ComposedDescription {
     auto c = within_limits(*config_, options);
     if (!c) return base::with_context(std::move(c).error(), path());
     return c;
-  }
-  Status not_written() const {
-    return base::make_error(ErrorCode::kUnsupported,
-                            "{}: GGUF files of {} are not written yet: expected another family",
-                            path(), config_->family);
   }
 
   std::unique_ptr<const QwenVlConfig> config_;
@@ -97,7 +110,7 @@ Result<std::unique_ptr<const ModelDescription>> describe(const Checkpoint& check
 
 constinit const Family kQwenVl = {.name = "qwen_vl",
                                   .model_types = kModelTypes,
-                                  .projector_types = {},
+                                  .projector_types = kProjectorTypes,
                                   .describe = describe,
                                   .random_models = qwen_vl_random_models};
 

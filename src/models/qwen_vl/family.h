@@ -1,4 +1,4 @@
-// Qwen2-VL, Qwen2.5-VL and Qwen3-VL, from Hugging Face folders. Papers: arXiv:2409.12191,
+// Qwen2-VL, Qwen2.5-VL and Qwen3-VL. Papers: arXiv:2409.12191,
 // 2502.13923. Reference: transformers, models/{qwen2_vl,qwen2_5_vl,qwen3_vl}/.
 #pragma once
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/result.h"
 #include "image/resize.h"
 #include "models/parts/grid_order.h"
-#include "models/parts/tiling.h"
 
 namespace ocellus::models {
 namespace {
@@ -38,6 +38,8 @@ class QwenVlPictures final : public Pictures {
     for (std::int32_t y = 0; y < height; ++y)
       for (std::int32_t x = 0; x < width; ++x) plan.positions.push_back({0, y, x});
     plan.position_span = std::max(height, width);
+    OCELLUS_ASSIGN_OR_RETURN(const image::Size most, qwen_vl_unbounded_size(config_, size));
+    if (most != seen) plan.unbounded_rows = most.height / unit * (most.width / unit);
     return plan;
   }
 
@@ -155,6 +157,12 @@ Result<image::Size> qwen_vl_size(const QwenVlConfig& c, image::Size picture) {
   return image::Size{static_cast<int>(to_height), static_cast<int>(to_width)};
 }
 
+Result<image::Size> qwen_vl_unbounded_size(const QwenVlConfig& config, image::Size picture) {
+  QwenVlConfig c = config;
+  c.max_pixels = std::max(c.max_pixels, c.unbounded_pixels);
+  return qwen_vl_size(c, picture);
+}
+
 Result<image::Image> qwen_vl_resized(const QwenVlConfig& config, const image::Image& picture) {
   OCELLUS_ASSIGN_OR_RETURN(const image::Size size,
                            qwen_vl_size(config, {picture.height, picture.width}));
@@ -164,13 +172,20 @@ Result<image::Image> qwen_vl_resized(const QwenVlConfig& config, const image::Im
 Result<QwenVlConfig> within_limits(const QwenVlConfig& config, const PictureOptions& options) {
   OCELLUS_RETURN_IF_ERROR(check_preprocess_is_models(options));
   QwenVlConfig c = config;
-  const std::int64_t unit = c.unit() * c.unit();
-  if (options.max_rows > 0) c.max_pixels = std::min(c.max_pixels, options.max_rows * unit);
-  if (c.max_pixels < c.min_pixels) {
+  const std::int64_t unit = c.unit() * c.unit(), most = c.max_pixels / unit;
+  const std::int64_t usual = std::max(c.min_pixels, kUsualImageTokens * unit);
+  if (options.max_rows > 0) {
+    if (options.max_rows < most) c.max_pixels = options.max_rows * unit;
+  } else if (options.max_rows == 0 && c.max_pixels > usual) {
+    c.unbounded_pixels = std::exchange(c.max_pixels, usual);
+  }
+  if (options.min_rows <= most) c.min_pixels = std::max(c.min_pixels, options.min_rows * unit);
+  if (c.max_pixels < c.min_pixels || options.min_rows > most) {
     return make_error(ErrorCode::kInvalidArgument,
-                      "image tokens: expected at least the {} that the checkpoint asks for, found "
-                      "{}",
-                      (c.min_pixels + unit - 1) / unit, options.max_rows);
+                      "image tokens: expected limits between {} and {}, the checkpoint's, found {} "
+                      "to {}",
+                      (config.min_pixels + unit - 1) / unit, config.max_pixels / unit,
+                      options.min_rows, options.max_rows);
   }
   return c;
 }

@@ -17,8 +17,10 @@ Result<image::Size> qwen_vl_size(const QwenVlConfig& config, image::Size picture
 // In 8 bits.
 Result<image::Image> qwen_vl_resized(const QwenVlConfig& config, const image::Image& picture);
 
-// The configuration within the caller's limits: the reference's size.longest_edge.
-// kInvalidArgument for other ways with pictures, and limits below the checkpoint's least.
+// The same with the most pixels that the checkpoint allows.
+Result<image::Size> qwen_vl_unbounded_size(const QwenVlConfig& config, image::Size picture);
+// The configuration within the caller's limits: the reference's size.shortest_edge and
+// longest_edge. kInvalidArgument for other ways with pictures, and limits beyond the checkpoint's.
 Result<QwenVlConfig> within_limits(const QwenVlConfig& config, const PictureOptions& options);
 
 // Of a table with add_grid_tower_tensors(). kBadModel, kUnsupported, kOutOfMemory, kCancelled.

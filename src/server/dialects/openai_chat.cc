@@ -47,6 +47,7 @@ bj::object usage_json(const AnswerStats& s) {
           {"total_tokens", s.prompt_tokens + s.generated_tokens},
           {"prompt_tokens_details", bj::object{{"cached_tokens", s.cached_tokens},
                                                {"image_tokens", s.image_tokens},
+                                               {"unbounded_image_tokens", s.unbounded_image_tokens},
                                                {"text_tokens", s.prompt_tokens - s.image_tokens}}}};
 }
 

@@ -20,6 +20,7 @@ bj::object usage_json(const AnswerStats& s) {
   return {{"input_tokens", s.prompt_tokens},
           {"input_tokens_details", bj::object{{"cached_tokens", s.cached_tokens},
                                               {"image_tokens", s.image_tokens},
+                                              {"unbounded_image_tokens", s.unbounded_image_tokens},
                                               {"text_tokens", s.prompt_tokens - s.image_tokens}}},
           {"output_tokens", s.generated_tokens},
           {"output_tokens_details", bj::object{{"reasoning_tokens", 0}}},

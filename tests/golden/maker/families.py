@@ -194,20 +194,29 @@ def idefics3():
 
 
 def internvl():
+    return internvl_with("qwen2", "internvl", "InternVL3 as published: InternViT with layer scale, "
+                         "Qwen 2, up to six tiles; BF16; names as 5.x saves them", 8)
+
+
+def internvl3_5():
+    return internvl_with("qwen3", "internvl3_5", "InternVL3.5: the same with Qwen 3, whose heads "
+                         "are not a share of the width; BF16", 13, head_dim=16)
+
+
+def internvl_with(language, name, description, seed, **more):
     known = vocabularies.internvl()
     return Family(
-        "internvl", "InternVL3 as published: InternViT with layer scale, Qwen 2, up to six tiles; "
-        "BF16; names as 5.x saves them", 8, known,
+        name, description, seed, known,
         {"architectures": ["InternVLForConditionalGeneration"], "model_type": "internvl",
          "downsample_ratio": 0.5, "image_seq_length": 4,
          "image_token_id": known.ids["<IMG_CONTEXT>"], "projector_hidden_act": "gelu",
          "torch_dtype": "bfloat16", "transformers_version": "4.52.0.dev0",
          "vision_feature_layer": -1, "vision_feature_select_strategy": "default",
          "tie_word_embeddings": False,
-         "text_config": text("qwen2", known.rows, num_key_value_heads=2, rms_norm_eps=1e-6,
+         "text_config": text(language, known.rows, num_key_value_heads=2, rms_norm_eps=1e-6,
                              rope_theta=1000000.0, max_position_embeddings=4096,
                              bos_token_id=known.ids["<|endoftext|>"],
-                             eos_token_id=known.ids["<|im_end|>"]),
+                             eos_token_id=known.ids["<|im_end|>"], **more),
          "vision_config": {
              "attention_bias": True, "hidden_act": "gelu", "hidden_size": 32,
              "image_size": [28, 28], "intermediate_size": 64, "layer_norm_eps": 1e-6,
@@ -362,4 +371,4 @@ def qwen3_vl():
 
 
 ALL = {make.__name__: make for make in (llava_next, llava_onevision, smolvlm, idefics3, internvl,
-                                       granite_vision, qwen2_vl, qwen2_5_vl, qwen3_vl)}
+                                       internvl3_5, granite_vision, qwen2_vl, qwen2_5_vl, qwen3_vl)}
