@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/result.h"
+#include "image/image.h"
 
 namespace ocellus::benchmark {
 
@@ -35,21 +36,18 @@ Status Stepper::reserve(std::int64_t streams, std::int64_t positions) {
     for (std::byte* const block : sequence.blocks().subspan(before))
       std::memset(block, 0, block_bytes_);
   }
+  while (std::ssize(states_) < streams)
+    OCELLUS_RETURN_IF_ERROR(states_.emplace_back().reserve(model_.language().facts().state_bytes));
   return {};
 }
 
 Result<std::int64_t> Stepper::prepare_picture() {
   if (prepared_.inputs.empty()) {
     constexpr int kSide = 1024;
-    OCELLUS_ASSIGN_OR_RETURN(prepared_.plan,
-                             model_.plan_image({kSide, kSide}, models::ImageUse::kAlone));
-    for (const auto& [height, width] : prepared_.plan.inputs) {
-      models::TowerInput input{.shape = {3, height, width}, .values = {}};
-      input.values.resize(static_cast<std::size_t>(3 * height * width));
-      for (std::size_t i = 0; i < input.values.size(); ++i)
-        input.values[i] = static_cast<float>(i % 257) / 128.0f - 1.0f;
-      prepared_.inputs.push_back(std::move(input));
-    }
+    image::Image photo = image::make_image(kSide, kSide);
+    for (std::size_t i = 0; i < photo.rgb.size(); ++i)
+      photo.rgb[i] = static_cast<std::uint8_t>(i * 7 % 256);
+    OCELLUS_ASSIGN_OR_RETURN(prepared_, model_.prepare_image(photo, models::ImageUse::kAlone));
   }
   return prepared_.plan.rows();
 }
@@ -62,13 +60,14 @@ Status Stepper::picture() {
   return {};
 }
 
-void Stepper::add_rows(models::Step& step, const compute::SequenceRows& rows) {
+void Stepper::add_rows(models::Step& step, std::size_t stream, const compute::SequenceRows& rows) {
   std::vector<models::Position>& positions = positions_.emplace_back();
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     const auto at = static_cast<std::int32_t>(rows.first_slot + i);
     positions.push_back({at, at, at});
   }
-  step.sequences.push_back({.cache = rows, .positions = positions});
+  step.sequences.push_back(
+      {.cache = rows, .positions = positions, .state = states_[stream].bytes()});
 }
 
 Status Stepper::prompt(std::int64_t tokens, bool with_picture) {
@@ -87,7 +86,7 @@ Status Stepper::prompt(std::int64_t tokens, bool with_picture) {
     OCELLUS_RETURN_IF_ERROR(model_.language().embed(ids, step.x));
     for (std::int64_t i = 0; i < rows && first + i < picture_rows; ++i)
       std::copy_n(picture.row(first + i), picture.cols, step.x.row(i));
-    add_rows(step, {.rows = rows, .first_slot = first, .blocks = sequences_[0]->blocks()});
+    add_rows(step, 0, {.rows = rows, .first_slot = first, .blocks = sequences_[0]->blocks()});
     if (first + rows == tokens) step.logit_rows.push_back(rows - 1);
     OCELLUS_RETURN_IF_ERROR(forward(step));
   }
@@ -101,11 +100,12 @@ Status Stepper::step(std::int64_t streams, std::int64_t context) {
   std::vector<std::int32_t> ids;
   for (std::int64_t i = 0; i < streams; ++i) {
     ids.push_back(static_cast<std::int32_t>((i + 1) * 7919 % language.vocab_size));
-    add_rows(step, {.first_row = i,
-                    .rows = 1,
-                    .first_slot = context,
-                    .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
-                    .decode = true});
+    add_rows(step, static_cast<std::size_t>(i),
+             {.first_row = i,
+              .rows = 1,
+              .first_slot = context,
+              .blocks = sequences_[static_cast<std::size_t>(i)]->blocks(),
+              .decode = true});
     step.logit_rows.push_back(i);
   }
   OCELLUS_RETURN_IF_ERROR(model_.language().embed(ids, step.x));

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/kv_pool.h"
+#include "engine/recurrent_state.h"
 #include "models/family.h"
 #include "models/parts/matrix_buffer.h"
 #include "ocellus/error.h"
@@ -38,7 +39,7 @@ class Stepper {
   Stepper(const models::Model& model, const compute::KvGeometry& geometry, std::size_t block_bytes);
 
   // Where each row of a step stands; its sequences are given in the order of their rows.
-  void add_rows(models::Step& step, const compute::SequenceRows& rows);
+  void add_rows(models::Step& step, std::size_t stream, const compute::SequenceRows& rows);
   Status forward(models::Step& step);
 
   const models::Model& model_;
@@ -46,6 +47,7 @@ class Stepper {
   std::size_t block_bytes_;
   std::int64_t chunk_ = engine::EngineOptions{}.chunk_tokens;
   std::vector<std::unique_ptr<engine::BlockTable>> sequences_;
+  std::vector<engine::RecurrentState> states_;  // of each sequence
   std::unique_ptr<models::LanguageModel::Scratch> scratch_;
   std::unique_ptr<models::ImageEncoder> encoder_;
   models::MatrixBuffer inputs_, logits_;

@@ -116,6 +116,7 @@ Status InspectCommand::inspect_model() const {
          {"parameters", parameters},
          {"weight_bytes", weights},
          {"kv_cache_bytes", cache},
+         {"state_bytes", language.state_bytes},
          {"context_tokens", context},
          {"has_chat_template", c.chat_template.has_value()},
          {"packed", c.packed ? bj::value(text(c.packed->layout)) : bj::value()},
@@ -129,10 +130,9 @@ Status InspectCommand::inspect_model() const {
       "{} tokens\n"
       "  picture     {}{} tokens{}\n"
       "  parameters  {:.1f} million in {} tensors\n"
-      "  memory      {} weights {}, {} key-value cache for {} tokens\n"
+      "  memory      {} weights {}, {} key-value cache for {} tokens{}\n"
       "  template    {}\n",
       subject, one_line(summary.family), tower.name, tower.layers, tower.hidden_size, tower.heads,
-
       tower.image_size > 0 ? fmt::format("{0} x {0} pixels", tower.image_size)
                            : "pictures of any size",
       tower.patch_size, language.name, language.layers, language.hidden_size, language.heads,
@@ -143,6 +143,9 @@ Status InspectCommand::inspect_model() const {
       static_cast<double>(parameters) / 1e6, stored.size(),
       human_bytes(static_cast<double>(weights)), c.packed ? "mapped" : "as stored",
       human_bytes(static_cast<double>(cache)), context,
+      language.state_bytes > 0
+          ? fmt::format(", {} of state", human_bytes(static_cast<double>(language.state_bytes)))
+          : "",
       c.chat_template ? "the checkpoint's own" : "none; LLaVA-1.5's is used");
   for (const std::string& what : assumed)
     report += fmt::format("  assumed     {}\n", one_line(what));

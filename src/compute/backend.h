@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "compute/delta_net.h"
 #include "ocellus/error.h"
 #include "tensor/activation.h"
 #include "tensor/view.h"
@@ -217,6 +218,13 @@ class Backend {
   // [rows, half]. Positions are the caller's: only these rows depend on them.
   virtual Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
                       ConstMatrix sin) const = 0;
+
+  // x *= 1 / (1 + exp(-gates)), value by value; both [rows, any].
+  virtual Status gate(Matrix x, ConstMatrix gates) const = 0;
+
+  // Convolution, states and gated norm of a gated delta net: all between its projections.
+  // kUnsupported for a convolution over more than 8 tokens.
+  virtual Status gated_delta_net(const DeltaNetCall& call) const = 0;
 
   // Attention of every row to every row, as in a vision tower: q [rows, heads * head_dim], k and v
   // [rows, kv_heads * head_dim], out like q.

@@ -31,6 +31,10 @@ std::string_view op_name(OpKind kind) {
       return "rms_norm";
     case OpKind::kRope:
       return "rope";
+    case OpKind::kGate:
+      return "gate";
+    case OpKind::kDeltaNet:
+      return "delta_net";
     case OpKind::kAttention:
       return "attention";
     case OpKind::kKvStore:
@@ -141,6 +145,15 @@ Status ProfilingBackend::rope(Matrix x, std::int64_t heads, std::int64_t head_di
                               ConstMatrix sin) const {
   return timed(op(OpKind::kRope, x.rows, x.cols),
                [&] { return inner_.rope(x, heads, head_dim, cos, sin); });
+}
+
+Status ProfilingBackend::gate(Matrix x, ConstMatrix gates) const {
+  return timed(op(OpKind::kGate, x.rows, x.cols), [&] { return inner_.gate(x, gates); });
+}
+
+Status ProfilingBackend::gated_delta_net(const DeltaNetCall& call) const {
+  return timed(op(OpKind::kDeltaNet, call.out.rows, call.out.cols),
+               [&] { return inner_.gated_delta_net(call); });
 }
 
 Status ProfilingBackend::attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k,

@@ -19,6 +19,8 @@ enum class OpKind : std::uint8_t {
   kLayerNorm,
   kRmsNorm,
   kRope,
+  kGate,
+  kDeltaNet,
   kAttention,
   kKvStore,
   kCausalAttention,
@@ -73,6 +75,8 @@ class ProfilingBackend final : public Backend {
   Status rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const override;
   Status rope(Matrix x, std::int64_t heads, std::int64_t head_dim, ConstMatrix cos,
               ConstMatrix sin) const override;
+  Status gate(Matrix x, ConstMatrix gates) const override;
+  Status gated_delta_net(const DeltaNetCall& call) const override;
   Status attention(const AttentionShape& shape, ConstMatrix q, ConstMatrix k, ConstMatrix v,
                    Matrix out, Workspace& workspace) const override;
   Status kv_store(const KvLayer& cache, std::span<const SequenceRows> sequences, ConstMatrix k,

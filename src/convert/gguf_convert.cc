@@ -51,6 +51,26 @@ float convert_row(const tensor::TensorView& source, std::int64_t row, std::int64
   return most;
 }
 
+// The same for a row whose values or their order change, which are plain floats.
+float convert_values(const ExportTensor& t, std::int64_t row, std::int64_t cols, std::byte* to) {
+  const std::byte* const from = t.source.data.data() + bytes_of(t.source.dtype, row * cols);
+  std::vector<float> line(static_cast<std::size_t>(cols));
+  const std::int64_t unit = t.tiles.columns ? t.tiles.unit : cols;
+  for (std::int64_t i = 0; i * unit < cols; ++i) {
+    const std::int64_t at = (t.tiles.columns ? t.tiles.head_at(i) : i) * unit;
+    tensor::dequantize(t.source.dtype, from + bytes_of(t.source.dtype, at), unit,
+                       line.data() + i * unit);
+  }
+  float most = 0;
+  for (float& value : line) {
+    if (t.values == models::GgufValues::kPlusOne) value += 1;
+    if (t.values == models::GgufValues::kNegativeExp) value = -std::exp(value);
+    most = std::isnan(value) ? INFINITY : std::max(most, std::fabs(value));
+  }
+  tensor::quantize(t.type, line.data(), cols, to);
+  return most;
+}
+
 class Converter {
  public:
   Converter(compute::Pool& pool, const formats::GgufWriter::Sink& sink,
@@ -62,7 +82,8 @@ class Converter {
     const std::int64_t cols = shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
     const std::int64_t rows = *shape.elements() / cols;
     // One value a row, for a vector whose values are permuted.
-    return shape.rank() == 1 && t.permute_heads > 0 ? convert(t, cols, 1) : convert(t, rows, cols);
+    const bool ordered = t.permute_heads > 0 || (t.tiles.k_heads > 0 && !t.tiles.columns);
+    return shape.rank() == 1 && ordered ? convert(t, cols, 1) : convert(t, rows, cols);
   }
 
  private:
@@ -97,7 +118,13 @@ class Converter {
       const std::int64_t height = t.source.shape[2];
       from = (row / height * t.frames + t.frame) * height + row % height;
     }
+    if (t.tiles.k_heads > 0 && !t.tiles.columns && row >= t.tiles.first_row) {
+      const std::int64_t inside = row - t.tiles.first_row, unit = t.tiles.unit;
+      from = t.tiles.first_row + t.tiles.head_at(inside / unit) * unit + inside % unit;
+    }
     std::byte* const to = buffer_.data() + at;
+    if (t.tiles.columns || t.values != models::GgufValues::kSame)
+      return convert_values(t, from, cols, to);
     if (t.source.dtype != t.type) return convert_row(t.source, from, cols, t.type, to);
     const std::size_t bytes = bytes_of(t.type, cols);
     std::memcpy(to, t.source.data.data() + static_cast<std::size_t>(from) * bytes, bytes);

@@ -23,7 +23,8 @@ void add(GgufExport& out, const TensorSpec& spec, const tensor::TensorView& view
   for (std::int64_t frame = 0; frame < frames; ++frame) {
     const std::string name = models::TensorTable::gguf_frame(spec, frame);
     out.writer.add_tensor(name, type, source.shape);
-    out.tensors.push_back({name, source, type, spec.gguf_permuted_heads, frame, frames});
+    out.tensors.push_back({name, source, type, spec.gguf_permuted_heads, frame, frames,
+                           spec.gguf_tiles, spec.gguf_values});
   }
 }
 

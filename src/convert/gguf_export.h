@@ -25,6 +25,8 @@ struct ExportTensor {
   std::int64_t permute_heads = 0;
   // One of so many frames of the source, whose bytes hold all of them.
   std::int64_t frame = 0, frames = 1;
+  models::GgufTiles tiles = {};
+  models::GgufValues values = models::GgufValues::kSame;
 };
 
 // One file, described and not yet written. Borrows the checkpoint.

@@ -32,9 +32,11 @@ struct ModelSummary {
     std::int64_t layers = 0, hidden_size = 0, intermediate_size = 0;
     std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
     std::int64_t vocab_size = 0, max_position = 0;
+    std::int64_t kv_layers = 0;    // those that have keys and values
+    std::int64_t state_bytes = 0;  // of a sequence, in the other layers
 
     // Keys and values of one token in all layers.
-    std::int64_t kv_values() const { return 2 * layers * kv_heads * head_dim; }
+    std::int64_t kv_values() const { return 2 * kv_layers * kv_heads * head_dim; }
   };
 
   std::string family;  // "llava"

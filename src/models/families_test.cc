@@ -28,7 +28,7 @@ TEST(Families, ModelTypesOfNoFamilyAreNamed) {
         refusal(c),
         std::string("model/config.json: model_type: expected llava_onevision, llava_next, "
                     "llava, idefics3, smolvlm, internvl, internvl_chat, qwen2_vl, qwen2_5_vl, "
-                    "qwen3_vl, found \"") +
+                    "qwen3_vl, qwen3_5, found \"") +
             type + "\"");
   }
 }
@@ -62,7 +62,7 @@ TEST(Families, GgufPairsOfNoFamilyAreNamed) {
   c.gguf = Checkpoint::GgufPair{parse(gemma, "lm.gguf"), parse(mlp, "mmproj.gguf")};
   EXPECT_EQ(refusal(c),
             "lm.gguf: general.architecture: expected llama, qwen2, qwen3, qwen2vl, qwen3vl, "
-            "granite, found \"gemma3\"");
+            "qwen35, granite, found \"gemma3\"");
 }
 
 }  // namespace

@@ -11,12 +11,17 @@ using base::make_error;
 
 namespace {
 
-// Some checkpoints have a vector as [1, 1, size].
-bool same_but_for_leading_ones(const tensor::Shape& stored, const tensor::Shape& expected) {
-  const auto dims = stored.dims();
-  const std::size_t more = dims.size() > expected.rank() ? dims.size() - expected.rank() : 0;
-  return std::ranges::all_of(dims.first(more), [](std::int64_t d) { return d == 1; }) &&
-         std::ranges::equal(dims.subspan(more), expected.dims());
+// Some checkpoints have a vector as [1, 1, size], or a convolution by channels as [channels, 1,
+// kernel].
+bool same_but_for_ones(const tensor::Shape& stored, const tensor::Shape& expected) {
+  std::vector<std::int64_t> dims(stored.dims().begin(), stored.dims().end());
+  std::size_t more = dims.size() > expected.rank() ? dims.size() - expected.rank() : 0;
+  for (; more > 0; --more) {
+    const auto one = std::ranges::find(dims, 1);
+    if (one == dims.end()) return false;
+    dims.erase(one);
+  }
+  return std::ranges::equal(dims, expected.dims());
 }
 
 }  // namespace
@@ -159,7 +164,7 @@ Result<tensor::TensorView> ModelTensors::view(const TensorSpec& spec) const {
     }
     return make_error(ErrorCode::kBadModel, "{}: tensor {} is missing", file, stored_name(spec));
   }
-  if (!same_but_for_leading_ones(stored->shape, spec.shape)) {
+  if (!same_but_for_ones(stored->shape, spec.shape)) {
     return make_error(ErrorCode::kBadModel, "{}: tensor {}: expected shape {}, found {}",
                       checkpoint_->file_of(*stored), stored->name, spec.shape.to_string(),
                       stored->shape.to_string());

@@ -75,6 +75,20 @@ void TableSection::add(std::string_view name, std::string_view gguf, const tenso
               .optional = optional});
 }
 
+void TableSection::gated_linear(std::string_view name, std::string_view gguf, std::int64_t out,
+                                std::int64_t in, bool bias, std::int64_t heads) {
+  const auto add = [&](std::string_view kind, const tensor::Shape& shape, TensorRole role) {
+    table_.add({.name = joined(prefix_, name, kind),
+                .gguf = joined(gguf_prefix_, gguf, kind),
+                .shape = shape,
+                .role = role,
+                .part = part_,
+                .gated_heads = heads});
+  };
+  add(".weight", {out, in}, TensorRole::kLayerMatrix);
+  if (bias) add(".bias", {out}, TensorRole::kVector);
+}
+
 void TableSection::frames(std::string_view name, std::string_view gguf,
                           const tensor::Shape& shape) {
   table_.add({.name = joined(prefix_, name),

@@ -31,6 +31,23 @@ enum class TensorRole {
 };
 bool is_matrix(TensorRole role);  // what is multiplied by, or looked up in
 
+// How GGUF files have the value heads of a gated delta net: those of the first key head's group do
+// not come first, but the first of every group. Rows from first_row on, `unit` for a head, or
+// columns.
+struct GgufTiles {
+  std::int64_t k_heads = 0, v_heads = 0, unit = 0;
+  std::int64_t first_row = 0;
+  bool columns = false;
+
+  // The reference's head that stands at such a place in the file.
+  std::int64_t head_at(std::int64_t place) const {
+    return place % k_heads * (v_heads / k_heads) + place / k_heads;
+  }
+};
+
+// What GGUF files have of a vector: its values, 1 more, or -exp of them.
+enum class GgufValues : std::uint8_t { kSame, kPlusOne, kNegativeExp };
+
 struct TensorSpec {
   std::string name;  // ours: "language.layers.0.self_attn.q_proj.weight"
   std::string gguf;  // in the GGUF file of its part: "blk.0.attn_q.weight"
@@ -39,7 +56,12 @@ struct TensorSpec {
   Part part = Part::kLanguage;
   // Number of heads whose rows GGUF files have in interleaved RoPE order; 0 if not permuted.
   std::int64_t gguf_permuted_heads = 0;
+  GgufTiles gguf_tiles = {};  // k_heads 0: as the reference
+  GgufValues gguf_values = GgufValues::kSame;
   bool optional = false;  // a checkpoint may leave it out
+  // Not 0: of so many heads, the first half of whose rows are queries and the second gates: all
+  // queries come first once loaded.
+  std::int64_t gated_heads = 0;
   // Not 0: GGUF files have one tensor for each index of dimension 2, of which there are so many;
   // all but the first with ".1", ".2" ... behind the name.
   std::int64_t gguf_frames = 0;
@@ -62,6 +84,7 @@ class TensorTable {
       : styles_(styles), unused_(unused) {}
 
   void add(TensorSpec spec);  // names must be unique
+  TensorSpec& last() { return specs_.back(); }
 
   const std::vector<TensorSpec>& specs() const { return specs_; }
   // Null where there is none.
@@ -94,6 +117,9 @@ class TableSection {
 
   void add(std::string_view name, std::string_view gguf, const tensor::Shape& shape,
            TensorRole role, std::int64_t gguf_permuted_heads = 0, bool optional = false);
+  // Of queries and their gates, weight and bias as above: [2 * heads * head_dim, in].
+  void gated_linear(std::string_view name, std::string_view gguf, std::int64_t out, std::int64_t in,
+                    bool bias, std::int64_t heads);
   // A convolution's kernel [out, channels, frames, height, width].
   void frames(std::string_view name, std::string_view gguf, const tensor::Shape& shape);
   // weight [out, in] and, where there is one, bias [out].
@@ -105,6 +131,8 @@ class TableSection {
                       std::int64_t first_row);
   void norm(std::string_view name, std::string_view gguf, std::int64_t size, bool bias,
             bool optional = false);
+  // The row that was added last, to say more of it.
+  TensorSpec& last() { return table_.last(); }
 
  private:
   TensorTable& table_;

@@ -20,6 +20,10 @@ inline constexpr std::string_view kLlama3Split =
 inline constexpr std::string_view kQwen2Split =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
     "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+// Marks belong to letters.
+inline constexpr std::string_view kQwen35Split =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| "
+    "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 // Of several names for one kind, the first is the one to write.
 inline constexpr PreTokenizerKind kPreTokenizerKinds[] = {
@@ -28,6 +32,7 @@ inline constexpr PreTokenizerKind kPreTokenizerKinds[] = {
     {"llama-bpe", kLlama3Split, true, false},
     {"llama3", kLlama3Split, true, false},
     {"qwen2", kQwen2Split, false, true},
+    {"qwen35", kQwen35Split, false, true},
     {"smollm", "", false, false, true},
     {"refact", "", false, false, true},
     {"starcoder", "", false, false, true},

@@ -34,9 +34,18 @@ TEST_P(FamiliesTest, APairInF32ChangesNothing) {
                                        .progress = {},
                                        .stop = {}});
   ASSERT_TRUE(written.has_value()) << written.error().message;
-  const auto source = answer(in_f32(model())), pair = answer(in_f32(target));
+  const auto source = answer(in_f32(model()));
+  auto pair = answer(in_f32(target));
   ASSERT_TRUE(source.has_value()) << source.error().message;
   ASSERT_TRUE(pair.has_value()) << pair.error().message;
+  // A pair of Qwen3.5 has value heads in another order, and so sums over them.
+  const bool same_sums = std::string_view(GetParam()) != "qwen3_5";
+  if (!same_sums) {
+    ASSERT_EQ(pair->logits.size(), source->logits.size());
+    for (std::size_t i = 0; i < source->logits.size(); ++i)
+      ASSERT_NEAR(pair->logits[i], source->logits[i], 1e-4) << i;
+    pair->logits = source->logits;
+  }
   vision::testing::expect_same(*pair, *source);
   const bool tiles = !std::string_view(GetParam()).starts_with("qwen");
   EXPECT_EQ(source->image_inputs.front() > 1, tiles);
@@ -56,7 +65,7 @@ TEST_P(FamiliesTest, APackedModelChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(Models, FamiliesTest,
                          ::testing::Values("llava_next", "llava_onevision", "smolvlm", "idefics3",
                                            "internvl", "internvl3_5", "granite_vision", "qwen2_vl",
-                                           "qwen2_5_vl", "qwen3_vl"),
+                                           "qwen2_5_vl", "qwen3_vl", "qwen3_5"),
                          [](const auto& model) { return std::string(model.param); });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "compute/cpu/attention/attention.h"
 #include "compute/cpu/attention/kv_blocks.h"
+#include "compute/cpu/delta/delta_net.h"
 #include "compute/cpu/elementwise/kernels.h"
 #include "compute/cpu/gemm/linear.h"
 #include "compute/cpu/gemm/packed_weight.h"
@@ -128,6 +129,23 @@ class CpuBackend final : public Backend {
         elementwise_.rotate(x.row(row) + head * head_dim, cos.row(row), sin.row(row), cos.cols);
       }
     });
+    return {};
+  }
+
+  Status gate(Matrix x, ConstMatrix gates) const override {
+    each_row(x.rows, [&](std::int64_t row) {
+      elementwise_.gate(x.row(row), gates.row(row), x.cols, false);
+    });
+    return {};
+  }
+
+  Status gated_delta_net(const DeltaNetCall& call) const override {
+    if (call.shape.kernel > kMaxConvolution) {
+      return make_error(ErrorCode::kUnsupported,
+                        "convolution: expected at most {} tokens, found {}", kMaxConvolution,
+                        call.shape.kernel);
+    }
+    cpu::gated_delta_net(elementwise_, *pool_, call);
     return {};
   }
 

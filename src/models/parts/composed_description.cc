@@ -17,7 +17,9 @@ ModelSummary summary_of(const ComposedConfig& c, const ModelSummary::Tower& towe
                        .kv_heads = c.language.kv_heads,
                        .head_dim = c.language.head_dim,
                        .vocab_size = c.language.vocab_size,
-                       .max_position = c.language.max_position},
+                       .max_position = c.language.max_position,
+                       .kv_layers = c.language.layers - c.language.linear_count(),
+                       .state_bytes = c.language.state_bytes()},
           .image_rows = max_rows,
           .several_rows = c.several_rows};
 }

@@ -10,10 +10,43 @@
 
 namespace ocellus::models {
 
+namespace {
+
+DeltaNetConfig delta_net_of(const DecoderConfig& c) {
+  return {.shape = c.delta, .hidden_size = c.hidden_size, .gguf = !c.norms_from_one};
+}
+
+void add_norm(TableSection& section, const DecoderConfig& c, const char* name, const char* gguf,
+              std::int64_t size) {
+  section.norm(name, gguf, size, false);
+  if (c.norms_from_one) section.last().gguf_values = GgufValues::kPlusOne;
+}
+
+void add_attention_tensors(TableSection& layer, const DecoderConfig& c) {
+  using enum TensorRole;
+  const std::int64_t hidden = c.hidden_size;
+  const bool permuted = gguf_permutes_rope(c.gguf_architecture);
+  if (c.output_gate) {
+    layer.gated_linear("self_attn.q_proj", "attn_q", 2 * c.q_size(), hidden, c.qkv_bias, c.heads);
+  } else {
+    layer.linear("self_attn.q_proj", "attn_q", c.q_size(), hidden, kLayerMatrix, c.qkv_bias,
+                 permuted ? c.heads : 0);
+  }
+  layer.linear("self_attn.k_proj", "attn_k", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias,
+               permuted ? c.kv_heads : 0);
+  layer.linear("self_attn.v_proj", "attn_v", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias);
+  if (c.qk_norm) {
+    add_norm(layer, c, "self_attn.q_norm", "attn_q_norm", c.head_dim);
+    add_norm(layer, c, "self_attn.k_norm", "attn_k_norm", c.head_dim);
+  }
+  layer.linear("self_attn.o_proj", "attn_output", hidden, c.q_size(), kLayerMatrix, c.output_bias);
+}
+
+}  // namespace
+
 void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
   using enum TensorRole;
   const std::int64_t hidden = c.hidden_size, inner = c.intermediate_size;
-  const bool permuted = gguf_permutes_rope(c.gguf_architecture);
   TableSection whole(table, Part::kLanguage, "language.", "");
   whole.add("embed_tokens.weight", "token_embd.weight", {c.vocab_size, hidden}, kTokenEmbedding);
   // In GGUF files only: Llama 3.1's rope scaling.
@@ -21,24 +54,19 @@ void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
   for (std::int64_t i = 0; i < c.layers; ++i) {
     TableSection layer(table, Part::kLanguage, fmt::format("language.layers.{}.", i),
                        fmt::format("blk.{}.", i));
-    layer.norm("input_layernorm", "attn_norm", hidden, false);
-    layer.linear("self_attn.q_proj", "attn_q", c.q_size(), hidden, kLayerMatrix, c.qkv_bias,
-                 permuted ? c.heads : 0);
-    layer.linear("self_attn.k_proj", "attn_k", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias,
-                 permuted ? c.kv_heads : 0);
-    layer.linear("self_attn.v_proj", "attn_v", c.kv_size(), hidden, kLayerMatrix, c.qkv_bias);
-    if (c.qk_norm) {
-      layer.norm("self_attn.q_norm", "attn_q_norm", c.head_dim, false);
-      layer.norm("self_attn.k_norm", "attn_k_norm", c.head_dim, false);
+    add_norm(layer, c, "input_layernorm", "attn_norm", hidden);
+    if (c.is_linear(i)) {
+      add_delta_net_tensors(layer, delta_net_of(c));
+    } else {
+      add_attention_tensors(layer, c);
     }
-    layer.linear("self_attn.o_proj", "attn_output", hidden, c.q_size(), kLayerMatrix,
-                 c.output_bias);
-    layer.norm("post_attention_layernorm", "ffn_norm", hidden, false);
+    add_norm(layer, c, "post_attention_layernorm",
+             c.linear_layers.empty() ? "ffn_norm" : "post_attention_norm", hidden);
     layer.linear("mlp.gate_proj", "ffn_gate", inner, hidden, kLayerMatrix, c.mlp_bias);
     layer.linear("mlp.up_proj", "ffn_up", inner, hidden, kLayerMatrix, c.mlp_bias);
     layer.linear("mlp.down_proj", "ffn_down", hidden, inner, kLayerMatrix, c.mlp_bias);
   }
-  whole.norm("norm", "output_norm", hidden, false);
+  add_norm(whole, c, "norm", "output_norm", hidden);
   if (c.tie_word_embeddings) return;
   TableSection(table, Part::kLanguage, "", "")
       .add("lm_head.weight", "output.weight", {c.vocab_size, hidden}, kHead);
@@ -72,38 +100,57 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const DecoderConfig& config,
                     .hidden_size = config.hidden_size,
                     .layers = config.layers,
                     .max_position = config.max_position,
-                    .arithmetic = loader.arithmetic()};
+                    .arithmetic = loader.arithmetic(),
+                    .state_bytes = static_cast<std::size_t>(config.state_bytes())};
   OCELLUS_ASSIGN_OR_RETURN(decoder.embeddings_, loader.matrix("language.embed_tokens.weight"));
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<float> divisors, load_rope_divisors(loader));
   decoder.rope_ = std::make_unique<Rope>(config.rope, divisors);
+  std::int64_t attention = 0, delta = 0;
   for (std::int64_t i = 0; i < config.layers; ++i) {
-    const std::string name = fmt::format("language.layers.{}.", i);
-    Layer layer;
-    OCELLUS_ASSIGN_OR_RETURN(layer.attention_norm, loader.norm(name + "input_layernorm"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.mlp_norm, loader.norm(name + "post_attention_layernorm"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
-    if (config.qk_norm) {
-      OCELLUS_ASSIGN_OR_RETURN(layer.q_norm, loader.norm(name + "self_attn.q_norm"));
-      OCELLUS_ASSIGN_OR_RETURN(layer.k_norm, loader.norm(name + "self_attn.k_norm"));
-    }
-    OCELLUS_ASSIGN_OR_RETURN(layer.o, loader.linear(name + "self_attn.o_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.gate, loader.linear(name + "mlp.gate_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.up, loader.linear(name + "mlp.up_proj"));
-    OCELLUS_ASSIGN_OR_RETURN(layer.down, loader.linear(name + "mlp.down_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(Layer layer, decoder.load_layer(i, loader));
+    layer.index = layer.delta ? delta++ : attention++;
     decoder.layers_.push_back(std::move(layer));
   }
-  OCELLUS_ASSIGN_OR_RETURN(decoder.norm_, loader.norm("language.norm"));
+  OCELLUS_ASSIGN_OR_RETURN(decoder.norm_, decoder.load_norm("language.norm", loader));
   if (!config.tie_word_embeddings) {
     OCELLUS_ASSIGN_OR_RETURN(decoder.head_, loader.matrix("lm_head.weight"));
   }
   return loaded;
 }
 
+Result<Norm> Decoder::load_norm(const std::string& name, const WeightLoader& loader) const {
+  OCELLUS_ASSIGN_OR_RETURN(Norm norm, loader.norm(name));
+  if (config_.norms_from_one)
+    for (float& weight : norm.weight) weight += 1;
+  return norm;
+}
+
+Result<Decoder::Layer> Decoder::load_layer(std::int64_t index, const WeightLoader& loader) const {
+  const std::string name = fmt::format("language.layers.{}.", index);
+  Layer layer;
+  OCELLUS_ASSIGN_OR_RETURN(layer.attention_norm, load_norm(name + "input_layernorm", loader));
+  OCELLUS_ASSIGN_OR_RETURN(layer.mlp_norm, load_norm(name + "post_attention_layernorm", loader));
+  if (config_.is_linear(index)) {
+    OCELLUS_ASSIGN_OR_RETURN(layer.delta, DeltaNet::load(delta_net_of(config_), loader, name));
+  } else {
+    OCELLUS_ASSIGN_OR_RETURN(layer.q, loader.linear(name + "self_attn.q_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.k, loader.linear(name + "self_attn.k_proj"));
+    OCELLUS_ASSIGN_OR_RETURN(layer.v, loader.linear(name + "self_attn.v_proj"));
+    if (config_.qk_norm) {
+      OCELLUS_ASSIGN_OR_RETURN(layer.q_norm, load_norm(name + "self_attn.q_norm", loader));
+      OCELLUS_ASSIGN_OR_RETURN(layer.k_norm, load_norm(name + "self_attn.k_norm", loader));
+    }
+    OCELLUS_ASSIGN_OR_RETURN(layer.o, loader.linear(name + "self_attn.o_proj"));
+  }
+  OCELLUS_ASSIGN_OR_RETURN(layer.gate, loader.linear(name + "mlp.gate_proj"));
+  OCELLUS_ASSIGN_OR_RETURN(layer.up, loader.linear(name + "mlp.up_proj"));
+  OCELLUS_ASSIGN_OR_RETURN(layer.down, loader.linear(name + "mlp.down_proj"));
+  return layer;
+}
+
 compute::KvGeometry Decoder::kv_geometry(tensor::DType dtype) const {
   compute::KvGeometry geometry;
-  geometry.layers = config_.layers;
+  geometry.layers = std::max<std::int64_t>(1, config_.layers - config_.linear_count());
   geometry.kv_heads = config_.kv_heads;
   geometry.head_dim = config_.head_dim;
   geometry.dtype = dtype;
@@ -150,8 +197,19 @@ Status Decoder::begin(const Step& step, LanguageModel::Scratch& buffers) const {
   return {};
 }
 
-Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scratch) const {
-  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+Status Decoder::run_delta_net(const Layer& layer, const Step& step, Scratch& scratch) const {
+  const compute::Matrix x = step.x;
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix normed, scratch.narrow.shape(x.rows, x.cols));
+  OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(x, layer.attention_norm.weight.data(),
+                                             static_cast<float>(config_.rms_norm_eps), normed));
+  OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix out,
+                           layer.delta->run(*backend_, normed, scratch.decode_rows, step.sequences,
+                                            layer.index * config_.delta.state_values(),
+                                            scratch.wide, *scratch.workspace));
+  return add_to(x, layer.delta->out(), out, scratch);
+}
+
+Status Decoder::run_attention(const Layer& layer, const Step& step, Scratch& scratch) const {
   const DecoderConfig& c = config_;
   const compute::Matrix x = step.x;
   const float scale = c.attention_scale > 0 ? static_cast<float>(c.attention_scale)
@@ -161,15 +219,18 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
   const std::int64_t q_width = c.heads * c.head_dim, kv_width = c.kv_heads * c.head_dim;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix narrow,
                            scratch.narrow.shape(x.rows, std::max(x.cols, q_width)));
+  const std::int64_t q_cols = c.output_gate ? 2 * q_width : q_width;
   OCELLUS_ASSIGN_OR_RETURN(const compute::Matrix wide,
-                           scratch.wide.shape(x.rows, q_width + 2 * kv_width));
+                           scratch.wide.shape(x.rows, q_cols + 2 * kv_width));
   const compute::Matrix normed = narrow.slice_cols(0, x.cols),
                         attended = narrow.slice_cols(0, q_width), q = wide.slice_cols(0, q_width),
-                        k = wide.slice_cols(q_width, kv_width),
-                        v = wide.slice_cols(q_width + kv_width, kv_width);
+                        gates = wide.slice_cols(q_cols - q_width, q_width),
+                        k = wide.slice_cols(q_cols, kv_width),
+                        v = wide.slice_cols(q_cols + kv_width, kv_width);
   OCELLUS_RETURN_IF_ERROR(backend_->rms_norm(x, layer.attention_norm.weight.data(),
                                              static_cast<float>(c.rms_norm_eps), normed));
-  const compute::LinearCall projections[] = {layer.q.call(q), layer.k.call(k), layer.v.call(v)};
+  const compute::LinearCall projections[] = {layer.q.call(wide.slice_cols(0, q_cols)),
+                                             layer.k.call(k), layer.v.call(v)};
   OCELLUS_RETURN_IF_ERROR(
       backend_->linear(normed, scratch.decode_rows, projections, *scratch.workspace));
   if (c.qk_norm) {
@@ -178,9 +239,11 @@ Status Decoder::run_attention(std::int64_t index, const Step& step, Scratch& scr
   }
   OCELLUS_RETURN_IF_ERROR(backend_->rope(q, c.heads, c.head_dim, scratch.cos, scratch.sin));
   OCELLUS_RETURN_IF_ERROR(backend_->rope(k, c.kv_heads, c.head_dim, scratch.cos, scratch.sin));
-  OCELLUS_RETURN_IF_ERROR(backend_->kv_store({step.geometry, index}, scratch.sequences, k, v));
-  OCELLUS_RETURN_IF_ERROR(backend_->causal_attention(
-      shape, {step.geometry, index}, scratch.sequences, q, attended, *scratch.workspace));
+  const compute::KvLayer cache{step.geometry, layer.index};
+  OCELLUS_RETURN_IF_ERROR(backend_->kv_store(cache, scratch.sequences, k, v));
+  OCELLUS_RETURN_IF_ERROR(
+      backend_->causal_attention(shape, cache, scratch.sequences, q, attended, *scratch.workspace));
+  if (c.output_gate) OCELLUS_RETURN_IF_ERROR(backend_->gate(attended, gates));
   return add_to(x, layer.o, attended, scratch);
 }
 
@@ -238,8 +301,10 @@ Status Decoder::add_to(compute::Matrix x, const Linear& linear, compute::ConstMa
 Status Decoder::run_layer(std::int64_t index, const Step& step,
                           LanguageModel::Scratch& buffers) const {
   auto& scratch = static_cast<Scratch&>(buffers);
-  OCELLUS_RETURN_IF_ERROR(run_attention(index, step, scratch));
-  OCELLUS_RETURN_IF_ERROR(run_mlp(layers_[static_cast<std::size_t>(index)], step, scratch));
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  OCELLUS_RETURN_IF_ERROR(layer.delta ? run_delta_net(layer, step, scratch)
+                                      : run_attention(layer, step, scratch));
+  OCELLUS_RETURN_IF_ERROR(run_mlp(layer, step, scratch));
   for (const InnerRows& inner : step.inner) {
     if (inner.layer != index) continue;
     for (std::int64_t i = 0; i < inner.rows.rows; ++i) {

@@ -1,15 +1,18 @@
-// The decoder part: Llama, Mistral, Qwen2 and Granite are one language model with different
-// switches. Reference: transformers, models/{llama,mistral,qwen2,granite}/modeling_*.py.
+// The decoder part: Llama, Mistral, Granite and Qwen from 2 to 3.5 are one language model with
+// different switches. Reference: transformers,
+// models/{llama,mistral,granite,qwen2,qwen3,qwen3_5}/modeling_*.py.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "compute/backend.h"
 #include "models/language_model.h"
 #include "models/parts/decoder_config.h"
+#include "models/parts/delta_net.h"
 #include "models/parts/rope.h"
 #include "models/parts/weight_loader.h"
 #include "models/tensor_table.h"
@@ -44,10 +47,15 @@ class Decoder final : public LanguageModel {
   struct Layer {
     Norm attention_norm, mlp_norm, q_norm, k_norm;
     Linear q, k, v, o, gate, up, down;
+    std::optional<DeltaNet> delta;  // in place of attention
+    std::int64_t index = 0;         // among those of its kind: of the cache or of the state
   };
 
   struct Scratch;
-  Status run_attention(std::int64_t index, const Step& step, Scratch& scratch) const;
+  Result<Layer> load_layer(std::int64_t index, const WeightLoader& loader) const;
+  Result<Norm> load_norm(const std::string& name, const WeightLoader& loader) const;
+  Status run_attention(const Layer& layer, const Step& step, Scratch& scratch) const;
+  Status run_delta_net(const Layer& layer, const Step& step, Scratch& scratch) const;
   // x += residual_scale * linear(input)
   Status add_to(compute::Matrix x, const Linear& linear, compute::ConstMatrix input,
                 Scratch& scratch) const;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "formats/limits.h"
+#include "models/parts/delta_net_config.h"
 
 namespace ocellus::models {
 namespace {
@@ -33,6 +34,8 @@ struct DecoderType {
   double rms_norm_eps = 1e-6, rope_theta = 10000;
   bool qk_norm = false;
   std::array<std::int64_t, 3> sections = {};  // of M-RoPE; 0: none
+  double rotated = 1;                         // share of a head's values
+  bool has_delta_net = false;                 // and what comes with it
 };
 
 // Qwen2-VL's and 2.5-VL's text models have one class's defaults by four names.
@@ -147,6 +150,25 @@ constexpr DecoderType kTypes[] = {
      .rope_theta = 5e5,
      .qk_norm = true,
      .sections = {24, 20, 20}},
+    {.model_type = "qwen3_5_text",
+     .gguf_architecture = "qwen35",
+     .vocab_size = 248320,
+     .intermediate_size = 12288,
+     .kv_heads = 4,
+     .max_position = 32768,
+     .sliding_window = 0,
+     .has_layer_windows = false,
+     .has_bias_keys = true,
+     .qkv_bias = false,
+     .has_scales = false,
+     .bos = -1,
+     .eos = -1,
+     .heads = 16,
+     .head_dim = 256,
+     .qk_norm = true,
+     .sections = {11, 11, 10},
+     .rotated = 0.25,
+     .has_delta_net = true},
 };
 
 const DecoderType& type_of(ConfigReader& r, std::string_view default_type) {
@@ -166,8 +188,8 @@ RopeConfig read_rope(ConfigReader& r, const DecoderType& decoder, std::int64_t h
   // transformers 4 has rope_theta beside rope_scaling, 5 has both in rope_parameters.
   ConfigReader scaling = r.child(r.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
   rope.theta = scaling.positive("rope_theta", r.positive("rope_theta", decoder.rope_theta));
-  const double rotated =
-      scaling.positive("partial_rotary_factor", r.positive("partial_rotary_factor", 1.0));
+  const double rotated = scaling.positive("partial_rotary_factor",
+                                          r.positive("partial_rotary_factor", decoder.rotated));
   const std::string type = scaling.text("rope_type", scaling.text("type", "default"));
   if (type == "linear") {
     rope.scaling = RopeConfig::Scaling::kLinear;
@@ -260,6 +282,10 @@ DecoderConfig read_decoder_config(ConfigReader& r, std::string_view default_type
   c.output_bias = attention_bias;
   c.qk_norm = type.qk_norm;
   c.mlp_bias = type.has_bias_keys && r.boolean("mlp_bias", false);
+  if (type.has_delta_net) {
+    c.output_gate = c.norms_from_one = true;
+    read_delta_net_config(r, c);
+  }
   if (type.has_scales) {
     c.embedding_scale = r.positive("embedding_multiplier", 1);
     c.residual_scale = r.positive("residual_multiplier", 1);

@@ -5,11 +5,13 @@
 // gguf/constants.py.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "compute/delta_net.h"
 #include "formats/config_reader.h"
 #include "formats/gguf_writer.h"
 #include "models/checkpoint.h"
@@ -38,6 +40,12 @@ struct DecoderConfig {
   bool output_bias = false;
   bool mlp_bias = false;
   bool qk_norm = false;  // queries and keys go through a norm, head by head
+  // Qwen3.5's: layers that keep a state in place of keys and values (empty: none); attention's
+  // output is gated; norms are stored as what is added to 1.
+  std::vector<bool> linear_layers = {};
+  compute::DeltaNetShape delta;
+  bool output_gate = false;
+  bool norms_from_one = false;
   // Granite's: embeddings (an image's rows, too) and what attention and MLP add are multiplied.
   double embedding_scale = 1, residual_scale = 1;
   // For other engines: the reference, whose models of pictures have a head of their own, does not
@@ -48,6 +56,14 @@ struct DecoderConfig {
 
   std::int64_t q_size() const { return heads * head_dim; }
   std::int64_t kv_size() const { return kv_heads * head_dim; }
+  bool is_linear(std::int64_t layer) const {
+    return !linear_layers.empty() && linear_layers[static_cast<std::size_t>(layer)];
+  }
+  // Of a sequence.
+  std::int64_t state_bytes() const {
+    return linear_count() * delta.state_values() * static_cast<std::int64_t>(sizeof(float));
+  }
+  std::int64_t linear_count() const { return std::ranges::count(linear_layers, true); }
 };
 
 // The ids of special tokens that a configuration names.

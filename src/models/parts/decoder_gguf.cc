@@ -18,6 +18,7 @@ struct Architecture {
   bool has_scales = false;     // Granite's multipliers
   bool qk_norm = false;
   bool has_sections = false;  // M-RoPE
+  bool has_delta_net = false;
 };
 constexpr Architecture kArchitectures[] = {
     {.name = "llama", .permutes_rope = true},
@@ -25,6 +26,7 @@ constexpr Architecture kArchitectures[] = {
     {.name = "qwen3", .qk_norm = true},
     {.name = "qwen2vl", .has_sections = true},
     {.name = "qwen3vl", .qk_norm = true, .has_sections = true},
+    {.name = "qwen35", .qk_norm = true, .has_sections = true, .has_delta_net = true},
     {.name = "granite", .permutes_rope = true, .has_scales = true}};
 
 constexpr const char* kEosKeys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
@@ -84,6 +86,36 @@ Status read_sections(const GgufMetadata& file, const Architecture& architecture,
   }
   for (int i = 0; i < 3; ++i) rope.sections.push_back(static_cast<std::int64_t>(found[i]));
   rope.interleaved = architecture.qk_norm;
+  return {};
+}
+
+// Sizes of states by the keys of state space models; layers by the interval, of which the last is
+// one of attention.
+Status read_delta_net(const GgufMetadata& file, const std::string& arch, DecoderConfig& c) {
+  const auto integer = [&](const char* key, std::int64_t min, std::int64_t max) {
+    return file.integer(arch + key, min, max);
+  };
+  compute::DeltaNetShape& s = c.delta;
+  OCELLUS_ASSIGN_OR_RETURN(s.kernel, integer(".ssm.conv_kernel", 2, 8));
+  OCELLUS_ASSIGN_OR_RETURN(s.k_dim, integer(".ssm.state_size", 1, formats::kMaxHidden));
+  OCELLUS_ASSIGN_OR_RETURN(s.k_heads, integer(".ssm.group_count", 1, formats::kMaxHeads));
+  OCELLUS_ASSIGN_OR_RETURN(s.v_heads, integer(".ssm.time_step_rank", 1, formats::kMaxHeads));
+  OCELLUS_ASSIGN_OR_RETURN(const std::int64_t inner,
+                           integer(".ssm.inner_size", 1, formats::kMaxHidden));
+  OCELLUS_ASSIGN_OR_RETURN(
+      const std::int64_t interval,
+      file.integer_or(arch + ".full_attention_interval", 4, 1, formats::kMaxLayers));
+  s.v_dim = inner / s.v_heads;
+  if (inner % s.v_heads != 0 || s.v_heads % s.k_heads != 0 || s.k_size() > formats::kMaxHidden) {
+    return make_error(ErrorCode::kBadModel,
+                      "{}: {}.ssm: expected value heads that are a multiple of the key heads and "
+                      "divide the inner size, found {}, {} and {}",
+                      file.file(), arch, s.v_heads, s.k_heads, inner);
+  }
+  s.eps = static_cast<float>(c.rms_norm_eps);
+  s.tiled_heads = true;
+  c.output_gate = true;
+  for (std::int64_t i = 0; i < c.layers; ++i) c.linear_layers.push_back((i + 1) % interval != 0);
   return {};
 }
 
@@ -162,6 +194,13 @@ Result<DecoderConfig> read_decoder_gguf(const GgufSource& source) {
   c.output_bias = source.has("blk.0.attn_output.bias");
   c.mlp_bias = source.has("blk.0.ffn_down.bias");
   c.qk_norm = architecture->qk_norm;
+  if (architecture->has_delta_net) {
+    // Layers that predict several tokens at once stand behind the others.
+    OCELLUS_ASSIGN_OR_RETURN(const std::int64_t more,
+                             file.integer_or(arch + ".nextn_predict_layers", 0, 0, c.layers - 1));
+    c.layers -= more;
+    OCELLUS_RETURN_IF_ERROR(read_delta_net(file, arch, c));
+  }
   OCELLUS_ASSIGN_OR_RETURN(c.rope, read_rope(file, arch, c.head_dim));
   if (architecture->has_sections)
     OCELLUS_RETURN_IF_ERROR(read_sections(file, *architecture, c.rope));
@@ -185,6 +224,32 @@ bool gguf_permutes_rope(std::string_view architecture) {
   const auto* const found = std::ranges::find(kArchitectures, architecture, &Architecture::name);
   return found != std::end(kArchitectures) && found->permutes_rope;
 }
+
+namespace {
+
+Status put_delta_net(formats::GgufWriter& w, const DecoderConfig& c, std::string_view file) {
+  const auto full = std::ranges::find(c.linear_layers, false);
+  const std::int64_t interval = full - c.linear_layers.begin() + 1;
+  for (std::int64_t i = 0; i < c.layers; ++i) {
+    if (c.is_linear(i) == ((i + 1) % interval != 0)) continue;
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: layer_types has a GGUF key only where every n-th layer is one of "
+                      "attention",
+                      file);
+  }
+  const auto put = [&](const char* key, std::int64_t value) {
+    w.put_u32(c.gguf_architecture + key, static_cast<std::uint32_t>(value));
+  };
+  put(".ssm.conv_kernel", c.delta.kernel);
+  put(".ssm.state_size", c.delta.k_dim);
+  put(".ssm.group_count", c.delta.k_heads);
+  put(".ssm.time_step_rank", c.delta.v_heads);
+  put(".ssm.inner_size", c.delta.v_size());
+  put(".full_attention_interval", interval);
+  return {};
+}
+
+}  // namespace
 
 Status put_decoder_gguf(formats::GgufWriter& w, const DecoderConfig& c, std::string_view file) {
   const std::string& arch = c.gguf_architecture;
@@ -216,6 +281,7 @@ Status put_decoder_gguf(formats::GgufWriter& w, const DecoderConfig& c, std::str
   if (c.sliding_window > 0) put(".attention.sliding_window", c.sliding_window);
   put(".rope.dimension_count", c.rope.rotated_dims);
   w.put_f32(arch + ".rope.freq_base", static_cast<float>(c.rope.theta));
+  if (!c.linear_layers.empty()) OCELLUS_RETURN_IF_ERROR(put_delta_net(w, c, file));
   if (!c.rope.sections.empty()) {
     std::vector<std::int32_t> sections(c.rope.sections.begin(), c.rope.sections.end());
     sections.push_back(0);

@@ -10,16 +10,19 @@ namespace {
 
 using base::make_error;
 
-// Rows in the order of the reference. In interleaved RoPE order the two values that rotate together
-// are neighbours: row 2 i + s of a head is the reference's row s * half + i.
-std::vector<std::byte> unpermuted(std::span<const std::byte> data, std::int64_t rows,
-                                  std::int64_t heads) {
+// Rows as they are computed with. In interleaved RoPE order the two values that rotate together are
+// neighbours: row 2 i + s of a head is the reference's row s * half + i. Of a head with gates, row
+// i and row half + i are those of a value and of its gate.
+std::vector<std::byte> ordered_rows(std::span<const std::byte> data, std::int64_t rows,
+                                    std::int64_t heads, bool gated) {
   std::vector<std::byte> ordered(data.size());
   const std::int64_t half = rows / heads / 2;
   const std::size_t row_bytes = data.size() / static_cast<std::size_t>(rows);
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t head = row / (2 * half), inside = row % (2 * half);
-    const std::int64_t from = head * 2 * half + inside % half * 2 + inside / half;
+    const std::int64_t from =
+        gated ? row % (rows / 2) / half * 2 * half + row % half + row / (rows / 2) * half
+              : head * 2 * half + inside % half * 2 + inside / half;
     std::memcpy(ordered.data() + static_cast<std::size_t>(row) * row_bytes,
                 data.data() + static_cast<std::size_t>(from) * row_bytes, row_bytes);
   }
@@ -27,6 +30,11 @@ std::vector<std::byte> unpermuted(std::span<const std::byte> data, std::int64_t 
 }
 
 }  // namespace
+
+std::pair<std::int64_t, bool> WeightLoader::ordered_heads(const TensorSpec& spec) const {
+  if (spec.gated_heads > 0) return {tensors_.checkpoint().packed ? 0 : spec.gated_heads, true};
+  return {tensors_.permuted_heads(spec), false};
+}
 
 Result<const TensorSpec*> WeightLoader::spec(const std::string& name) const {
   if (const TensorSpec* const spec = tensors_.table().find(name)) return spec;
@@ -44,8 +52,8 @@ Result<std::unique_ptr<compute::Weight>> WeightLoader::make(const TensorSpec& sp
     return backend_.map_weight(*packed, tensors_.checkpoint().packed->file);
   }
   std::vector<std::byte> ordered;
-  if (const std::int64_t heads = tensors_.permuted_heads(spec); heads > 0) {
-    ordered = unpermuted(view.data, view.shape[0], heads);
+  if (const auto [heads, gated] = ordered_heads(spec); heads > 0) {
+    ordered = ordered_rows(view.data, view.shape[0], heads, gated);
     view.data = ordered;
   }
   view.shape = {out, in};
@@ -95,9 +103,9 @@ Result<std::vector<float>> WeightLoader::vector(const std::string& name) const {
   const std::int64_t count = *row->shape.elements();
   std::vector<float> values(static_cast<std::size_t>(count));
   tensor::dequantize(view.dtype, view.data.data(), count, values.data());
-  if (const std::int64_t heads = tensors_.permuted_heads(*row); heads > 0) {
+  if (const auto [heads, gated] = ordered_heads(*row); heads > 0) {
     const std::vector<std::byte> ordered =
-        unpermuted(std::as_bytes(std::span(values)), row->shape[0], heads);
+        ordered_rows(std::as_bytes(std::span(values)), row->shape[0], heads, gated);
     std::memcpy(values.data(), ordered.data(), ordered.size());
   }
   if (sink_ != nullptr) OCELLUS_RETURN_IF_ERROR(sink_->vector(stored, values));

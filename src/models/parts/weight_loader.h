@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compute/backend.h"
@@ -74,6 +75,8 @@ class WeightLoader {
 
  private:
   Result<const TensorSpec*> spec(const std::string& name) const;
+  // Heads whose rows are put into another order, 0 where none are; and whether they have gates.
+  std::pair<std::int64_t, bool> ordered_heads(const TensorSpec& spec) const;
   Result<std::unique_ptr<compute::Weight>> make(const TensorSpec& spec,
                                                 tensor::TensorView view) const;
 

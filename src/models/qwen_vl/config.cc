@@ -89,13 +89,21 @@ GridTowerConfig read_tower_3(ConfigReader& r) {
   return c;
 }
 
+GridTowerConfig read_tower_35(ConfigReader& r) {
+  GridTowerConfig c = read_tower_3(r);
+  c.name = "qwen3.5";
+  c.deep_layers.clear();
+  return c;
+}
+
 struct Kind {
   std::string_view model_type, language;
   GridTowerConfig (*read_tower)(ConfigReader& r);
 };
 constexpr Kind kKinds[] = {{"qwen2_vl", "qwen2_vl_text", read_tower_2},
                            {"qwen2_5_vl", "qwen2_5_vl_text", read_tower_25},
-                           {"qwen3_vl", "qwen3_vl_text", read_tower_3}};
+                           {"qwen3_vl", "qwen3_vl_text", read_tower_3},
+                           {"qwen3_5", "qwen3_5_text", read_tower_35}};
 
 void finish_tower(ConfigReader& r, GridTowerConfig& c) {
   c.heads = r.integer("num_heads", 16, 1, formats::kMaxHeads);
@@ -172,9 +180,10 @@ Result<QwenVlConfig> parse_qwen_vl_config(std::string_view text, std::string_vie
   const std::string type = r.text("model_type", "");
   const auto* const kind = std::ranges::find(kKinds, type, &Kind::model_type);
   if (kind == std::end(kKinds)) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: model_type: expected qwen2_vl, qwen2_5_vl or qwen3_vl, found \"{}\"",
-                      r.where(), type);
+    return make_error(
+        ErrorCode::kUnsupported,
+        "{}: model_type: expected qwen2_vl, qwen2_5_vl, qwen3_vl or qwen3_5, found \"{}\"",
+        r.where(), type);
   }
   QwenVlConfig c;
   c.family = type;
@@ -189,8 +198,8 @@ Result<QwenVlConfig> parse_qwen_vl_config(std::string_view text, std::string_vie
   const TokenIds ids = read_token_ids(language, kind->language);
   r.join(language);
   c.language.tie_word_embeddings |= r.boolean("tie_word_embeddings", false);
-  constexpr std::int64_t kImage = 151655;
-  c.tokens.image = r.integer("image_token_id", kImage, 0, formats::kMaxVocabulary);
+  const std::int64_t usual_image = type == "qwen3_5" ? 248056 : 151655;
+  c.tokens.image = r.integer("image_token_id", usual_image, 0, formats::kMaxVocabulary);
   c.tokens.pad = r.integer("pad_token_id", -1, -1, formats::kMaxVocabulary);
   c.tokens.bos = ids.bos;
   c.tokens.eos = ids.eos;

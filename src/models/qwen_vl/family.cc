@@ -9,7 +9,7 @@
 namespace ocellus::models {
 namespace {
 
-constexpr std::string_view kModelTypes[] = {"qwen2_vl", "qwen2_5_vl", "qwen3_vl"};
+constexpr std::string_view kModelTypes[] = {"qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5"};
 constexpr std::string_view kProjectorTypes[] = {"qwen2vl_merger", "qwen2.5vl_merger",
                                                 "qwen3vl_merger"};
 
@@ -22,7 +22,8 @@ constexpr Prefix kPublished[] = {
 constexpr Prefix kInner[] = {
     {"tower.", "model.visual."}, {"language.", "model.language_model."}, {"lm_head.", "lm_head."}};
 constexpr NameStyle kStyles[] = {kPublished, kInner};
-constexpr std::string_view kUnused[] = {".inv_freq"};
+// Qwen3.5's "mtp." predicts several tokens at once, which is another way to the same text.
+constexpr std::string_view kUnused[] = {".inv_freq", "mtp."};
 
 TensorTable tensors_of(const QwenVlConfig& c) {
   TensorTable table(kStyles, kUnused);

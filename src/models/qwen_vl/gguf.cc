@@ -34,10 +34,12 @@ struct GgufKind {
   std::string_view projector, model_type, architecture;
   std::int64_t min_pixels, max_pixels;
 };
+// Qwen3.5 has Qwen3-VL's projector: the language model's file tells them apart.
 constexpr GgufKind kKinds[] = {
     {"qwen2vl_merger", "qwen2_vl", "qwen2vl", 4 * 28 * 28, 16384 * 28 * 28},
     {"qwen2.5vl_merger", "qwen2_5_vl", "qwen2vl", 4 * 28 * 28, 16384 * 28 * 28},
     {"qwen3vl_merger", "qwen3_vl", "qwen3vl", 64 * 32 * 32, 16384 * 32 * 32},
+    {"qwen3vl_merger", "qwen3_5", "qwen35", 64 * 32 * 32, 16384 * 32 * 32},
 };
 
 void assume(QwenVlConfig& c, const GgufMetadata& file, std::string_view key, std::int64_t value) {
@@ -117,11 +119,15 @@ Result<QwenVlConfig> read_qwen_vl_gguf(const Checkpoint& checkpoint) {
   // Files with another tower besides have it by the second name.
   OCELLUS_ASSIGN_OR_RETURN(std::string projector, file.text_or("clip.projector_type", ""));
   OCELLUS_ASSIGN_OR_RETURN(projector, file.text_or("clip.vision.projector_type", projector));
-  const auto* const kind = std::ranges::find(kKinds, projector, &GgufKind::projector);
+  OCELLUS_ASSIGN_OR_RETURN(const std::string architecture,
+                           language.metadata.text_or("general.architecture", ""));
+  const auto* kind = std::ranges::find(kKinds, projector, &GgufKind::projector);
   if (kind == std::end(kKinds)) {
     return make_error(ErrorCode::kUnsupported, "{}: clip.projector_type: unknown \"{}\"",
                       file.file(), projector);
   }
+  for (const GgufKind& each : kKinds)
+    if (each.projector == projector && each.architecture == architecture) kind = &each;
   QwenVlConfig c;
   c.family = kind->model_type;
   c.several_rows = true;

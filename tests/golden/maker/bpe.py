@@ -13,6 +13,9 @@ SPACE = "\u2581"  # SentencePiece's visible space
 LLAMA3_SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
                 r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2_SPLIT = LLAMA3_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")
+# Marks belong to letters.
+QWEN3_5_SPLIT = QWEN2_SPLIT.replace(r"\p{L}+|", r"[\p{L}\p{M}]+|").replace(
+    r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
 
 
 def training_text():

@@ -370,5 +370,37 @@ def qwen3_vl():
         generation={"eos_token_id": known.ids["<|im_end|>"]})
 
 
+def qwen3_5():
+    known = vocabularies.qwen_vl(vocabularies.bpe.QWEN3_5_SPLIT)
+    return Family(
+        "qwen3_5", "Qwen3.5: three layers of a gated delta net, one of gated attention with a "
+        "quarter of each head rotated; twice as many value heads as key heads; F32", 8, known,
+        qwen_vl_config(
+            "Qwen3_5", known,
+            {"deepstack_visual_indexes": [], "depth": 2, "hidden_act": "gelu_pytorch_tanh",
+             "hidden_size": 32, "in_channels": 3, "intermediate_size": 44,
+             "model_type": "qwen3_5", "num_heads": 4, "num_position_embeddings": 36,
+             "out_hidden_size": 48, "patch_size": 6, "spatial_merge_size": 2,
+             "temporal_patch_size": 2},
+            text("qwen3_5_text", known.rows, layers=4, num_key_value_heads=2, head_dim=24,
+                 rms_norm_eps=1e-6, max_position_embeddings=4096, attn_output_gate=True,
+                 full_attention_interval=4, layer_types=["linear_attention"] * 3 +
+                 ["full_attention"], linear_conv_kernel_dim=4, linear_key_head_dim=20,
+                 linear_num_key_heads=2, linear_num_value_heads=4, linear_value_head_dim=36,
+                 mamba_ssm_dtype="float32", mtp_num_hidden_layers=1,
+                 rope_parameters={"mrope_interleaved": True, "mrope_section": [2, 2, 2],
+                                  "partial_rotary_factor": 0.5, "rope_theta": 10000000,
+                                  "rope_type": "default"},
+                 eos_token_id=known.ids["<|im_end|>"]),
+            model_type="qwen3_5", tie_word_embeddings=True, torch_dtype="float32"),
+        qwen_vl_processor(6, 12 * 144, 80 * 144, image_mean=[0.5, 0.5, 0.5],
+                          image_std=[0.5, 0.5, 0.5],
+                          image_processor_type="Qwen2VLImageProcessorFast"),
+        ("chat_template.jinja", templates.QWEN3_5),
+        [limit("tokens", "square", image_tokens=20,
+               processor={"size": {"shortest_edge": 12 * 144, "longest_edge": 20 * 144}})],
+        spelling="native", generation={"eos_token_id": known.ids["<|im_end|>"]})
+
+
 ALL = {make.__name__: make for make in (llava_next, llava_onevision, smolvlm, idefics3, internvl,
-                                       internvl3_5, granite_vision, qwen2_vl, qwen2_5_vl, qwen3_vl)}
+                                       internvl3_5, granite_vision, qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5)}

@@ -149,10 +149,10 @@ def qwen2():
 
 
 @functools.cache
-def qwen_vl():
+def qwen_vl(split=bpe.QWEN2_SPLIT):
     extra = QWEN2_EXTRA[:-1] + ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
                                 "<|video_pad|>"]
-    file = bpe.byte_level_json(bpe.QWEN2_SPLIT, 180, extra, nfc=True, old_merges=True)
+    file = bpe.byte_level_json(split, 180, extra, nfc=True, old_merges=True)
     return _byte_level(file, "<|image_pad|>", bos_token=None, eos_token="<|im_end|>",
                        pad_token="<|endoftext|>", unk_token=None, errors="replace",
                        add_prefix_space=False, split_special_tokens=False,

@@ -10,6 +10,7 @@ namespace {
 // clang-format off
 #include "compute/cpu/isa/avx2/vector-inl.h"
 #include "compute/cpu/isa/vector_math-inl.h"
+#include "compute/cpu/elementwise/activation-inl.h"
 #include "compute/cpu/elementwise/elementwise-inl.h"
 // clang-format on
 
