@@ -127,7 +127,10 @@ struct AskOptions {
   std::map<std::int32_t, float> logit_bias = {};  // by token id, -100 to 100: added to its logit
   std::int64_t min_tokens = 0;  // no end token before so many; stop texts still count
   bool ignore_eos = false;      // no end token at all: the answer goes on to its limit
-  std::uint64_t seed = 0;       // the same seed gives the same answer, whatever else is running
+  // Whether the model may think aloud before it answers, where its chat template has a switch
+  // (enable_thinking). Nothing: as the template does by itself.
+  std::optional<bool> thinking = {};
+  std::uint64_t seed = 0;  // the same seed gives the same answer, whatever else is running
   std::vector<std::string> stop = {};   // the answer ends before the first of these
   ResponseFormat response_format = {};  // stop texts still count
   bool logprobs = false;                // AnswerPiece::tokens

@@ -290,6 +290,11 @@ void SamplingFlags::add_to(CLI::App& command) {
       ->check(CLI::Range(0, 1 << 20));
   command.add_flag("--ignore-eos", ignore_eos, "No end token at all: go on to the limit")
       ->group("Answer");
+  add("--thinking", thinking,
+      "Whether the model thinks aloud before it answers: on or off, where its chat template has a "
+      "switch (default: as the template does by itself)")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"on", "off"}));
   // As text first: the parser's own reading of numbers takes "-1" for the largest.
   command
       .add_option_function<std::string>(
@@ -352,6 +357,7 @@ Result<AskOptions> SamplingFlags::options() const {
   }
   options.min_tokens = min_tokens;
   options.ignore_eos = ignore_eos;
+  if (!thinking.empty()) options.thinking = thinking == "on";
   options.seed = seed ? *seed : random_seed();
   options.stop = stop;
   OCELLUS_ASSIGN_OR_RETURN(options.response_format, response_format());

@@ -46,6 +46,7 @@ struct SamplingFlags {
   std::vector<std::string> logit_bias;  // ID=BIAS
   std::int64_t min_tokens = 0;
   bool ignore_eos = false;
+  std::string thinking;            // "on" or "off"; empty: as the template
   std::string json_schema, regex;  // a schema or the file that holds it
   bool json_object = false;
   std::vector<std::string> choices;

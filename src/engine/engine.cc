@@ -51,8 +51,10 @@ Result<std::unique_ptr<Engine>> Engine::create(const models::Model& model,
   const std::size_t blocks =
       options.kv_blocks > 0 ? options.kv_blocks : per_sequence * options.max_sequences;
   const std::size_t kept = options.prefix_cache_bytes / std::max<std::size_t>(1, block_bytes);
+  EngineOptions used = options;
+  if (language.facts().state_bytes > 0) used.kv_cache = true;
   return std::unique_ptr<Engine>(
-      new Engine(model, options, KvPool(geometry, block_bytes, blocks + kept, kept)));
+      new Engine(model, used, KvPool(geometry, block_bytes, blocks + kept, kept)));
 }
 
 Status Engine::check(const SequenceRequest& request) const {

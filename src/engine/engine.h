@@ -26,7 +26,9 @@ struct EngineOptions {
   // blocks that the running ones need. 0: prompts share nothing. Same bits either way. Not for
   // models with a recurrent state.
   std::size_t prefix_cache_bytes = 0;
-  bool kv_cache = true;  // off: each step computes the whole sequence again; same tokens
+  // Off: each step computes the whole sequence again; same tokens. Never off for models with a
+  // recurrent state, whose rows must come in order.
+  bool kv_cache = true;
   // How keys and values are kept: f32, f16 or q8_0 (compute::KvGeometry). Nothing: f32 beside
   // weights that are multiplied in f32, f16 beside others.
   std::optional<tensor::DType> kv_type = {};

@@ -59,8 +59,8 @@ struct WeightChoice {
 
 // How a matrix whose rows have `in` values is held. Block types are for the layers' matrices, those
 // of 8 bits for the projector's as well: else the projector becomes bf16, as patches do, and the
-// head q8; embeddings, which cost no time, stay as they are stored. Rows that are not whole blocks
-// of the type become q8, whose last block may be part of one.
+// head q8; embeddings that are not the head, and cost no time, stay as they are stored. Rows that
+// are not whole blocks of the type become q8, whose last block may be part of one.
 compute::WeightFormat storage_type(TensorRole role, tensor::DType stored, std::int64_t in,
                                    const WeightChoice& choice);
 

@@ -202,6 +202,7 @@ Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> mes
     jinja::Variables variables = variables_;
     variables.emplace_back("messages", std::move(list));
     variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
+    if (options.thinking) variables.emplace_back("enable_thinking", *options.thinking);
     variables.emplace_back("bos_token", Text(tokens.bos, true));
     variables.emplace_back("eos_token", Text(tokens.eos, true));
     variables.emplace_back("image_token", Text(tokens.image, true));

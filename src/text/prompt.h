@@ -1,6 +1,7 @@
 // From a conversation to the prompt that a model was trained on.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ struct SpecialTokens {
 // values) belong here when they are added.
 struct RenderOptions {
   bool add_generation_prompt = true;  // end with the beginning of the assistant's next message
+  std::optional<bool> thinking = {};  // the template's enable_thinking; nothing: it is not defined
   jinja::Limits limits = {};          // of each shape of content that is tried, at most five
 };
 

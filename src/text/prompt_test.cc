@@ -71,6 +71,24 @@ TEST(PromptTemplate, WritesWhatTransformersWrites) {
   }
 }
 
+// Qwen's switch: not there, off, on.
+TEST(PromptTemplate, ThinkingIsTheTemplatesToSwitch) {
+  const auto parsed = PromptTemplate::parse(
+      "{{ messages[0].content }}{% if enable_thinking is defined %}"
+      "{{ ' on' if enable_thinking else ' off' }}{% endif %}",
+      "t");
+  ASSERT_TRUE(parsed.has_value());
+  const std::vector<Message> messages = {{Role::kUser, {"Why?"}}};
+  const auto with = [&](std::optional<bool> thinking) {
+    RenderOptions options;
+    options.thinking = thinking;
+    return joined(*parsed->render(messages, kTokens, options));
+  };
+  EXPECT_EQ(with({}), "Why?");
+  EXPECT_EQ(with(false), "Why? off");
+  EXPECT_EQ(with(true), "Why? on");
+}
+
 TEST(PromptTemplate, KnowsWhoWroteWhat) {
   const auto parsed = PromptTemplate::named("llava-1.5");
   ASSERT_TRUE(parsed.has_value());

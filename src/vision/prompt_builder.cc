@@ -133,11 +133,13 @@ Status check_messages(std::span<const Message> messages) {
   return {};
 }
 
-Result<Prompt> PromptBuilder::build(
-    std::span<const Message> messages,
-    std::span<const std::shared_ptr<const models::ImagePlan>> plans) const {
+Result<Prompt> PromptBuilder::build(std::span<const Message> messages,
+                                    std::span<const std::shared_ptr<const models::ImagePlan>> plans,
+                                    std::optional<bool> thinking) const {
+  text::RenderOptions options;
+  options.thinking = thinking;
   OCELLUS_ASSIGN_OR_RETURN(const std::vector<text::Segment> rendered,
-                           template_.render(text_messages(messages), specials_));
+                           template_.render(text_messages(messages), specials_, options));
   const std::vector<text::Segment> text = expand(rendered, specials_.image, plans);
   // A template that writes the start token itself gets no second one.
   const bool has_bos = !specials_.bos.empty() && !text.empty() && text.front().trusted &&

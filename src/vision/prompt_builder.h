@@ -43,9 +43,11 @@ class PromptBuilder {
         specials_(std::move(specials)),
         image_token_(image_token) {}
 
-  // `plans`: of the images, in order. kInvalidArgument where the template refuses the conversation.
+  // `plans`: of the images, in order; `thinking`: AskOptions. kInvalidArgument where the template
+  // refuses the conversation.
   Result<Prompt> build(std::span<const Message> messages,
-                       std::span<const std::shared_ptr<const models::ImagePlan>> plans) const;
+                       std::span<const std::shared_ptr<const models::ImagePlan>> plans,
+                       std::optional<bool> thinking = {}) const;
 
  private:
   const text::PromptTemplate& template_;

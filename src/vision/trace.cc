@@ -101,7 +101,8 @@ Result<Trace> trace(const ModelOptions& model_options, const RegistryOptions& re
                            encode_all(*model, model_options.fetch, messages, trace));
   std::vector<std::shared_ptr<const models::ImagePlan>> plans;
   for (const EncodedImage& image : images) plans.push_back(image.plan);
-  OCELLUS_ASSIGN_OR_RETURN(Prompt prompt, model->prompts().build(messages, plans));
+  OCELLUS_ASSIGN_OR_RETURN(Prompt prompt,
+                           model->prompts().build(messages, plans, options.thinking));
   for (std::size_t i = 0; i < images.size(); ++i)
     prompt.attach(static_cast<int>(i), images[i].embeddings);
   trace.input_ids = input_ids(prompt, model->model()->facts().image_token);

@@ -157,9 +157,13 @@ Status VisionState::advance(Loading& loading) {
   }
   std::vector<std::shared_ptr<const models::ImagePlan>> plans;
   for (const ImageLoad& image : loading.images) plans.push_back(image.plan());
-  OCELLUS_ASSIGN_OR_RETURN(loading.prompt, model_->prompts().build(*messages, plans));
+  const Question* const question = loading.question();
+  OCELLUS_ASSIGN_OR_RETURN(
+      loading.prompt,
+      model_->prompts().build(*messages, plans,
+                              question != nullptr ? question->options.thinking : std::nullopt));
   const std::int64_t context = model_->info().context_tokens;
-  if (loading.question() != nullptr && loading.prompt->tokens >= context) {
+  if (question != nullptr && loading.prompt->tokens >= context) {
     // Told before the tower runs.
     return base::make_error(
         ErrorCode::kContextFull,

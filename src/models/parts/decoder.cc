@@ -48,7 +48,9 @@ void add_decoder_tensors(TensorTable& table, const DecoderConfig& c) {
   using enum TensorRole;
   const std::int64_t hidden = c.hidden_size, inner = c.intermediate_size;
   TableSection whole(table, Part::kLanguage, "language.", "");
-  whole.add("embed_tokens.weight", "token_embd.weight", {c.vocab_size, hidden}, kTokenEmbedding);
+  // Where it is the head as well, all of it is read for every token.
+  whole.add("embed_tokens.weight", "token_embd.weight", {c.vocab_size, hidden},
+            c.tie_word_embeddings ? kHead : kTokenEmbedding);
   // In GGUF files only: Llama 3.1's rope scaling.
   whole.add("rope_freqs.weight", "rope_freqs.weight", {c.rope.rotated_dims / 2}, kVector, 0, true);
   for (std::int64_t i = 0; i < c.layers; ++i) {

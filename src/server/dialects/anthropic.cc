@@ -233,8 +233,9 @@ std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
   if (const bj::object* const thinking = fields.object("thinking")) {
     Fields inner(*thinking, "thinking");
     if (inner.text("type").value_or("") != "disabled")
-      fields.fail("thinking", "expected type disabled: the model does not think",
+      fields.fail("thinking", "expected type disabled: thoughts are not told apart from answers",
                   "unsupported_value");
+    g.options.thinking = false;
   }
   auto messages = messages_of(fields);
   if (!messages) return std::unexpected(messages.error());

@@ -232,9 +232,11 @@ std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
   read_options(fields, g.options);
   chat ? read_chat(fields, g.messages) : read_prompt(fields, g.messages);
   g.options.response_format = read_ollama_format(fields);
-  if (const bj::value* const think = fields.any("think");
-      think != nullptr && !(think->is_bool() && !think->get_bool())) {
-    fields.fail("think", "expected false: the model does not think", "unsupported_value");
+  if (const bj::value* const think = fields.any("think"); think != nullptr) {
+    if (!think->is_bool() || think->get_bool())
+      fields.fail("think", "expected false: thoughts are not told apart from answers",
+                  "unsupported_value");
+    g.options.thinking = false;
   }
   if (const bj::value* const tools = fields.any("tools");
       tools != nullptr && !(tools->is_array() && tools->get_array().empty())) {

@@ -204,6 +204,19 @@ void read_sampling(Fields& fields, AskOptions& options) {
   options.frequency_penalty = fields.real("frequency_penalty", -2, 2).value_or(0);
   options.min_tokens = fields.integer("min_tokens", 0, kMostTokens).value_or(0);
   options.ignore_eos = fields.boolean("ignore_eos").value_or(false);
+  // As vLLM and llama.cpp's server have it.
+  if (const bj::object* const more = fields.object("chat_template_kwargs")) {
+    Fields inner(*more, "chat_template_kwargs");
+    options.thinking = inner.boolean("enable_thinking");
+    inner.finish();
+    if (inner.error()) fields.fail(*inner.error());
+  }
+  if (const auto effort = fields.text("reasoning_effort")) {
+    if (*effort != "none")
+      fields.fail("reasoning_effort", "expected none: thoughts are not told apart from answers",
+                  "unsupported_value");
+    options.thinking = false;
+  }
   options.stop = fields.texts("stop", 16);
   std::erase(options.stop, std::string());
   const auto seed = fields.integer("seed", std::numeric_limits<std::int64_t>::min(),
@@ -220,9 +233,6 @@ void read_sampling(Fields& fields, AskOptions& options) {
 void refuse_features(Fields& fields) {
   if (const auto n = fields.integer("n", 1, 128); n && *n != 1)
     fields.fail("n", fmt::format("expected 1, found {}", *n), "unsupported_value");
-  if (const auto effort = fields.text("reasoning_effort"); effort && *effort != "none")
-    fields.fail("reasoning_effort", "expected none: the model does not reason",
-                "unsupported_value");
   for (const char* name : {"tools", "functions"}) {
     const bj::value* const value = fields.any(name);
     if (value == nullptr || (value->is_array() && value->get_array().empty())) continue;
