@@ -22,13 +22,13 @@ struct DecoderType {
   std::int64_t vocab_size, intermediate_size;
   std::int64_t kv_heads;  // 0: as many as query heads
   std::int64_t max_position;
-  std::int64_t sliding_window;  // 0: the class has no window of all layers
-  bool has_layer_windows;       // use_sliding_window: windows of some layers
-  bool has_bias_keys;           // attention_bias and mlp_bias
-  bool qkv_bias;                // always
-  bool has_scales;              // Granite's multipliers
-  std::int64_t bos;             // -1: none
-  std::int64_t eos;             // likewise
+  std::int64_t sliding_window = 0;  // 0: the class has no window of all layers
+  bool has_layer_windows = false;   // use_sliding_window: windows of some layers
+  bool has_bias_keys = false;       // attention_bias and mlp_bias
+  bool qkv_bias = false;            // always
+  bool has_scales = false;          // Granite's multipliers
+  std::int64_t bos = -1;            // -1: none
+  std::int64_t eos = -1;            // likewise
   std::int64_t hidden_size = 4096, layers = 32, heads = 32;
   std::int64_t head_dim = 0;  // 0: hidden_size / heads
   double rms_norm_eps = 1e-6, rope_theta = 10000;
@@ -46,11 +46,8 @@ constexpr DecoderType qwen2_vl(std::string_view model_type) {
           .intermediate_size = 29568,
           .kv_heads = 8,
           .max_position = 32768,
-          .sliding_window = 0,
           .has_layer_windows = true,
-          .has_bias_keys = false,
           .qkv_bias = true,
-          .has_scales = false,
           .bos = 151643,
           .eos = 151645,
           .hidden_size = 8192,
@@ -68,11 +65,7 @@ constexpr DecoderType kTypes[] = {
      .intermediate_size = 11008,
      .kv_heads = 0,
      .max_position = 2048,
-     .sliding_window = 0,
-     .has_layer_windows = false,
      .has_bias_keys = true,
-     .qkv_bias = false,
-     .has_scales = false,
      .bos = 1,
      .eos = 2},
     {.model_type = "mistral",
@@ -82,10 +75,6 @@ constexpr DecoderType kTypes[] = {
      .kv_heads = 8,
      .max_position = 131072,
      .sliding_window = 4096,
-     .has_layer_windows = false,
-     .has_bias_keys = false,
-     .qkv_bias = false,
-     .has_scales = false,
      .bos = 1,
      .eos = 2},
     {.model_type = "qwen2",
@@ -94,26 +83,16 @@ constexpr DecoderType kTypes[] = {
      .intermediate_size = 22016,
      .kv_heads = 32,
      .max_position = 32768,
-     .sliding_window = 0,
      .has_layer_windows = true,
-     .has_bias_keys = false,
-     .qkv_bias = true,
-     .has_scales = false,
-     .bos = -1,
-     .eos = -1},
+     .qkv_bias = true},
     {.model_type = "qwen3",
      .gguf_architecture = "qwen3",
      .vocab_size = 151936,
      .intermediate_size = 22016,
      .kv_heads = 32,
      .max_position = 32768,
-     .sliding_window = 0,
      .has_layer_windows = true,
      .has_bias_keys = true,
-     .qkv_bias = false,
-     .has_scales = false,
-     .bos = -1,
-     .eos = -1,
      .head_dim = 128,
      .qk_norm = true},
     {.model_type = "granite",
@@ -122,10 +101,7 @@ constexpr DecoderType kTypes[] = {
      .intermediate_size = 11008,
      .kv_heads = 0,
      .max_position = 2048,
-     .sliding_window = 0,
-     .has_layer_windows = false,
      .has_bias_keys = true,
-     .qkv_bias = false,
      .has_scales = true,
      .bos = 1,
      .eos = 2},
@@ -139,13 +115,7 @@ constexpr DecoderType kTypes[] = {
      .intermediate_size = 22016,
      .kv_heads = 32,
      .max_position = 128000,
-     .sliding_window = 0,
-     .has_layer_windows = false,
      .has_bias_keys = true,
-     .qkv_bias = false,
-     .has_scales = false,
-     .bos = -1,
-     .eos = -1,
      .head_dim = 128,
      .rope_theta = 5e5,
      .qk_norm = true,
@@ -156,13 +126,7 @@ constexpr DecoderType kTypes[] = {
      .intermediate_size = 12288,
      .kv_heads = 4,
      .max_position = 32768,
-     .sliding_window = 0,
-     .has_layer_windows = false,
      .has_bias_keys = true,
-     .qkv_bias = false,
-     .has_scales = false,
-     .bos = -1,
-     .eos = -1,
      .heads = 16,
      .head_dim = 256,
      .qk_norm = true,

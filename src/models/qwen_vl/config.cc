@@ -145,7 +145,8 @@ Status read_images(const Checkpoint& checkpoint, QwenVlConfig& c) {
                     r.where(), c.tower.patch, c.tower.merge, c.tower.frames, patch, merge, frames));
   }
   if (!c.images.do_resize)
-    r.fail(ErrorCode::kUnsupported, fmt::format("{}: do_resize: expected true", r.where()));
+    r.fail(ErrorCode::kUnsupported,
+           fmt::format("{}: do_resize: expected true, found false", r.where()));
   OCELLUS_RETURN_IF_ERROR(r.status());
   return check_qwen_vl_pixels(c, r.where());
 }

@@ -123,9 +123,9 @@ class QwenVlPictures final : public Pictures {
 // Python's round(): halves go to the even neighbour.
 std::int64_t rounded(double x) { return static_cast<std::int64_t>(std::nearbyint(x)); }
 
-}  // namespace
-
-Result<image::Size> qwen_vl_size(const QwenVlConfig& c, image::Size picture) {
+// The size that a picture is brought to within `max_pixels`.
+Result<image::Size> size_within(const QwenVlConfig& c, std::int64_t max_pixels,
+                                image::Size picture) {
   const int longer = std::max(picture.height, picture.width),
             shorter = std::min(picture.height, picture.width);
   if (static_cast<double>(longer) / shorter > kMaxAspect) {
@@ -136,8 +136,8 @@ Result<image::Size> qwen_vl_size(const QwenVlConfig& c, image::Size picture) {
   const std::int64_t unit = c.unit();
   const double height = picture.height, width = picture.width, u = static_cast<double>(unit);
   std::int64_t to_height = rounded(height / u) * unit, to_width = rounded(width / u) * unit;
-  if (to_height * to_width > c.max_pixels) {
-    const double beta = std::sqrt(height * width / static_cast<double>(c.max_pixels));
+  if (to_height * to_width > max_pixels) {
+    const double beta = std::sqrt(height * width / static_cast<double>(max_pixels));
     const auto fit = [&](double side) {
       return std::max(unit, static_cast<std::int64_t>(std::floor(side / beta / u)) * unit);
     };
@@ -157,10 +157,14 @@ Result<image::Size> qwen_vl_size(const QwenVlConfig& c, image::Size picture) {
   return image::Size{static_cast<int>(to_height), static_cast<int>(to_width)};
 }
 
+}  // namespace
+
+Result<image::Size> qwen_vl_size(const QwenVlConfig& config, image::Size picture) {
+  return size_within(config, config.max_pixels, picture);
+}
+
 Result<image::Size> qwen_vl_unbounded_size(const QwenVlConfig& config, image::Size picture) {
-  QwenVlConfig c = config;
-  c.max_pixels = std::max(c.max_pixels, c.unbounded_pixels);
-  return qwen_vl_size(c, picture);
+  return size_within(config, std::max(config.max_pixels, config.unbounded_pixels), picture);
 }
 
 Result<image::Image> qwen_vl_resized(const QwenVlConfig& config, const image::Image& picture) {
