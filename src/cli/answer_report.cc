@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <cstdio>
 
 #include "base/utf8.h"
 
@@ -54,6 +55,14 @@ bj::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs) {
                                     {"first_token", stats.first_token_seconds},
                                     {"total", stats.total_seconds}});
   return all;
+}
+
+void note_image_bound(const AnswerStats& stats) {
+  if (stats.unbounded_image_tokens <= stats.image_tokens) return;
+  std::fprintf(stderr,
+               "ocellus: pictures were held to %lld tokens; --image-tokens model gives them %lld\n",
+               static_cast<long long>(stats.image_tokens),
+               static_cast<long long>(stats.unbounded_image_tokens));
 }
 
 }  // namespace ocellus::cli

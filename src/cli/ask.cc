@@ -92,7 +92,11 @@ Status AskCommand::ask() const {
   }
   while (true) {
     OCELLUS_ASSIGN_OR_RETURN(const std::optional<AnswerPiece> piece, stream.next());
-    if (!piece) return print("\n");
+    if (!piece) {
+      OCELLUS_RETURN_IF_ERROR(print("\n"));
+      note_image_bound(stream.stats());
+      return {};
+    }
     if (shown && !piece->text.empty()) shown->end();
     // Where nobody can read it there is no reason to go on computing.
     OCELLUS_RETURN_IF_ERROR(print_answer(piece->text));

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "cli/answer_report.h"
 #include "cli/interrupt.h"
 #include "cli/picture_argument.h"
 #include "cli/report.h"
@@ -168,6 +169,7 @@ void Conversation::ask(const std::string& text) {
   const Status status = stream ? stream_answer(*stream, answer) : std::unexpected(stream.error());
   if (progress_) progress_->end();
   if (!answer.empty() && output_) output_ = print("\n");
+  if (status && !pictures_.empty()) note_image_bound(stream->stats());
   // An answer that was stopped stays as far as it came.
   if (status || (status.error().code == ErrorCode::kCancelled && !answer.empty())) {
     messages_.push_back(Message::assistant(std::move(answer)));

@@ -73,6 +73,8 @@ void Candidates::keep_first(std::size_t count) {
 
 // The weights fall, so that those below the limit are a tail; the likeliest stays.
 void Candidates::keep_above(double limit) {
+  limit = std::min(
+      limit, weights_.front());  // all that are as likely as the first stay, as in the reference
   const auto tail = std::ranges::find_if(weights_, [&](double weight) { return weight < limit; });
   keep_first(static_cast<std::size_t>(tail - weights_.begin()));
 }

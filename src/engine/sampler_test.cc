@@ -106,6 +106,26 @@ TEST(Sampler, DrawsFromTheReferencesDistribution) {
   }
 }
 
+// Where no token is likely enough, the reference keeps all that are as likely as the first.
+TEST(Sampler, CutoffsKeepEveryTokenThatIsAsLikelyAsTheFirst) {
+  const std::vector<float> tied = {2, 0, 2, 1};
+  for (const SamplingOptions& options :
+       {SamplingOptions{.temperature = 1, .epsilon_cutoff = 0.9f, .seed = 3},
+        SamplingOptions{.temperature = 1, .eta_cutoff = 0.9f, .seed = 3}}) {
+    std::vector<int> counts(tied.size());
+    Sampler sampler(options);
+    for (std::uint64_t k = 0; k < 1000; ++k) {
+      std::vector<float> logits = tied;
+      const auto token = sampler.sample(logits, {}, k);
+      ASSERT_TRUE(token.has_value());
+      ++counts[static_cast<std::size_t>(*token)];
+    }
+    EXPECT_NEAR(counts[0], 500, 90);
+    EXPECT_NEAR(counts[2], 500, 90);
+    EXPECT_EQ(counts[0] + counts[2], 1000);
+  }
+}
+
 TEST(Sampler, PenaltyCountsEveryIdOnceAndIgnoresForeignOnes) {
   const SamplingOptions options{.repetition_penalty = 2};
   // 4 / 2 < 3; once is not enough to fall below 1.5.

@@ -465,6 +465,25 @@ class Inspect(unittest.TestCase):
         self.assertEqual(report["format"], "PNG")
         self.assertGreater(report["image_tokens"], 0)
 
+    def test_a_bound_on_pictures_is_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "model"
+            shutil.copytree(SOURCE / "tests/golden/families/qwen2_5_vl/model", model)
+            for file, change in {"preprocessor_config.json": {"size": {"shortest_edge": 1200, "longest_edge": 200000}},
+                                 "config.json": {"max_position_embeddings": 4096}}.items():
+                content = json.loads((model / file).read_text())
+                (content["text_config"] if "text_config" in content else content).update(change)
+                (model / file).write_text(json.dumps(content))
+            picture = pathlib.Path(folder) / "large.bmp"
+            size = 3 * 480 * 400
+            picture.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + size, 0, 54, 40, 480, 400, 1, 24, 0, size, 0, 0, 0, 0) + bytes(size))
+            arguments = ("ask", picture, "What is it?", "--model", model, "--max-tokens", "1")
+            bounded = run(*arguments)
+            self.assertEqual(bounded.returncode, 0, bounded.stderr)
+            self.assertIn(b"pictures were held to", bounded.stderr)
+            whole = run(*arguments, "--image-tokens", "model")
+            self.assertEqual((whole.returncode, whole.stderr), (0, b""))
+
     def test_picture_budget(self):
         model = SOURCE / "tests/golden/families/qwen2_5_vl/model"
 

@@ -28,9 +28,12 @@ class Terminal:
                        "OCELLUS_MODEL": str(SOURCE / "models" / "demo")}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            if stdout is not None:
-                os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT), 1)
-            os.execve(BINARY, [BINARY, *map(str, arguments)], environment)
+            try:
+                if stdout is not None:
+                    os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT), 1)
+                os.execve(BINARY, [BINARY, *map(str, arguments)], environment)
+            finally:  # it could not be run: the copy of this test must not go on
+                os._exit(127)
         self.shown = b""
         self.status = None
 

@@ -234,8 +234,9 @@ Status put_delta_net(formats::GgufWriter& w, const DecoderConfig& c, std::string
     if (c.is_linear(i) == ((i + 1) % interval != 0)) continue;
     return make_error(ErrorCode::kUnsupported,
                       "{}: layer_types has a GGUF key only where every n-th layer is one of "
-                      "attention",
-                      file);
+                      "attention: expected {} for layer {} (n is {}), found {}",
+                      file, c.is_linear(i) ? "full_attention" : "linear_attention", i, interval,
+                      c.is_linear(i) ? "linear_attention" : "full_attention");
   }
   const auto put = [&](const char* key, std::int64_t value) {
     w.put_u32(c.gguf_architecture + key, static_cast<std::uint32_t>(value));

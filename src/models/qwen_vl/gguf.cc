@@ -123,7 +123,9 @@ Result<QwenVlConfig> read_qwen_vl_gguf(const Checkpoint& checkpoint) {
                            language.metadata.text_or("general.architecture", ""));
   const auto* kind = std::ranges::find(kKinds, projector, &GgufKind::projector);
   if (kind == std::end(kKinds)) {
-    return make_error(ErrorCode::kUnsupported, "{}: clip.projector_type: unknown \"{}\"",
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: clip.projector_type: expected qwen2vl_merger, qwen2.5vl_merger or "
+                      "qwen3vl_merger, found \"{}\"",
                       file.file(), projector);
   }
   for (const GgufKind& each : kKinds)
@@ -173,9 +175,11 @@ Status put_qwen_vl_gguf(formats::GgufWriter& w, const QwenVlConfig& c, std::stri
   }
   const std::int64_t pattern = t.full_layers.empty() ? t.layers + 1 : t.full_layers.front() + 1;
   if (t.window > 0 && t.full_layers != every(pattern, t.layers)) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: fullatt_block_indexes has a GGUF key only where every n-th layer is one",
-                      file);
+    return make_error(
+        ErrorCode::kUnsupported,
+        "{}: fullatt_block_indexes has a GGUF key only for every n-th layer: expected "
+        "[{}], found [{}]",
+        file, fmt::join(every(pattern, t.layers), ", "), fmt::join(t.full_layers, ", "));
   }
   const auto put = [&](std::string_view key, std::int64_t value) {
     w.put_u32(key, static_cast<std::uint32_t>(value));

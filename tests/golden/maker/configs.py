@@ -175,6 +175,146 @@ def published():
     }
 
 
+def qwen_vision(width, inner, layers, out, deep=None):
+    return {"depth": layers, "hidden_act": "gelu_pytorch_tanh", "hidden_size": width,
+            "in_channels": 3, "initializer_range": 0.02, "intermediate_size": inner,
+            "num_heads": 16, "num_position_embeddings": 2304, "out_hidden_size": out,
+            "patch_size": 16, "spatial_merge_size": 2, "temporal_patch_size": 2,
+            **({} if deep is None else {"deepstack_visual_indexes": deep})}
+
+
+def published_qwen():
+    """Of the families whose pictures have any size."""
+    old = {"attention_dropout": 0.0, "bos_token_id": 151643, "eos_token_id": 151645,
+           "vision_start_token_id": 151652, "vision_end_token_id": 151653,
+           "vision_token_id": 151654, "image_token_id": 151655, "video_token_id": 151656,
+           "hidden_act": "silu", "initializer_range": 0.02, "rms_norm_eps": 1e-06,
+           "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": True,
+           "torch_dtype": "bfloat16", "use_cache": True, "use_sliding_window": False,
+           "vocab_size": 151936, "num_key_value_heads": 2}
+    ids3 = {"image_token_id": 151655, "video_token_id": 151656, "vision_start_token_id": 151652,
+            "vision_end_token_id": 151653}
+    text3 = {"attention_bias": False, "attention_dropout": 0.0, "bos_token_id": 151643,
+             "dtype": "bfloat16", "eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu",
+             "initializer_range": 0.02, "max_position_embeddings": 262144,
+             "model_type": "qwen3_vl_text", "num_key_value_heads": 8, "rms_norm_eps": 1e-06,
+             "use_cache": True, "vocab_size": 151936}
+    rope3 = {"mrope_interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default"}
+    return {
+        "qwen2-vl-2b-instruct": {
+            **old, "architectures": ["Qwen2VLForConditionalGeneration"], "hidden_size": 1536,
+            "intermediate_size": 8960, "max_position_embeddings": 32768, "max_window_layers": 28,
+            "model_type": "qwen2_vl", "num_attention_heads": 12, "num_hidden_layers": 28,
+            "rope_scaling": {"mrope_section": [16, 24, 24], "type": "mrope"},
+            "transformers_version": "4.41.2",
+            "vision_config": {"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "in_chans": 3,
+                              "mlp_ratio": 4, "num_heads": 16, "patch_size": 14,
+                              "spatial_merge_size": 2, "spatial_patch_size": 14,
+                              "temporal_patch_size": 2}},
+        # Most of the tower is the class's.
+        "qwen2.5-vl-3b-instruct": {
+            **old, "architectures": ["Qwen2_5_VLForConditionalGeneration"], "hidden_size": 2048,
+            "intermediate_size": 11008, "max_position_embeddings": 128000, "max_window_layers": 70,
+            "model_type": "qwen2_5_vl", "num_attention_heads": 16, "num_hidden_layers": 36,
+            "rope_scaling": {"mrope_section": [16, 24, 24], "rope_type": "default",
+                             "type": "default"},
+            "transformers_version": "4.49.0.dev0",
+            "vision_config": {"hidden_size": 1280, "in_chans": 3, "model_type": "qwen2_5_vl",
+                              "out_hidden_size": 2048, "spatial_patch_size": 14,
+                              "tokens_per_second": 2, "torch_dtype": "bfloat16"}},
+        "qwen3-vl-4b-instruct": {
+            **ids3, "architectures": ["Qwen3VLForConditionalGeneration"],
+            "model_type": "qwen3_vl", "tie_word_embeddings": True,
+            "text_config": {**text3, "hidden_size": 2560, "intermediate_size": 9728,
+                            "num_attention_heads": 32, "num_hidden_layers": 36,
+                            "rope_scaling": rope3, "rope_theta": 5000000,
+                            "tie_word_embeddings": True},
+            "transformers_version": "4.57.0.dev0",
+            "vision_config": {**qwen_vision(1024, 4096, 24, 2560, [5, 11, 17]),
+                              "model_type": "qwen3_vl"}},
+        # As a fine-tune of it was saved by transformers 5.
+        "qwen3-vl-32b-resaved": {
+            **ids3, "architectures": ["Qwen3VLForConditionalGeneration"], "dtype": "bfloat16",
+            "hidden_size": 5120, "model_type": "qwen3_vl", "tie_word_embeddings": False,
+            "text_config": {**text3, "hidden_size": 5120, "intermediate_size": 25600,
+                            "num_attention_heads": 64, "num_hidden_layers": 64,
+                            "pad_token_id": None,
+                            "rope_parameters": {**rope3, "rope_theta": 5000000}},
+            "transformers_version": "5.0.0", "use_cache": True,
+            "vision_config": {**qwen_vision(1152, 4304, 27, 5120, [8, 16, 24]),
+                              "dtype": "bfloat16", "model_type": "qwen3_vl"}},
+        "qwen3.5-4b": {
+            "architectures": ["Qwen3_5ForConditionalGeneration"], "image_token_id": 248056,
+            "model_type": "qwen3_5", "tie_word_embeddings": True, "video_token_id": 248057,
+            "vision_start_token_id": 248053, "vision_end_token_id": 248054,
+            "text_config": {
+                "attention_bias": False, "attention_dropout": 0.0, "attn_output_gate": True,
+                "eos_token_id": 248044, "full_attention_interval": 4, "head_dim": 256,
+                "hidden_act": "silu", "hidden_size": 2560, "initializer_range": 0.02,
+                "intermediate_size": 9216,
+                "layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 8,
+                "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128,
+                "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+                "linear_value_head_dim": 128, "mamba_ssm_dtype": "float32",
+                "max_position_embeddings": 262144, "mlp_only_layers": [],
+                "model_type": "qwen3_5_text", "mtp_num_hidden_layers": 1,
+                "mtp_use_dedicated_embeddings": False, "num_attention_heads": 16,
+                "num_hidden_layers": 32, "num_key_value_heads": 4, "rms_norm_eps": 1e-06,
+                "rope_parameters": {"mrope_interleaved": True, "mrope_section": [11, 11, 10],
+                                    "partial_rotary_factor": 0.25, "rope_theta": 10000000,
+                                    "rope_type": "default"},
+                "tie_word_embeddings": True, "use_cache": True, "vocab_size": 248320},
+            "vision_config": {**qwen_vision(1024, 4096, 24, 2560, []), "model_type": "qwen3_5"}},
+    }
+
+
+def resolved_qwen(folder):
+    """What the reference takes each field of published_qwen() to be."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    text, vision = config.text_config, config.vision_config
+    of_2 = vision.model_type.startswith("qwen2_vl")
+    width = vision.embed_dim if of_2 else vision.hidden_size
+    windows = hasattr(vision, "fullatt_block_indexes")
+    return {
+        "image_token": config.image_token_id,
+        "tower": {"hidden_size": width, "layers": vision.depth, "heads": vision.num_heads,
+                  "intermediate_size":
+                  width * vision.mlp_ratio if of_2 else vision.intermediate_size,
+                  "out": vision.hidden_size if of_2 else vision.out_hidden_size,
+                  "patch": vision.patch_size, "merge": vision.spatial_merge_size,
+                  "frames": vision.temporal_patch_size, "activation": vision.hidden_act,
+                  "window": vision.window_size // vision.spatial_merge_size // vision.patch_size
+                  if windows else 0,
+                  "full_layers": list(vision.fullatt_block_indexes) if windows else [],
+                  "deep_layers": list(getattr(vision, "deepstack_visual_indexes", None) or [])
+                  if config.model_type == "qwen3_vl" else []},
+        "language": {"hidden_size": text.hidden_size, "layers": text.num_hidden_layers,
+                     "intermediate_size": text.intermediate_size,
+                     "heads": text.num_attention_heads, "kv_heads": text.num_key_value_heads,
+                     "head_dim": getattr(text, "head_dim", None)
+                     or text.hidden_size // text.num_attention_heads,
+                     "vocab_size": text.vocab_size, "max_position": text.max_position_embeddings,
+                     "rms_norm_eps": text.rms_norm_eps,
+                     "theta": text.rope_parameters["rope_theta"],
+                     "sections": text.rope_parameters["mrope_section"],
+                     "linear_layers": [kind == "linear_attention"
+                                       for kind in getattr(text, "layer_types", None) or []
+                                       if "linear_attention" in text.layer_types]},
+    }
+
+
+def run_qwen(folder, write_json):
+    """Writes NAME.json for each of published_qwen() and expected.json for all."""
+    folder.mkdir()
+    expected = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, config in published_qwen().items():
+            write_json(folder / f"{name}.json", dict(sorted(config.items())))
+            shutil.copy(folder / f"{name}.json", pathlib.Path(scratch) / "config.json")
+            expected[name] = resolved_qwen(scratch)
+    write_json(folder / "expected.json", expected)
+
+
 def one(side):
     return side if isinstance(side, int) else side[0]
 
@@ -249,6 +389,7 @@ def run(folder, golden_models, write_json):
                 if expected[f"{name}-resaved"] != expected[name]:
                     raise SystemExit(f"{name}: not the same after saving")
     write_json(folder / "expected.json", expected)
+    run_qwen(folder / "qwen", write_json)
     for name, place in golden_models.items():
         write_json(place.parent / "config_expected.json", resolved(place))
     return expected
