@@ -28,7 +28,8 @@ struct AnswerStats {
   // image_tokens.
   std::int64_t unbounded_image_tokens = 0;
   std::int64_t cached_tokens = 0;     // of all, those whose keys and values were known already
-  std::int64_t generated_tokens = 0;  // without the end token
+  std::int64_t generated_tokens = 0;  // without the end token, thoughts included
+  std::int64_t thought_tokens = 0;    // of these, the thoughts', with the marks around them
   std::int64_t drafted_tokens = 0;    // proposed from the text so far and tried ahead
   std::int64_t accepted_tokens = 0;   // of these, the ones that saved a step of their own
   FinishReason finish = FinishReason::kStop;
@@ -58,11 +59,13 @@ struct TokenInfo {
 
 // Text, and the tokens that were chosen since the piece before. A character that takes several
 // tokens comes with its last one; text that may be the beginning of a stop text waits, its tokens
-// do not.
+// do not. What a model thinks aloud before it answers, <think> ... </think>, is told apart where
+// its chat template knows thoughts; stop texts are looked for in the answer only.
 struct AnswerPiece {
-  std::string text;               // valid UTF-8; empty only where there are tokens
+  std::string text;               // valid UTF-8; may be empty
   std::vector<std::int32_t> ids;  // of the tokens, always
   std::vector<TokenInfo> tokens;  // one for each id, where logprobs were asked for
+  std::string thoughts = {};      // before `text`; valid UTF-8
 };
 
 struct Answer {
@@ -70,6 +73,7 @@ struct Answer {
   std::vector<std::int32_t> ids;
   std::vector<TokenInfo> tokens;  // where logprobs were asked for
   AnswerStats stats;
+  std::string thoughts = {};
 };
 
 // What try_next() and next_for() found.

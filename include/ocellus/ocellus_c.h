@@ -366,10 +366,12 @@ typedef struct ocellus_piece {
   size_t ids_count;
   const ocellus_token* tokens; /* where logprobs were asked for */
   size_t tokens_count;         /* ids_count or 0 */
+  const char* thoughts; /* what the model thinks before it answers, apart from text; as text */
+  size_t thoughts_bytes;
 } ocellus_piece;
 
 #define OCELLUS_PIECE_INIT \
-  { sizeof(ocellus_piece), 0, 0, NULL, 0, NULL, 0, NULL, 0 }
+  { sizeof(ocellus_piece), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }
 
 /* Waits for the next piece: wait_ms at most, below 0 as long as it takes, 0 not at all. After an
    error or the end, the same again. */
@@ -413,10 +415,11 @@ typedef struct ocellus_stats {
   double total_seconds;
   int64_t cached_tokens; /* of the prompt's, those whose keys and values were known already */
   int64_t unbounded_image_tokens; /* the pictures' without the usual bound of image_tokens */
+  int64_t thought_tokens;         /* of the generated ones, those before the answer */
 } ocellus_stats;
 
 #define OCELLUS_STATS_INIT \
-  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0 }
+  { sizeof(ocellus_stats), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0 }
 
 /* What is known so far; complete once the end has been read. */
 OCELLUS_API ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream,

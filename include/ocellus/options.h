@@ -128,7 +128,8 @@ struct AskOptions {
   std::int64_t min_tokens = 0;  // no end token before so many; stop texts still count
   bool ignore_eos = false;      // no end token at all: the answer goes on to its limit
   // Whether the model may think aloud before it answers, where its chat template has a switch
-  // (enable_thinking). Nothing: as the template does by itself.
+  // (enable_thinking). Nothing: as the template does by itself, but not in an answer that is held
+  // to a form or scored: those begin with the first token, and are refused where this is true.
   std::optional<bool> thinking = {};
   std::uint64_t seed = 0;  // the same seed gives the same answer, whatever else is running
   std::vector<std::string> stop = {};   // the answer ends before the first of these

@@ -12,7 +12,7 @@ namespace {
 static_assert(sizeof(void*) != 8 ||
               (sizeof(ocellus_registry_options) == 16 && sizeof(ocellus_model_options) == 176 &&
                sizeof(ocellus_ask_options) == 176 && sizeof(ocellus_model_info) == 88 &&
-               sizeof(ocellus_piece) == 64 && sizeof(ocellus_stats) == 120));
+               sizeof(ocellus_piece) == 80 && sizeof(ocellus_stats) == 128));
 
 static_assert(OCELLUS_WEIGHTS_AUTO == static_cast<int>(WeightType::kAuto) &&
               OCELLUS_WEIGHTS_F32 == static_cast<int>(WeightType::kF32) &&

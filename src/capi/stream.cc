@@ -60,6 +60,8 @@ class PieceView {
     out.ids_count = piece_.ids.size();
     out.tokens = tokens_.empty() ? nullptr : tokens_.data();
     out.tokens_count = tokens_.size();
+    out.thoughts = piece_.thoughts.c_str();
+    out.thoughts_bytes = piece_.thoughts.size();
     return out;
   }
 
@@ -76,6 +78,7 @@ ocellus_piece empty_piece(ocellus_state state) {
   ocellus_piece piece = OCELLUS_PIECE_INIT;
   piece.state = state;
   piece.text = "";
+  piece.thoughts = "";
   return piece;
 }
 
@@ -224,6 +227,7 @@ ocellus_error* ocellus_stream_get_stats(const ocellus_stream* stream, ocellus_st
     filled.total_seconds = found.total_seconds;
     filled.cached_tokens = found.cached_tokens;
     filled.unbounded_image_tokens = found.unbounded_image_tokens;
+    filled.thought_tokens = found.thought_tokens;
     return write_struct(filled, stats, "stats");
   });
 }

@@ -37,6 +37,7 @@ bj::array to_json(const std::vector<TokenInfo>& tokens) {
 bj::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs) {
   const AnswerStats& stats = answer.stats;
   bj::object all = {{"answer", answer.text},
+                    {"thoughts", answer.thoughts},
                     {"finish_reason", stats.finish == FinishReason::kStop ? "stop" : "length"},
                     {"seed", seed},
                     {"ids", bj::array(answer.ids.begin(), answer.ids.end())}};
@@ -46,6 +47,7 @@ bj::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs) {
                                    {"unbounded_image", stats.unbounded_image_tokens},
                                    {"cached", stats.cached_tokens},
                                    {"generated", stats.generated_tokens},
+                                   {"thought", stats.thought_tokens},
                                    {"drafted", stats.drafted_tokens},
                                    {"accepted", stats.accepted_tokens}});
   all.emplace("seconds", bj::object{{"queue", stats.queue_seconds},

@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/prompt_flags.h"
 #include "cli/report.h"
+#include "cli/thoughts_view.h"
 
 namespace ocellus::cli {
 namespace {
@@ -23,6 +24,7 @@ struct AskCommand {
   SamplingFlags sampling;
   ProgressFlags progress;
   bool json = false, logprobs = false;
+  std::string thoughts = "hide";
   int top_logprobs = 0;
 
   void add_to(CLI::App& command);
@@ -31,6 +33,7 @@ struct AskCommand {
  private:
   Result<Model> open(const std::shared_ptr<Progress>& shown) const;
   Result<AskOptions> options() const;
+  bool shows_thoughts() const { return thoughts == "show"; }
   Status ask() const;
   Status converse() const;
 };
@@ -54,6 +57,14 @@ void AskCommand::add_to(CLI::App& command) {
       ->type_name("N")
       ->check(CLI::Range(0, 20))
       ->needs(with_logprobs)
+      ->group("Output");
+  command
+      .add_option(
+          "--thoughts", thoughts,
+          "Whether what a model thinks before it answers is shown on standard error: show or "
+          "hide (default: hide; --json has it always)")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"show", "hide"}))
       ->group("Output");
   progress.add_to(command);
 }
@@ -90,14 +101,17 @@ Status AskCommand::ask() const {
     if (shown) shown->end();
     return print_json(to_json(answer, seed, logprobs));
   }
+  ThoughtsView view(shows_thoughts());
   while (true) {
     OCELLUS_ASSIGN_OR_RETURN(const std::optional<AnswerPiece> piece, stream.next());
+    if (shown && (!piece || !piece->text.empty() || shows_thoughts())) shown->end();
     if (!piece) {
       OCELLUS_RETURN_IF_ERROR(print("\n"));
+      view.end(stream.stats());
       note_image_bound(stream.stats());
       return {};
     }
-    if (shown && !piece->text.empty()) shown->end();
+    view.add(*piece);
     // Where nobody can read it there is no reason to go on computing.
     OCELLUS_RETURN_IF_ERROR(print_answer(piece->text));
   }
@@ -113,7 +127,7 @@ Status AskCommand::converse() const {
   if (shown) shown->end();
   OCELLUS_RETURN_IF_ERROR(loaded);
   return Conversation(std::move(opened), std::move(options), std::move(start.messages),
-                      std::move(start.pictures), shown)
+                      std::move(start.pictures), shown, shows_thoughts())
       .run();
 }
 

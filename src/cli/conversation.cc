@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/picture_argument.h"
 #include "cli/report.h"
+#include "cli/thoughts_view.h"
 
 namespace ocellus::cli {
 namespace {
@@ -56,12 +57,14 @@ std::string unquote_path(std::string text) {
 }
 
 Conversation::Conversation(Model model, AskOptions options, std::vector<Message> messages,
-                           std::vector<Part> pictures, std::shared_ptr<Progress> progress)
+                           std::vector<Part> pictures, std::shared_ptr<Progress> progress,
+                           bool thoughts)
     : model_(std::move(model)),
       options_(std::move(options)),
       messages_(std::move(messages)),
       pictures_(std::move(pictures)),
-      progress_(std::move(progress)) {
+      progress_(std::move(progress)),
+      thoughts_(thoughts) {
   options_.progress = ask_progress(progress_);
 }
 
@@ -186,12 +189,16 @@ Status Conversation::stream_answer(AnswerStream& stream, std::string& text) {
   };
   can_be_stopped(&stream);
   Result<std::optional<AnswerPiece>> piece;
+  ThoughtsView view(thoughts_);
   for (piece = stream.next(); piece && *piece; piece = stream.next()) {
-    if (progress_ && !(*piece)->text.empty()) progress_->end();
+    if (progress_ && (!(*piece)->text.empty() || thoughts_)) progress_->end();
+    view.add(**piece);
     text += (*piece)->text;
     if (output_) output_ = print_answer((*piece)->text);
     if (!output_) stream.cancel();
   }
+  if (progress_) progress_->end();
+  if (piece) view.end(stream.stats());
   can_be_stopped(nullptr);
   return piece ? Status() : std::unexpected(piece.error());
 }

@@ -16,9 +16,9 @@ namespace ocellus::cli {
 // One thread. Errors of single questions are told on stderr, and the message is taken back.
 class Conversation {
  public:
-  // `pictures` go into the next message.
+  // `pictures` go into the next message; `thoughts`: are shown too.
   Conversation(Model model, AskOptions options, std::vector<Message> messages,
-               std::vector<Part> pictures, std::shared_ptr<Progress> progress);
+               std::vector<Part> pictures, std::shared_ptr<Progress> progress, bool thoughts);
 
   // Until Ctrl-D or /quit. An error only where the answers cannot be written any more.
   Status run();
@@ -37,6 +37,7 @@ class Conversation {
   std::vector<Message> messages_;
   std::vector<Part> pictures_;
   std::shared_ptr<Progress> progress_;
+  const bool thoughts_;
   LineEditor editor_;
   bool quit_ = false;
   Status output_;  // why answers cannot be written any more

@@ -65,6 +65,8 @@ std::string without_controls(std::string_view text, std::string_view kept) {
 
 std::string one_line(std::string_view text) { return without_controls(text, ""); }
 
+std::string lines(std::string_view text) { return without_controls(text, "\n\t"); }
+
 std::string shortened(std::string_view text, std::size_t max_bytes) {
   const std::string line = one_line(text);
   if (line.size() <= max_bytes) return line;
@@ -78,7 +80,7 @@ std::string shortened(std::string_view text, std::size_t max_bytes) {
 }
 
 Status print_answer(std::string_view text) {
-  return ::isatty(STDOUT_FILENO) != 0 ? print(without_controls(text, "\n\t")) : print(text);
+  return ::isatty(STDOUT_FILENO) != 0 ? print(lines(text)) : print(text);
 }
 
 Status print(std::string_view text) {

@@ -29,8 +29,11 @@ int exit_code(const Status& status, bool as_json = false);
 // what comes from a file must not steer a terminal.
 std::string one_line(std::string_view text);
 
-// The same, and not longer than a line should be: the middle of what is goes. For what a person
-// typed.
+// The same, but line breaks and tabs stay.
+std::string lines(std::string_view text);
+
+// As one_line(), and not longer than a line should be: the middle of what is goes. For what a
+// person typed.
 std::string shortened(std::string_view text, std::size_t max_bytes = 80);
 
 // Indented JSON with a newline. Errors as of print().

@@ -165,8 +165,10 @@ Result<Message> Reader::message(const bj::value& value, const std::string& what)
   if (object == nullptr) {
     return invalid("{}: expected an object, found {}", what, json::kind_name(value));
   }
-  OCELLUS_RETURN_IF_ERROR(
-      check_keys(*object, {"role", "content", "name", "id", "annotations", "type"}, what));
+  // Thoughts of earlier turns are no part of a conversation: templates leave them out.
+  OCELLUS_RETURN_IF_ERROR(check_keys(
+      *object, {"role", "content", "name", "id", "annotations", "type", "reasoning_content"},
+      what));
   if (const bj::value* const type = find(*object, "type"); type != nullptr && *type != "message") {
     return invalid(
         "{}.type: expected message, found {}", what,

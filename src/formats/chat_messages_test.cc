@@ -133,7 +133,7 @@ TEST(ChatMessages, ErrorsNameThePlace) {
            "\"tool\""},
           {R"([{"role": "assistant", "content": "a", "tool_calls": []}])",
            "chat.json: messages[0]: key \"tool_calls\": expected one of role, content, name, id, "
-           "annotations, type"},
+           "annotations, type, reasoning_content"},
           {R"([{"role": "user", "content": ["a"]}])",
            "chat.json: messages[0].content[0]: expected an object, found a string"},
           {R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "video_url"}]}])",

@@ -113,6 +113,7 @@ class Answering {
       if (signal.take_progress()) start(counted, model);
       if (found->state == StreamPoll::State::kPiece) {
         all.text += found->piece.text;
+        all.thoughts += found->piece.thoughts;
         all.ids.insert(all.ids.end(), found->piece.ids.begin(), found->piece.ids.end());
         all.tokens.insert(all.tokens.end(), found->piece.tokens.begin(), found->piece.tokens.end());
       } else if (found->state == StreamPoll::State::kEnd) {

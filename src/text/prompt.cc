@@ -30,6 +30,8 @@ struct Format {
   std::string_view name, source;
 };
 
+constexpr std::string_view kThink = "<think>";
+
 constexpr Format kFormats[] = {
     {"llava-1.5",
      "{% for m in messages %}"
@@ -155,7 +157,8 @@ std::vector<Segment> segments_of(const Text& text) {
 
 Result<PromptTemplate> PromptTemplate::parse(std::string_view source, std::string_view file) {
   OCELLUS_ASSIGN_OR_RETURN(jinja::Template parsed, jinja::Template::parse(source, file));
-  return PromptTemplate(std::move(parsed), {}, reads_parts(source));
+  return PromptTemplate(std::move(parsed), reads_parts(source),
+                        source.find(kThink) != std::string_view::npos);
 }
 
 Result<PromptTemplate> PromptTemplate::named(std::string_view name) {
@@ -187,6 +190,7 @@ Result<PromptTemplate> PromptTemplate::from_text(std::string_view text) {
                     {"own_before", Text(before, true)},
                     {"own_after_image", Text(after_image, true)},
                     {"own_after", Text(text.substr(question + kQuestion.size()), true)}};
+  own.thinks_ = text.find(kThink) != std::string_view::npos;
   return own;
 }
 
@@ -237,6 +241,14 @@ Result<std::vector<Segment>> PromptTemplate::render(std::span<const Message> mes
   }
   if (second_best) return segments_of(*second_best);
   return std::unexpected(*std::move(error));
+}
+
+Thoughts PromptTemplate::thoughts_after(std::span<const Segment> prompt) const {
+  if (!thinks_) return Thoughts::kNone;
+  if (prompt.empty() || !prompt.back().trusted) return Thoughts::kMay;
+  const std::string_view text = prompt.back().text;
+  const bool open = text.substr(0, text.find_last_not_of(" \t\r\n") + 1).ends_with(kThink);
+  return open ? Thoughts::kOpen : Thoughts::kMay;
 }
 
 }  // namespace ocellus::text

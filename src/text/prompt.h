@@ -11,6 +11,7 @@
 #include "ocellus/error.h"
 #include "text/jinja/template.h"
 #include "text/segment.h"
+#include "text/thought_splitter.h"
 
 namespace ocellus::text {
 
@@ -67,14 +68,19 @@ class PromptTemplate {
                                       const SpecialTokens& tokens,
                                       const RenderOptions& options = {}) const;
 
+  // What follows a prompt that this template has rendered. A template knows thoughts where its
+  // source has <think>; a prompt has opened them where that is the last that the template wrote,
+  // but for white space.
+  Thoughts thoughts_after(std::span<const Segment> prompt) const;
+
  private:
-  PromptTemplate(jinja::Template parsed, jinja::Variables variables, bool wants_parts)
-      : template_(std::move(parsed)), variables_(std::move(variables)), wants_parts_(wants_parts) {}
+  PromptTemplate(jinja::Template parsed, bool wants_parts, bool thinks)
+      : template_(std::move(parsed)), wants_parts_(wants_parts), thinks_(thinks) {}
   static Result<PromptTemplate> from_text(std::string_view text);
 
   jinja::Template template_;
   jinja::Variables variables_;  // beside those of the conversation
-  bool wants_parts_;
+  bool wants_parts_, thinks_;
 };
 
 }  // namespace ocellus::text

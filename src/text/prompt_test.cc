@@ -89,6 +89,24 @@ TEST(PromptTemplate, ThinkingIsTheTemplatesToSwitch) {
   EXPECT_EQ(with(true), "Why? on");
 }
 
+// Whether thoughts may follow is the template's to say, not the user's.
+TEST(PromptTemplate, SaysWhetherThoughtsFollow) {
+  const auto after = [](std::string_view source, const std::string& question) {
+    const auto parsed = PromptTemplate::parse(source, "t");
+    const std::vector<Message> messages = {{Role::kUser, {question}}};
+    return parsed->thoughts_after(*parsed->render(messages, kTokens));
+  };
+  const std::string asks = "{{ messages[0].content }}";
+  EXPECT_EQ(after(asks, "x <think>\n"), Thoughts::kNone);
+  EXPECT_EQ(after("{# <think> #}" + asks, "x <think>\n"), Thoughts::kMay);
+  EXPECT_EQ(after(asks + "A:<think>\n", "x"), Thoughts::kOpen);
+  EXPECT_EQ(after(asks + "{{ 'A:' + '<think>\\n' }}", "x"), Thoughts::kOpen);
+  EXPECT_EQ(after(asks + "A:<think>\n\n</think>\n\n", "x"), Thoughts::kMay);
+  const auto own = PromptTemplate::named("Q {question} A <think>");
+  const std::vector<Message> messages = {{Role::kUser, {"x"}}};
+  EXPECT_EQ(own->thoughts_after(*own->render(messages, kTokens)), Thoughts::kOpen);
+}
+
 TEST(PromptTemplate, KnowsWhoWroteWhat) {
   const auto parsed = PromptTemplate::named("llava-1.5");
   ASSERT_TRUE(parsed.has_value());

@@ -9,7 +9,8 @@ namespace ocellus::vision {
 namespace {
 
 std::size_t bytes_of(const AnswerPiece& piece) {
-  std::size_t bytes = piece.text.size() + piece.ids.size() * sizeof(std::int32_t);
+  std::size_t bytes =
+      piece.text.size() + piece.thoughts.size() + piece.ids.size() * sizeof(std::int32_t);
   for (const TokenInfo& token : piece.tokens)
     bytes += sizeof(TokenInfo) + token.top.size() * sizeof(TokenLogprob);
   return bytes;
@@ -51,6 +52,7 @@ bool AnswerChannel::push(AnswerPiece piece) {
     if (done_ || buffered_ + bytes > kMaxBuffered) return false;
     buffered_ += bytes;
     buffer_.text += piece.text;
+    buffer_.thoughts += piece.thoughts;
     append(buffer_.ids, std::move(piece.ids));
     append(buffer_.tokens, std::move(piece.tokens));
   }
@@ -146,6 +148,7 @@ Result<Answer> AnswerStream::wait() {
       if (!piece) return std::unexpected(std::move(piece).error());
       if (!*piece) break;
       answer.text += (*piece)->text;
+      answer.thoughts += (*piece)->thoughts;
       vision::append(answer.ids, std::move((*piece)->ids));
       vision::append(answer.tokens, std::move((*piece)->tokens));
     }

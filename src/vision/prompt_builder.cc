@@ -152,6 +152,7 @@ Result<Prompt> PromptBuilder::build(std::span<const Message> messages,
                       std::ranges::count(ids, image_token_));
   }
   Prompt prompt;
+  prompt.thoughts = template_.thoughts_after(rendered);
   const auto add = [&](models::Segment segment, int image) {
     prompt.tokens += image < 0 ? std::ssize(segment.tokens) : segment.rows;
     prompt.segments.push_back(std::move(segment));

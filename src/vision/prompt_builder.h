@@ -21,6 +21,7 @@ struct Prompt {
   std::int64_t tokens = 0;
   std::int64_t image_tokens = 0;            // of these
   std::int64_t unbounded_image_tokens = 0;  // AnswerStats
+  text::Thoughts thoughts = {};             // of the answer
 
   // `content`: Segment::content.
   void attach(int image, std::shared_ptr<const models::ImageEmbeddings> embeddings,

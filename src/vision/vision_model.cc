@@ -104,6 +104,11 @@ Result<AnswerStream> VisionModel::ask(std::vector<Message> messages, AskOptions 
   const runtime::Deadline deadline =
       options.deadline ? runtime::Deadline::after(*options.deadline) : runtime::Deadline();
   OCELLUS_ASSIGN_OR_RETURN(auto grammar, text::response_grammar(options.response_format));
+  if (options.thinking.value_or(false) && (grammar != nullptr || options.score)) {
+    return base::make_error(ErrorCode::kInvalidArgument,
+                            "thinking: expected off: an answer of a required form, or one that is "
+                            "scored, begins with the first token");
+  }
   OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
   auto channel = std::make_shared<AnswerChannel>(deadline);
   Question question{std::move(messages), std::move(options), AnswerWriter(channel),

@@ -13,6 +13,7 @@
 #include "fetch/source.h"
 #include "runtime/worker.h"
 #include "text/detokenizer.h"
+#include "text/thought_splitter.h"
 #include "vision/image_load.h"
 #include "vision/loaded_model.h"
 #include "vision/requests.h"
@@ -55,6 +56,7 @@ class VisionState {
     AnswerStats stats;
     text::Detokenizer detokenizer;
     text::StopMatcher stops;
+    text::ThoughtSplitter thoughts;
   };
   using ActiveMap = std::map<std::int64_t, Active>;  // by the engine's sequence
   // The image in the tower.

@@ -21,7 +21,11 @@ AnswerPiece VisionState::piece_of(Active& active, const engine::SequenceEvent& e
     for (const engine::TokenScore& score : event.scores->top) info.top.push_back(named(score));
     piece.tokens = {std::move(info)};
   }
-  piece.text = active.stops.push(active.detokenizer.push(*event.token));
+  const bool thought = active.thoughts.thinking();
+  auto said = active.thoughts.push(active.detokenizer.push(*event.token));
+  if (thought || active.thoughts.thinking()) ++active.stats.thought_tokens;
+  piece.thoughts = std::move(said.thoughts);
+  piece.text = active.stops.push(said.answer);
   return piece;
 }
 
@@ -85,7 +89,10 @@ void VisionState::add_score(ActiveMap::iterator active, const engine::SequenceEv
 void VisionState::end(ActiveMap::iterator active) {
   Active& a = active->second;
   AnswerPiece last;
-  last.text = a.stops.push(a.detokenizer.finish());
+  auto said = a.thoughts.push(a.detokenizer.finish());
+  auto held = a.thoughts.finish();
+  last.thoughts = said.thoughts + held.thoughts;
+  last.text = a.stops.push(said.answer + held.answer);
   last.text += a.stops.finish();
   a.question.answer->push(std::move(last));
   if (a.stats.generated_tokens == 0)

@@ -15,6 +15,17 @@ void tell(const Question* question, Stage stage, std::size_t done, std::size_t t
       {stage, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total)});
 }
 
+// A grammar and a text that is scored begin with the first token, which leaves no room for
+// thoughts.
+bool begins_at_once(const Question& question) {
+  return question.grammar != nullptr || question.options.score.has_value();
+}
+
+std::optional<bool> thinking_of(const Question* question) {
+  if (question == nullptr) return std::nullopt;
+  return begins_at_once(*question) ? false : question->options.thinking;
+}
+
 }  // namespace
 
 const std::vector<Message>* VisionState::Loading::messages() const {
@@ -158,10 +169,8 @@ Status VisionState::advance(Loading& loading) {
   std::vector<std::shared_ptr<const models::ImagePlan>> plans;
   for (const ImageLoad& image : loading.images) plans.push_back(image.plan());
   const Question* const question = loading.question();
-  OCELLUS_ASSIGN_OR_RETURN(
-      loading.prompt,
-      model_->prompts().build(*messages, plans,
-                              question != nullptr ? question->options.thinking : std::nullopt));
+  OCELLUS_ASSIGN_OR_RETURN(loading.prompt,
+                           model_->prompts().build(*messages, plans, thinking_of(question)));
   const std::int64_t context = model_->info().context_tokens;
   if (question != nullptr && loading.prompt->tokens >= context) {
     // Told before the tower runs.
@@ -206,6 +215,8 @@ Status VisionState::start_sequence(Loading& loading) {
   loading.stats.prompt_tokens = loading.prompt->tokens;
   loading.stats.image_tokens = loading.prompt->image_tokens;
   loading.stats.unbounded_image_tokens = loading.prompt->unbounded_image_tokens;
+  const text::Thoughts thoughts =
+      begins_at_once(question) ? text::Thoughts::kNone : loading.prompt->thoughts;
   OCELLUS_ASSIGN_OR_RETURN(engine::SequenceRequest request,
                            model_->request(*std::move(loading.prompt), question.options));
   if (question.grammar) {
@@ -221,7 +232,8 @@ Status VisionState::start_sequence(Loading& loading) {
   const auto entry = made.emplace(0, Active{{},
                                             loading.stats,
                                             text::Detokenizer(model_->tokenizer()),
-                                            text::StopMatcher(question.options.stop)})
+                                            text::StopMatcher(question.options.stop),
+                                            text::ThoughtSplitter(thoughts)})
                          .first;
   OCELLUS_ASSIGN_OR_RETURN(const std::int64_t sequence, model_->engine().add(std::move(request)));
   entry->second.question = std::move(question);

@@ -128,6 +128,39 @@ class Ask(unittest.TestCase):
         for wrong in ("7", "=1", "7=", "7=x", "x=1", "7=1e999"):
             self.assertEqual(run("ask", some_picture(), self.question, "--logit-bias", wrong).returncode, 2, wrong)
 
+    def test_thoughts_are_no_part_of_the_answer(self):
+        model = ("--model", SOURCE / "tests/golden/families/qwen3_5/model", "--max-tokens", "6")
+        thinking = self.ask_json(*model)
+        self.assertEqual((thinking["answer"], thinking["tokens"]["thought"]), ("", 6))
+        self.assertNotEqual(thinking["thoughts"], "")
+        off = self.ask_json(*model, "--thinking", "off")
+        self.assertEqual((off["thoughts"], off["tokens"]["thought"]), ("", 0))
+        self.assertNotEqual(off["answer"], "")
+        self.assertEqual(self.ask_json()["thoughts"], "")  # whose template knows none
+
+        def text(*arguments):
+            result = run("ask", some_picture(), self.question, "--temperature", "0", *model, *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout, result.stderr
+
+        out, err = text()
+        self.assertEqual(out, b"\n")
+        self.assertIn(b"tokens ran out", err)
+        self.assertNotIn(thinking["thoughts"].encode(), err)
+        out, err = text("--thoughts", "show")
+        self.assertEqual(out, b"\n")
+        self.assertTrue(err.startswith(thinking["thoughts"].encode()), err)
+        self.assertEqual(text("--thinking", "off")[0].decode(), off["answer"] + "\n")
+
+    def test_answers_of_a_form_have_no_thoughts(self):
+        model = ("--model", SOURCE / "tests/golden/families/qwen3_5/model", "--choice", "yes")
+        answer = self.ask_json(*model)
+        self.assertEqual((answer["answer"], answer["thoughts"]), ("yes", ""))
+        self.assertEqual(answer["tokens"]["prompt"], self.ask_json(*model, "--thinking", "off")["tokens"]["prompt"])
+        refused = run("ask", some_picture(), self.question, *model, "--thinking", "on")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn(b"thinking: expected off", refused.stderr)
+
     def test_several_images(self):
         one, two = PICTURES / "scene.png", PICTURES / "stop.jpg"
         answers = [json.loads(run("ask", *arguments, self.question, "--json", "--temperature", "0").stdout)

@@ -155,7 +155,7 @@ class OpenAi(WithServer):
             (chat_body(temperature="hot"), 400, "temperature", "invalid_type"),
             (chat_body(nonsense=1), 400, "nonsense", "unknown_parameter"),
             (chat_body(n=2), 400, "n", "unsupported_value"),
-            (chat_body(reasoning_effort="high"), 400, "reasoning_effort", "unsupported_value"),
+            (chat_body(reasoning_effort="wild"), 400, "reasoning_effort", "unsupported_value"),
             (chat_body(chat_template_kwargs={"enable_thinking": "no"}), 400, "chat_template_kwargs.enable_thinking", "invalid_type"),
             (chat_body(model="other"), 404, "model", "model_not_found"),
             (content({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}), 400,

@@ -24,29 +24,37 @@ bj::object usage_json(const AnswerStats& s) {
 
 class AnthropicMessages final : public AnswerFormat {
  public:
+  bool thoughts = false;  // are shown
+
   void answered_by(const std::string& name) override { model_ = name; }
   std::string stream_type() const override { return "text/event-stream"; }
 
   std::string begin() override {
     bj::object message = message_json(bj::array(), AnswerStats());
     message["stop_reason"] = nullptr;
-    return event({{"type", "message_start"}, {"message", std::move(message)}}) +
-           event({{"type", "content_block_start"},
-                  {"index", 0},
-                  {"content_block", bj::object{{"type", "text"}, {"text", ""}}}});
+    return event({{"type", "message_start"}, {"message", std::move(message)}});
   }
 
   std::string piece(const AnswerPiece& piece) override {
-    if (piece.text.empty()) return {};
-    return event({{"type", "content_block_delta"},
-                  {"index", 0},
-                  {"delta", bj::object{{"type", "text_delta"}, {"text", piece.text}}}});
+    std::string out;
+    if (thoughts && !piece.thoughts.empty()) {
+      out += open("thinking");
+      out += delta({{"type", "thinking_delta"}, {"thinking", piece.thoughts}});
+    }
+    if (!piece.text.empty()) {
+      out += open("text");
+      out += delta({{"type", "text_delta"}, {"text", piece.text}});
+    }
+    return out;
   }
 
   std::string ping() override { return event({{"type", "ping"}}); }
 
   std::string end(const AnswerStats& stats) override {
-    return event({{"type", "content_block_stop"}, {"index", 0}}) +
+    // A message always has a text, if an empty one.
+    std::string text = open("text");
+    text += close();
+    return text +
            event({{"type", "message_delta"},
                   {"delta",
                    bj::object{{"stop_reason", stop_reason(stats)}, {"stop_sequence", nullptr}}},
@@ -59,8 +67,12 @@ class AnthropicMessages final : public AnswerFormat {
   }
 
   Response whole(const Answer& answer) override {
-    bj::object message =
-        message_json(bj::array{bj::object{{"type", "text"}, {"text", answer.text}}}, answer.stats);
+    bj::array content;
+    if (thoughts && !answer.thoughts.empty())
+      content.push_back(
+          bj::object{{"type", "thinking"}, {"thinking", answer.thoughts}, {"signature", ""}});
+    content.push_back(bj::object{{"type", "text"}, {"text", answer.text}});
+    bj::object message = message_json(std::move(content), answer.stats);
     message["stop_reason"] = stop_reason(answer.stats);
     return {.body = bj::serialize(message)};
   }
@@ -72,6 +84,25 @@ class AnthropicMessages final : public AnswerFormat {
     const bj::string& type = value.at("type").as_string();
     return fmt::format("event: {}\ndata: {}\n\n", std::string_view(type.data(), type.size()),
                        bj::serialize(value));
+  }
+  // The block that is being written, `type` from now on; one after the other.
+  std::string open(std::string_view type) {
+    if (open_ == type) return {};
+    const std::string closed = close();
+    open_ = type;
+    bj::object block = {{"type", type}, {type, ""}};
+    if (type == "thinking") block["signature"] = "";
+    return closed + event({{"type", "content_block_start"},
+                           {"index", index_},
+                           {"content_block", std::move(block)}});
+  }
+  std::string close() {
+    if (open_.empty()) return {};
+    open_.clear();
+    return event({{"type", "content_block_stop"}, {"index", index_++}});
+  }
+  std::string delta(bj::object delta) const {
+    return event({{"type", "content_block_delta"}, {"index", index_}, {"delta", std::move(delta)}});
   }
   static const char* stop_reason(const AnswerStats& stats) {
     return stats.finish == FinishReason::kStop ? "end_turn" : "max_tokens";
@@ -86,7 +117,8 @@ class AnthropicMessages final : public AnswerFormat {
             {"usage", usage_json(stats)}};
   }
 
-  std::string model_;
+  std::string model_, open_;
+  int index_ = 0;
   const std::string id_ = new_id("msg_");
 };
 
@@ -151,11 +183,31 @@ std::expected<bj::value, ApiError> content_of(const bj::value& content, const st
                                       .message = here + ": expected an object",
                                       .param = here});
     }
+    // Thoughts of earlier turns, which clients send back: templates leave them out.
+    const bj::value* const type = block->if_contains("type");
+    if (type != nullptr && (*type == "thinking" || *type == "redacted_thinking")) continue;
     auto part = part_of(*block, here);
     if (!part) return std::unexpected(part.error());
     parts.push_back(*std::move(part));
   }
   return parts;
+}
+
+// Whether thoughts are shown. Without the field there are none, as this dialect has it.
+bool read_thinking(Fields& fields, Generation& g) {
+  g.options.thinking = false;
+  const bj::object* const thinking = fields.object("thinking");
+  if (thinking == nullptr) return false;
+  Fields inner(*thinking, "thinking");
+  const std::string type = inner.text("type").value_or("");
+  inner.ignore({"budget_tokens", "display"});
+  if (type != "enabled" && type != "adaptive" && type != "disabled")
+    inner.fail("type", "expected enabled, adaptive or disabled", "unsupported_value");
+  inner.finish();
+  if (inner.error()) fields.fail(*inner.error());
+  g.ignored = inner.ignored();
+  g.options.thinking = type != "disabled";
+  return *g.options.thinking;
 }
 
 // The messages in OpenAI's shape, the system text first.
@@ -230,13 +282,8 @@ std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
     g.options.response_format = std::move(older);
   }
   fields.ignore({"metadata", "service_tier", "tool_choice", "cache_control", "container"});
-  if (const bj::object* const thinking = fields.object("thinking")) {
-    Fields inner(*thinking, "thinking");
-    if (inner.text("type").value_or("") != "disabled")
-      fields.fail("thinking", "expected type disabled: thoughts are not told apart from answers",
-                  "unsupported_value");
-    g.options.thinking = false;
-  }
+  auto format = std::make_unique<AnthropicMessages>();
+  format->thoughts = read_thinking(fields, g);
   auto messages = messages_of(fields);
   if (!messages) return std::unexpected(messages.error());
   fields.finish();
@@ -246,8 +293,8 @@ std::expected<ParsedRequest, ApiError> parse_anthropic(std::string_view body) {
   g.messages = read_messages(inner, "messages");
   if (inner.error()) return std::unexpected(*inner.error());
   if (auto error = settle_pictures(g.messages)) return std::unexpected(*std::move(error));
-  g.ignored = fields.ignored();
-  out.format = std::make_unique<AnthropicMessages>();
+  g.ignored.insert(g.ignored.end(), fields.ignored().begin(), fields.ignored().end());
+  out.format = std::move(format);
   return out;
 }
 

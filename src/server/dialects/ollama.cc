@@ -33,38 +33,48 @@ class OllamaAnswer final : public AnswerFormat {
  public:
   explicit OllamaAnswer(bool chat) : chat_(chat) {}
 
+  bool thoughts = true;  // are shown
+
   void answered_by(const std::string& name) override { model_ = name; }
 
   std::string stream_type() const override { return "application/x-ndjson"; }
   std::string piece(const AnswerPiece& piece) override {
-    return piece.text.empty() ? std::string() : line(part(piece.text, false));
+    // As Ollama does: a line has one or the other.
+    std::string out;
+    if (thoughts && !piece.thoughts.empty()) out = line(part("", piece.thoughts, false));
+    if (!piece.text.empty()) out += line(part(piece.text, "", false));
+    return out;
   }
-  std::string ping() override { return line(part("", false)); }
-  std::string end(const AnswerStats& stats) override { return line(last("", stats)); }
+  std::string ping() override { return line(part("", "", false)); }
+  std::string end(const AnswerStats& stats) override { return line(last("", "", stats)); }
   std::string error(const ApiError& error) override { return line({{"error", error.message}}); }
   Response whole(const Answer& answer) override {
-    return {.body = bj::serialize(last(answer.text, answer.stats))};
+    return {.body =
+                bj::serialize(last(answer.text, thoughts ? answer.thoughts : "", answer.stats))};
   }
   Response loaded(bool there) const override {
-    bj::object value = part("", true);
+    bj::object value = part("", "", true);
     value["done_reason"] = there ? "load" : "unload";
     return {.body = bj::serialize(value)};
   }
   Response refusal(const ApiError& error) const override { return ollama_error(error); }
 
  private:
-  bj::object part(std::string_view text, bool done) const {
+  bj::object part(std::string_view text, std::string_view thinking, bool done) const {
     bj::object value = {{"model", model_}, {"created_at", now()}};
     if (chat_) {
-      value["message"] = bj::object{{"role", "assistant"}, {"content", text}};
+      bj::object message = {{"role", "assistant"}, {"content", text}};
+      if (!thinking.empty()) message["thinking"] = thinking;
+      value["message"] = std::move(message);
     } else {
       value["response"] = text;
+      if (!thinking.empty()) value["thinking"] = thinking;
     }
     value["done"] = done;
     return value;
   }
-  bj::object last(std::string_view text, const AnswerStats& s) const {
-    bj::object value = part(text, true);
+  bj::object last(std::string_view text, std::string_view thinking, const AnswerStats& s) const {
+    bj::object value = part(text, thinking, true);
     value["done_reason"] = s.finish == FinishReason::kStop ? "stop" : "length";
     value["total_duration"] = nanoseconds(s.total_seconds);
     value["load_duration"] = nanoseconds(s.queue_seconds);
@@ -221,6 +231,16 @@ void read_prompt(Fields& fields, std::vector<Message>& messages) {
   fields.ignore({"context"});
 }
 
+// Nothing: as the model does by itself. How much is the model's own affair.
+std::optional<bool> read_think(Fields& fields) {
+  const bj::value* const think = fields.any("think");
+  if (think == nullptr) return std::nullopt;
+  if (think->is_bool()) return think->get_bool();
+  if (*think == "low" || *think == "medium" || *think == "high") return true;
+  fields.fail("think", "expected true, false, low, medium or high", "unsupported_value");
+  return std::nullopt;
+}
+
 std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
   const auto document = parse_body(body);
   if (!document) return std::unexpected(document.error());
@@ -232,12 +252,9 @@ std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
   read_options(fields, g.options);
   chat ? read_chat(fields, g.messages) : read_prompt(fields, g.messages);
   g.options.response_format = read_ollama_format(fields);
-  if (const bj::value* const think = fields.any("think"); think != nullptr) {
-    if (!think->is_bool() || think->get_bool())
-      fields.fail("think", "expected false: thoughts are not told apart from answers",
-                  "unsupported_value");
-    g.options.thinking = false;
-  }
+  g.options.thinking = read_think(fields);
+  auto format = std::make_unique<OllamaAnswer>(chat);
+  format->thoughts = g.options.thinking.value_or(true);
   if (const bj::value* const tools = fields.any("tools");
       tools != nullptr && !(tools->is_array() && tools->get_array().empty())) {
     fields.fail("tools", "this server calls no tools", "unsupported_parameter");
@@ -251,7 +268,7 @@ std::expected<ParsedRequest, ApiError> parse(std::string_view body, bool chat) {
   if (fields.error()) return std::unexpected(*fields.error());
   if (auto error = settle_pictures(g.messages)) return std::unexpected(*std::move(error));
   g.ignored = fields.ignored();
-  out.format = std::make_unique<OllamaAnswer>(chat);
+  out.format = std::move(format);
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "server/dialects/content.h"
 #include "server/dialects/keep_alive.h"
+#include "server/dialects/reasoning.h"
 #include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
@@ -48,7 +49,8 @@ bj::object usage_json(const AnswerStats& s) {
           {"prompt_tokens_details", bj::object{{"cached_tokens", s.cached_tokens},
                                                {"image_tokens", s.image_tokens},
                                                {"unbounded_image_tokens", s.unbounded_image_tokens},
-                                               {"text_tokens", s.prompt_tokens - s.image_tokens}}}};
+                                               {"text_tokens", s.prompt_tokens - s.image_tokens}}},
+          {"completion_tokens_details", bj::object{{"reasoning_tokens", s.thought_tokens}}}};
 }
 
 // As llama.cpp's server gives them.
@@ -98,11 +100,19 @@ class OpenAiChat final : public AnswerFormat {
   std::string begin() override { return chunk(bj::object{{"role", "assistant"}, {"content", ""}}); }
 
   std::string piece(const AnswerPiece& piece) override {
-    if (piece.text.empty() && !logprobs) return {};
-    bj::object value = chunk_json(bj::object{{"content", piece.text}});
-    if (logprobs)
-      value["choices"].as_array()[0].as_object()["logprobs"] = logprobs_json(piece.tokens);
-    return event(value);
+    const bool answers = !piece.text.empty() || (logprobs && piece.thoughts.empty());
+    std::string out;
+    if (!piece.thoughts.empty()) {
+      bj::object value = chunk_json(bj::object{{"reasoning_content", piece.thoughts}});
+      if (!answers) add_logprobs(value, piece);
+      out = event(value);
+    }
+    if (answers) {
+      bj::object value = chunk_json(bj::object{{"content", piece.text}});
+      add_logprobs(value, piece);
+      out += event(value);
+    }
+    return out;
   }
 
   std::string progress(const StageProgress& p) override {
@@ -141,6 +151,8 @@ class OpenAiChat final : public AnswerFormat {
          bj::object{{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}}},
         {"logprobs", nullptr},
         {"finish_reason", finish_name(answer.stats.finish)}};
+    if (!answer.thoughts.empty())
+      choice["message"].as_object()["reasoning_content"] = answer.thoughts;
     if (logprobs) choice["logprobs"] = logprobs_json(answer.tokens);
     bj::object value = {{"id", id_},
                         {"object", "chat.completion"},
@@ -155,6 +167,10 @@ class OpenAiChat final : public AnswerFormat {
   Response refusal(const ApiError& error) const override { return openai_error(error); }
 
  private:
+  void add_logprobs(bj::object& chunk, const AnswerPiece& piece) const {
+    if (logprobs)
+      chunk["choices"].as_array()[0].as_object()["logprobs"] = logprobs_json(piece.tokens);
+  }
   bj::object chunk_json(bj::object delta) const {
     return {{"id", id_},
             {"object", "chat.completion.chunk"},
@@ -212,10 +228,8 @@ void read_sampling(Fields& fields, AskOptions& options) {
     if (inner.error()) fields.fail(*inner.error());
   }
   if (const auto effort = fields.text("reasoning_effort")) {
-    if (*effort != "none")
-      fields.fail("reasoning_effort", "expected none: thoughts are not told apart from answers",
-                  "unsupported_value");
-    options.thinking = false;
+    if (const auto thinking = read_effort(fields, "reasoning_effort", *effort))
+      options.thinking = thinking;
   }
   options.stop = fields.texts("stop", 16);
   std::erase(options.stop, std::string());

@@ -7,6 +7,7 @@
 #include "json/json.h"
 #include "server/dialects/content.h"
 #include "server/dialects/openai_chat.h"
+#include "server/dialects/reasoning.h"
 #include "server/dialects/response_format.h"
 #include "server/fields.h"
 #include "server/ids.h"
@@ -23,7 +24,7 @@ bj::object usage_json(const AnswerStats& s) {
                                               {"unbounded_image_tokens", s.unbounded_image_tokens},
                                               {"text_tokens", s.prompt_tokens - s.image_tokens}}},
           {"output_tokens", s.generated_tokens},
-          {"output_tokens_details", bj::object{{"reasoning_tokens", 0}}},
+          {"output_tokens_details", bj::object{{"reasoning_tokens", s.thought_tokens}}},
           {"total_tokens", s.prompt_tokens + s.generated_tokens}};
 }
 
@@ -40,17 +41,23 @@ class OpenAiResponses : public AnswerFormat {
     // One after the other: each takes the next number.
     std::string out = event("response.created", {{"response", response}});
     out += event("response.in_progress", {{"response", response}});
-    out += event("response.output_item.added",
-                 {{"output_index", 0}, {"item", item_json("in_progress", bj::array())}});
-    out += event("response.content_part.added", place({{"part", part_json("")}}));
     return out;
   }
 
   std::string piece(const AnswerPiece& piece) override {
-    if (piece.text.empty()) return {};
-    text_ += piece.text;
-    return event("response.output_text.delta",
-                 place({{"delta", piece.text}, {"logprobs", bj::array()}}));
+    std::string out;
+    if (!piece.thoughts.empty()) {
+      if (thoughts_.empty()) out += begin_thoughts();
+      thoughts_ += piece.thoughts;
+      out += event("response.reasoning_text.delta", of_thoughts({{"delta", piece.thoughts}}));
+    }
+    if (!piece.text.empty()) {
+      out += begin_text();
+      text_ += piece.text;
+      out += event("response.output_text.delta",
+                   place({{"delta", piece.text}, {"logprobs", bj::array()}}));
+    }
+    return out;
   }
 
   std::string ping() override { return ": ping\n\n"; }
@@ -58,11 +65,12 @@ class OpenAiResponses : public AnswerFormat {
   std::string end(const AnswerStats& stats) override {
     const bool whole = stats.finish == FinishReason::kStop;
     const char* const status = whole ? "completed" : "incomplete";
-    std::string out =
-        event("response.output_text.done", place({{"text", text_}, {"logprobs", bj::array()}}));
+    std::string out = begin_text();  // a response always has a text, if an empty one
+    out += event("response.output_text.done", place({{"text", text_}, {"logprobs", bj::array()}}));
     out += event("response.content_part.done", place({{"part", part_json(text_)}}));
-    out += event("response.output_item.done",
-                 {{"output_index", 0}, {"item", item_json(status, bj::array{part_json(text_)})}});
+    out += event(
+        "response.output_item.done",
+        {{"output_index", text_index()}, {"item", item_json(status, bj::array{part_json(text_)})}});
     out += event(whole ? "response.completed" : "response.incomplete",
                  {{"response", response_json(status, &stats)}});
     return out;
@@ -76,6 +84,7 @@ class OpenAiResponses : public AnswerFormat {
 
   Response whole(const Answer& answer) override {
     text_ = answer.text;
+    thoughts_ = answer.thoughts;
     const bool whole = answer.stats.finish == FinishReason::kStop;
     return {.body =
                 bj::serialize(response_json(whole ? "completed" : "incomplete", &answer.stats))};
@@ -91,9 +100,51 @@ class OpenAiResponses : public AnswerFormat {
   }
   bj::object place(bj::object value) const {
     value["item_id"] = item_id_;
+    value["output_index"] = text_index();
+    value["content_index"] = 0;
+    return value;
+  }
+  bj::object of_thoughts(bj::object value) const {
+    value["item_id"] = thoughts_id_;
     value["output_index"] = 0;
     value["content_index"] = 0;
     return value;
+  }
+  // Thoughts are an item before the text's.
+  int text_index() const { return thoughts_.empty() ? 0 : 1; }
+
+  std::string begin_thoughts() {
+    std::string out = event("response.output_item.added",
+                            {{"output_index", 0}, {"item", thoughts_json("in_progress", {})}});
+    out += event("response.content_part.added", of_thoughts({{"part", thoughts_part("")}}));
+    return out;
+  }
+  std::string end_thoughts() {
+    const bj::object part = thoughts_part(thoughts_);
+    std::string out = event("response.reasoning_text.done", of_thoughts({{"text", thoughts_}}));
+    out += event("response.content_part.done", of_thoughts({{"part", part}}));
+    out += event("response.output_item.done",
+                 {{"output_index", 0}, {"item", thoughts_json("completed", bj::array{part})}});
+    return out;
+  }
+  std::string begin_text() {
+    if (std::exchange(text_begun_, true)) return {};
+    std::string out;
+    if (!thoughts_.empty()) out += end_thoughts();
+    out += event("response.output_item.added",
+                 {{"output_index", text_index()}, {"item", item_json("in_progress", bj::array())}});
+    out += event("response.content_part.added", place({{"part", part_json("")}}));
+    return out;
+  }
+  static bj::object thoughts_part(const std::string& text) {
+    return {{"type", "reasoning_text"}, {"text", text}};
+  }
+  bj::object thoughts_json(const char* status, bj::array content) const {
+    return {{"type", "reasoning"},
+            {"id", thoughts_id_},
+            {"status", status},
+            {"summary", bj::array()},
+            {"content", std::move(content)}};
   }
   static bj::object part_json(const std::string& text) {
     return {{"type", "output_text"},
@@ -132,7 +183,11 @@ class OpenAiResponses : public AnswerFormat {
     for (const auto& [key, value] : echo) all[key] = value;
     if (stats != nullptr) {
       all["completed_at"] = unix_seconds();
-      all["output"] = bj::array{item_json(status, bj::array{part_json(text_)})};
+      bj::array output;
+      if (!thoughts_.empty())
+        output.push_back(thoughts_json("completed", bj::array{thoughts_part(thoughts_)}));
+      output.push_back(item_json(status, bj::array{part_json(text_)}));
+      all["output"] = std::move(output);
       all["usage"] = usage_json(*stats);
       if (stats->finish != FinishReason::kStop)
         all["incomplete_details"] = bj::object{{"reason", "max_output_tokens"}};
@@ -140,8 +195,9 @@ class OpenAiResponses : public AnswerFormat {
     return all;
   }
 
-  std::string model_, text_;
-  const std::string id_ = new_id("resp_"), item_id_ = new_id("msg_");
+  std::string model_, thoughts_, text_;
+  bool text_begun_ = false;
+  const std::string id_ = new_id("resp_"), item_id_ = new_id("msg_"), thoughts_id_ = new_id("rs_");
   const std::int64_t created_ = unix_seconds();
   std::int64_t sequence_ = 0;
 };
@@ -226,6 +282,10 @@ std::expected<bj::array, ApiError> messages_of(Fields& fields) {
   if (!input->is_array())
     return std::unexpected(wrong("input", "expected a string or an array of messages"));
   for (std::size_t i = 0; i < input->get_array().size(); ++i) {
+    // Thoughts of earlier turns, which clients send back: templates leave them out.
+    const bj::object* const item = input->get_array()[i].if_object();
+    const bj::value* const type = item == nullptr ? nullptr : item->if_contains("type");
+    if (type != nullptr && *type == "reasoning") continue;
     auto message = message_of(input->get_array()[i], fmt::format("input[{}]", i));
     if (!message) return std::unexpected(message.error());
     out.push_back(*std::move(message));
@@ -261,6 +321,20 @@ void read_sampling(Fields& fields, AskOptions& options, bj::object& echo) {
   echo["temperature"] = opt(temperature);
   echo["top_p"] = opt(top_p);
   echo["max_output_tokens"] = opt(options.max_new_tokens);
+}
+
+void read_reasoning(Fields& fields, Generation& g, bj::object& echo) {
+  const bj::object* const reasoning = fields.object("reasoning");
+  if (reasoning == nullptr) return;
+  Fields inner(*reasoning, "reasoning");
+  if (const auto effort = inner.text("effort")) {
+    g.options.thinking = read_effort(inner, "effort", *effort);
+    echo["reasoning"] = bj::object{{"effort", *effort}, {"summary", nullptr}};
+  }
+  inner.ignore({"summary", "generate_summary"});
+  inner.finish();
+  if (inner.error()) fields.fail(*inner.error());
+  g.ignored = inner.ignored();
 }
 
 void refuse_features(Fields& fields) {
@@ -307,14 +381,15 @@ std::expected<ParsedRequest, ApiError> parse_openai_responses(std::string_view b
     if (inner.error()) fields.fail(*inner.error());
     if (text->contains("format")) format->echo["text"] = *text;
   }
+  read_reasoning(fields, g, format->echo);
   if (const bj::object* const metadata = fields.object("metadata"))
     format->echo["metadata"] = *metadata;
   auto messages = messages_of(fields);
   if (!messages) return std::unexpected(messages.error());
   const auto instructions = fields.text("instructions");
   format->echo["instructions"] = instructions ? bj::value(*instructions) : bj::value(nullptr);
-  fields.ignore({"store", "truncation", "reasoning", "include", "parallel_tool_calls", "user",
-                 "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+  fields.ignore({"store", "truncation", "include", "parallel_tool_calls", "user", "service_tier",
+                 "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
                  "prompt_cache_options", "max_tool_calls", "stream_options", "context_management"});
   fields.finish();
   if (fields.error()) return std::unexpected(*fields.error());
@@ -325,7 +400,7 @@ std::expected<ParsedRequest, ApiError> parse_openai_responses(std::string_view b
   if (inner.error()) return std::unexpected(of_input(*inner.error(), shifted));
   if (auto error = settle_pictures(g.messages))
     return std::unexpected(of_input(*std::move(error), shifted));
-  g.ignored = fields.ignored();
+  g.ignored.insert(g.ignored.end(), fields.ignored().begin(), fields.ignored().end());
   out.format = std::move(format);
   return out;
 }

@@ -53,7 +53,7 @@ export async function inspect(model, url, signal) {
   return (await request('v1/images/inspect', { model, image_url: url }, signal)).json();
 }
 
-// Streams the answer to `messages`: objects {text} | {stage, done, total} | {usage, timings, reason, seed}.
+// Streams the answer to `messages`: objects {text} | {thoughts} | {stage, done, total} | {usage, timings, reason, seed}.
 export async function* chat({ model, messages, temperature, tokens, signal }) {
   const body = {
     model, messages, stream: true, return_progress: true, timings_per_token: true,
@@ -69,6 +69,7 @@ export async function* chat({ model, messages, temperature, tokens, signal }) {
     const progress = chunk.prompt_progress;
     if (progress) yield { stage: progress.stage ?? 'prefill', done: progress.processed, total: progress.total };
     const choice = chunk.choices?.[0];
+    if (choice?.delta?.reasoning_content) yield { thoughts: choice.delta.reasoning_content };
     if (choice?.delta?.content) yield { text: choice.delta.content };
     if (choice?.finish_reason || chunk.usage || chunk.timings) {
       yield { reason: choice?.finish_reason, usage: chunk.usage, timings: chunk.timings };

@@ -70,6 +70,7 @@ function show(turn, event, figures) {
     const share = event.total > 0 ? event.done / event.total : undefined;
     conversation.wait(turn, `${kStages[event.stage] ?? event.stage} …`, share);
   }
+  if (event.thoughts) conversation.think(turn, event.thoughts);
   if (event.text) {
     figures.first ??= performance.now();
     // Follow the answer, but not away from what a person has scrolled to.

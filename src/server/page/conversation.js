@@ -37,6 +37,8 @@ const shown = () => turns.flatMap((turn) => turn.pictures);
 export function add(question, pictures, { onEdit, onRetry }) {
   const turn = { question, pictures, answer: '' };
   turn.body = make('div', { class: 'body' });
+  turn.thoughts = make('p');
+  turn.thinking = make('details', { class: 'thoughts', hidden: true }, make('summary', {}, 'Thoughts'), turn.thoughts);
   turn.facts = make('span', { class: 'facts' });
   turn.tools = make('div', { class: 'tools' },
     make('button', { type: 'button', onclick: () => navigator.clipboard?.writeText(turn.answer) }, 'Copy'),
@@ -46,7 +48,7 @@ export function add(question, pictures, { onEdit, onRetry }) {
   const images = make('ul', { class: 'pictures' }, ...pictures.map((picture) => make('li', {}, imageOf(picture))));
   turn.element = make('article', { class: 'turn' },
     make('div', { class: 'turn question' }, make('h2', {}, 'You'), ...(pictures.length > 0 ? [images] : []), make('p', {}, question)),
-    make('div', { class: 'answer' }, make('h2', {}, 'Answer'), turn.body, turn.tools));
+    make('div', { class: 'answer' }, make('h2', {}, 'Answer'), turn.thinking, turn.body, turn.tools));
   turns.push(turn);
   log.append(turn.element);
   return turn;
@@ -57,6 +59,13 @@ export function wait(turn, words, share) {
   const children = [make('p', { class: 'waiting' }, words)];
   if (share !== undefined) children.push(make('progress', { max: 1, value: share, ariaLabel: words }));
   turn.body.replaceChildren(...children);
+}
+
+// What the model thinks before it answers: no part of the conversation.
+export function think(turn, text) {
+  turn.thinking.hidden = false;
+  turn.thoughts.textContent += text;
+  if (turn.answer === '') wait(turn, 'Thinking …');
 }
 
 export function write(turn, text) {
