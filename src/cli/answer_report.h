@@ -8,7 +8,7 @@
 
 namespace ocellus::cli {
 
-// {answer, finish_reason, seed, ids, logprobs (where they were asked for), tokens, seconds}. Tokens
+// {answer, thoughts, finish_reason, seed, ids, logprobs (where they were asked for), tokens, seconds}. Tokens
 // that are no whole characters have U+FFFD in their text, and their bytes beside it.
 boost::json::value to_json(const Answer& answer, std::uint64_t seed, bool logprobs);
 

@@ -71,10 +71,10 @@ void Candidates::keep_first(std::size_t count) {
   weights_.resize(count);
 }
 
-// The weights fall, so that those below the limit are a tail; the likeliest stays.
+// The weights fall, so that those below the limit are a tail; the likeliest stays, and all that are
+// as likely, as in the reference.
 void Candidates::keep_above(double limit) {
-  limit = std::min(
-      limit, weights_.front());  // all that are as likely as the first stay, as in the reference
+  limit = std::min(limit, weights_.front());
   const auto tail = std::ranges::find_if(weights_, [&](double weight) { return weight < limit; });
   keep_first(static_cast<std::size_t>(tail - weights_.begin()));
 }

@@ -106,8 +106,8 @@ Result<AnswerStream> VisionModel::ask(std::vector<Message> messages, AskOptions 
   OCELLUS_ASSIGN_OR_RETURN(auto grammar, text::response_grammar(options.response_format));
   if (options.thinking.value_or(false) && (grammar != nullptr || options.score)) {
     return base::make_error(ErrorCode::kInvalidArgument,
-                            "thinking: expected off: an answer of a required form, or one that is "
-                            "scored, begins with the first token");
+                            "thinking: expected off, found on: an answer of a required form, or "
+                            "one that is scored, begins with the first token");
   }
   OCELLUS_ASSIGN_OR_RETURN(const Client now, client());
   auto channel = std::make_shared<AnswerChannel>(deadline);

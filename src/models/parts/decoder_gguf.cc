@@ -231,12 +231,13 @@ Status put_delta_net(formats::GgufWriter& w, const DecoderConfig& c, std::string
   const auto full = std::ranges::find(c.linear_layers, false);
   const std::int64_t interval = full - c.linear_layers.begin() + 1;
   for (std::int64_t i = 0; i < c.layers; ++i) {
-    if (c.is_linear(i) == ((i + 1) % interval != 0)) continue;
+    const bool expected = (i + 1) % interval != 0;
+    if (c.is_linear(i) == expected) continue;
+    const auto name = [](bool linear) { return linear ? "linear_attention" : "full_attention"; };
     return make_error(ErrorCode::kUnsupported,
                       "{}: layer_types has a GGUF key only where every n-th layer is one of "
                       "attention: expected {} for layer {} (n is {}), found {}",
-                      file, c.is_linear(i) ? "full_attention" : "linear_attention", i, interval,
-                      c.is_linear(i) ? "linear_attention" : "full_attention");
+                      file, name(expected), i, interval, name(!expected));
   }
   const auto put = [&](const char* key, std::int64_t value) {
     w.put_u32(c.gguf_architecture + key, static_cast<std::uint32_t>(value));

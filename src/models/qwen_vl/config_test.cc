@@ -7,8 +7,8 @@
 #include <boost/json/value_to.hpp>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+
+#include "base/read_file.h"
 
 namespace ocellus::models {
 namespace {
@@ -16,9 +16,9 @@ namespace {
 namespace bj = boost::json;
 
 std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  EXPECT_TRUE(file.good()) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
+  const auto text = base::read_file(path, 1 << 20);
+  EXPECT_TRUE(text.has_value()) << path;
+  return text.value_or("");
 }
 
 // The number or list of `key`.
@@ -27,37 +27,41 @@ T get(const bj::value& object, const char* key) {
   return bj::value_to<T>(object.at(key));
 }
 
+using Numbers = std::vector<std::int64_t>;
+
+void expect_numbers(const bj::value& expected,
+                    std::initializer_list<std::pair<const char*, std::int64_t>> found) {
+  for (const auto& [key, value] : found) EXPECT_EQ(value, get<std::int64_t>(expected, key)) << key;
+}
+
 void expect_tower(const GridTowerConfig& tower, const bj::value& expected) {
-  const auto number = [&](const char* key) { return get<std::int64_t>(expected, key); };
-  using Numbers = std::vector<std::int64_t>;
-  EXPECT_EQ(tower.hidden_size, number("hidden_size"));
-  EXPECT_EQ(tower.intermediate_size, number("intermediate_size"));
-  EXPECT_EQ(tower.layers, number("layers"));
-  EXPECT_EQ(tower.heads, number("heads"));
-  EXPECT_EQ(tower.out, number("out"));
-  EXPECT_EQ(tower.patch, number("patch"));
-  EXPECT_EQ(tower.merge, number("merge"));
-  EXPECT_EQ(tower.frames, number("frames"));
-  EXPECT_EQ(tower.window, number("window"));
+  expect_numbers(expected, {{"hidden_size", tower.hidden_size},
+                            {"intermediate_size", tower.intermediate_size},
+                            {"layers", tower.layers},
+                            {"heads", tower.heads},
+                            {"out", tower.out},
+                            {"patch", tower.patch},
+                            {"merge", tower.merge},
+                            {"frames", tower.frames},
+                            {"window", tower.window}});
   EXPECT_EQ(tower.full_layers, get<Numbers>(expected, "full_layers"));
   EXPECT_EQ(tower.deep_layers, get<Numbers>(expected, "deep_layers"));
   EXPECT_EQ(tower.activation, tensor::parse_activation(get<std::string>(expected, "activation")));
 }
 
 void expect_language(const DecoderConfig& language, const bj::value& expected) {
-  const auto number = [&](const char* key) { return get<std::int64_t>(expected, key); };
-  EXPECT_EQ(language.hidden_size, number("hidden_size"));
-  EXPECT_EQ(language.intermediate_size, number("intermediate_size"));
-  EXPECT_EQ(language.layers, number("layers"));
-  EXPECT_EQ(language.heads, number("heads"));
-  EXPECT_EQ(language.kv_heads, number("kv_heads"));
-  EXPECT_EQ(language.head_dim, number("head_dim"));
-  EXPECT_EQ(language.vocab_size, number("vocab_size"));
-  EXPECT_EQ(language.max_position, number("max_position"));
+  expect_numbers(expected, {{"hidden_size", language.hidden_size},
+                            {"intermediate_size", language.intermediate_size},
+                            {"layers", language.layers},
+                            {"heads", language.heads},
+                            {"kv_heads", language.kv_heads},
+                            {"head_dim", language.head_dim},
+                            {"vocab_size", language.vocab_size},
+                            {"max_position", language.max_position}});
   EXPECT_EQ(language.sliding_window, 0);  // all have one, and say that it is not used
   EXPECT_EQ(language.rms_norm_eps, expected.at("rms_norm_eps").to_number<double>());
   EXPECT_EQ(language.rope.theta, expected.at("theta").to_number<double>());
-  EXPECT_EQ(language.rope.sections, get<std::vector<std::int64_t>>(expected, "sections"));
+  EXPECT_EQ(language.rope.sections, get<Numbers>(expected, "sections"));
   EXPECT_EQ(language.linear_layers, get<std::vector<bool>>(expected, "linear_layers"));
 }
 

@@ -174,12 +174,13 @@ Status put_qwen_vl_gguf(formats::GgufWriter& w, const QwenVlConfig& c, std::stri
                       tensor::activation_name(usual), tensor::activation_name(t.activation));
   }
   const std::int64_t pattern = t.full_layers.empty() ? t.layers + 1 : t.full_layers.front() + 1;
-  if (t.window > 0 && t.full_layers != every(pattern, t.layers)) {
+  const std::vector<std::int64_t> regular = every(pattern, t.layers);
+  if (t.window > 0 && t.full_layers != regular) {
     return make_error(
         ErrorCode::kUnsupported,
         "{}: fullatt_block_indexes has a GGUF key only for every n-th layer: expected "
         "[{}], found [{}]",
-        file, fmt::join(every(pattern, t.layers), ", "), fmt::join(t.full_layers, ", "));
+        file, fmt::join(regular, ", "), fmt::join(t.full_layers, ", "));
   }
   const auto put = [&](std::string_view key, std::int64_t value) {
     w.put_u32(key, static_cast<std::uint32_t>(value));

@@ -202,7 +202,10 @@ bool read_thinking(Fields& fields, Generation& g) {
   const std::string type = inner.text("type").value_or("");
   inner.ignore({"budget_tokens", "display"});
   if (type != "enabled" && type != "adaptive" && type != "disabled")
-    inner.fail("type", "expected enabled, adaptive or disabled", "unsupported_value");
+    inner.fail(
+        "type",
+        fmt::format("expected enabled, adaptive or disabled, found \"{}\"", type.substr(0, 40)),
+        "unsupported_value");
   inner.finish();
   if (inner.error()) fields.fail(*inner.error());
   g.ignored = inner.ignored();

@@ -275,6 +275,7 @@ def resolved_qwen(folder):
     of_2 = vision.model_type.startswith("qwen2_vl")
     width = vision.embed_dim if of_2 else vision.hidden_size
     windows = hasattr(vision, "fullatt_block_indexes")
+    linear = [kind == "linear_attention" for kind in getattr(text, "layer_types", None) or []]
     return {
         "image_token": config.image_token_id,
         "tower": {"hidden_size": width, "layers": vision.depth, "heads": vision.num_heads,
@@ -291,15 +292,12 @@ def resolved_qwen(folder):
         "language": {"hidden_size": text.hidden_size, "layers": text.num_hidden_layers,
                      "intermediate_size": text.intermediate_size,
                      "heads": text.num_attention_heads, "kv_heads": text.num_key_value_heads,
-                     "head_dim": getattr(text, "head_dim", None)
-                     or text.hidden_size // text.num_attention_heads,
+                     "head_dim": head_dim(text),
                      "vocab_size": text.vocab_size, "max_position": text.max_position_embeddings,
                      "rms_norm_eps": text.rms_norm_eps,
                      "theta": text.rope_parameters["rope_theta"],
                      "sections": text.rope_parameters["mrope_section"],
-                     "linear_layers": [kind == "linear_attention"
-                                       for kind in getattr(text, "layer_types", None) or []
-                                       if "linear_attention" in text.layer_types]},
+                     "linear_layers": linear if any(linear) else []},
     }
 
 
@@ -317,6 +315,10 @@ def run_qwen(folder, write_json):
 
 def one(side):
     return side if isinstance(side, int) else side[0]
+
+
+def head_dim(text):
+    return getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
 
 
 def projector(config):
@@ -350,8 +352,7 @@ def resolved(folder):
                      "intermediate_size": text.intermediate_size,
                      "layers": text.num_hidden_layers, "heads": text.num_attention_heads,
                      "kv_heads": text.num_key_value_heads,
-                     "head_dim": getattr(text, "head_dim", None)
-                     or text.hidden_size // text.num_attention_heads,
+                     "head_dim": head_dim(text),
                      "vocab_size": text.vocab_size, "max_position": text.max_position_embeddings,
                      "rms_norm_eps": text.rms_norm_eps, "activation": text.hidden_act,
                      "sliding_window": getattr(text, "sliding_window", None),
